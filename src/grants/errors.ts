@@ -1,0 +1,67 @@
+/** There is no grant for this user: never connected, or disconnected. */
+export class GrantNotFoundError extends Error {
+  override readonly name = 'GrantNotFoundError';
+  readonly code = 'grant_not_found';
+
+  constructor() {
+    super('no grant is stored for this resource owner');
+  }
+}
+
+/** The grant is there but Fullscript no longer honours it; the user must connect again. */
+export class NeedsReconnectError extends Error {
+  override readonly name = 'NeedsReconnectError';
+  readonly code = 'needs_reconnect';
+
+  constructor(readonly reason: string) {
+    super(`grant needs reconnect: ${reason}`);
+  }
+}
+
+/** Another caller is refreshing and did not finish in time. The grant is untouched. */
+export class LockTimeoutError extends Error {
+  override readonly name = 'LockTimeoutError';
+  readonly code = 'refresh_busy';
+
+  constructor() {
+    super('waited too long for the refresh of another caller');
+  }
+}
+
+/** The store did not answer in time, or not at all. Nothing is known to be lost. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'store_unavailable';
+
+  constructor(operation: string, cause: unknown) {
+    super(`the store failed during ${operation}`, { cause });
+  }
+}
+
+/** A refresh was answered with somebody else's tokens. They are thrown away and the grant is kept. */
+export class OwnerChangedError extends Error {
+  override readonly name = 'OwnerChangedError';
+  readonly code = 'resource_owner_changed';
+
+  constructor() {
+    super('the refreshed tokens belong to another resource owner');
+  }
+}
+
+export type SealErrorCode = 'sealing_key_missing' | 'seal_broken';
+
+/** A sealed record cannot be opened: its key was removed too early, or the record was tampered with. */
+export class SealError extends Error {
+  override readonly name = 'SealError';
+
+  constructor(
+    readonly code: SealErrorCode,
+    keyId?: string,
+  ) {
+    super(
+      code === 'sealing_key_missing'
+        ? `a record is sealed with key "${String(keyId)}", which TOKEN_ENCRYPTION_KEYS no longer lists`
+        : 'a sealed record does not open: it was altered, or belongs to another key',
+    );
+  }
+}

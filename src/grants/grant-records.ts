@@ -1,0 +1,28 @@
+/** A grant as it lies in storage: a version in clear, everything else sealed. */
+export interface GrantRecord {
+  readonly version: number;
+  readonly sealed: string;
+}
+
+/**
+ * Storage for grants, one record an id. Adapters know nothing of tokens; what they promise is the
+ * order of versions.
+ */
+export interface GrantRecords {
+  /** @throws StoreUnavailableError */
+  readonly read: (id: string) => Promise<GrantRecord | undefined>;
+  /**
+   * Stores `record` if the last version is `expected`, as one atomic step.
+   *
+   * @returns false when it is another one; nothing was written then.
+   * @throws StoreUnavailableError the write may or may not have happened.
+   */
+  readonly compareAndSet: (id: string, record: GrantRecord, expected: number) => Promise<boolean>;
+  /**
+   * Removes the record, whatever its version. Removing counts as a version of its own, remembered for
+   * a day, so that a writer that slept meanwhile cannot bring the grant back.
+   */
+  readonly remove: (id: string) => Promise<void>;
+  /** The version a new record must follow: of the stored one, of a removal lately, or else 0. */
+  readonly lastVersion: (id: string) => Promise<number>;
+}

@@ -1,0 +1,44 @@
+import type { RegistrationId } from '../oauth/registration.js';
+import type { ResourceOwner } from '../oauth/resource-owner.js';
+import type { TokenSet } from '../oauth/token-set.js';
+
+/** Whose grant: one Fullscript user of one registration. */
+export interface GrantKey {
+  readonly registration: RegistrationId;
+  readonly owner: ResourceOwner;
+}
+
+/** Why a grant stopped working and only the user can mend it. */
+export type ReconnectReason =
+  /** Fullscript refused the stored refresh token: revoked by the user, or spent and its answer lost. */
+  | 'refresh_token_refused'
+  /** The access token ended and there never was a refresh token. */
+  | 'no_refresh_token';
+
+export type GrantStatus = 'active' | 'needs_reconnect';
+
+/** The tokens we hold for one resource owner. `version` only ever grows. */
+export interface Grant {
+  readonly key: GrantKey;
+  readonly version: number;
+  readonly status: GrantStatus;
+  readonly reconnectReason: ReconnectReason | undefined;
+  readonly tokens: GrantTokens;
+  /** When the user connected, milliseconds since the epoch. */
+  readonly connectedAt: number;
+}
+
+export type GrantTokens = Omit<TokenSet, 'resourceOwner'>;
+
+/**
+ * The grant's name in storage, logs of the store and associated data. Ids are opaque and may hold
+ * anything, so they are encoded: two different keys never share a name, and none holds `:`, `{`, `*`.
+ */
+export function grantId(key: GrantKey): string {
+  const id = encodeURIComponent(key.owner.id).replace(/[*'()!~]/g, percentEncoded);
+  return `${key.registration}:${key.owner.type}:${id}`;
+}
+
+function percentEncoded(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}

@@ -1,0 +1,61 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { TokenEndpointError } from '../oauth/errors.js';
+import type { Registration, RegistrationId } from '../oauth/registration.js';
+import type { TokenEndpoint } from '../oauth/token-endpoint.js';
+import { NeedsReconnectError } from './errors.js';
+import type { Grant, ReconnectReason } from './grant.js';
+import type { GrantEvents } from './grant-events.js';
+import { createPairSaver } from './pair-saver.js';
+import { usable } from './usable.js';
+import type { Vault } from './vault.js';
+
+export interface RedeemerDeps {
+  readonly vault: Vault;
+  readonly tokenEndpoint: TokenEndpoint;
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly events: GrantEvents;
+  readonly now: () => number;
+  readonly sleep?: (ms: number) => Promise<unknown>;
+}
+
+/**
+ * Redeems the refresh token of a grant that is due and saves the answer. Call it under the lock, with
+ * the grant as it was read there.
+ *
+ * @throws NeedsReconnectError when Fullscript refuses the token and nobody has renewed it meanwhile.
+ *   Nothing else ends a grant: not a wrong secret, not 5xx, not a time-out, not the store.
+ */
+export function createRedeemer(deps: RedeemerDeps): (grant: Grant) => Promise<Grant> {
+  const { vault, tokenEndpoint, registration, events, now, sleep = wait } = deps;
+  const save = createPairSaver({ vault, tokenEndpoint, registration, events, now, sleep });
+
+  /** `invalid_grant` means "read again": only an unchanged grant is really refused. */
+  async function refused(grant: Grant, reason: ReconnectReason) {
+    const latest = usable(await vault.read(grant.key));
+    if (latest.version !== grant.version) return latest;
+    const ended = await vault.write(
+      { ...grant, status: 'needs_reconnect', reconnectReason: reason },
+      grant.version,
+    );
+    if (ended === undefined) return usable(await vault.read(grant.key));
+    events.reconnectNeeded(grant.key, reason);
+    throw new NeedsReconnectError(reason);
+  }
+
+  return async (grant) => {
+    const { refreshToken } = grant.tokens;
+    if (refreshToken === undefined) return refused(grant, 'no_refresh_token');
+    const startedAt = now();
+    let tokens;
+    try {
+      tokens = await tokenEndpoint.refresh(registration(grant.key.registration), refreshToken);
+    } catch (error) {
+      events.refreshFailed(grant.key, error);
+      if (!(error instanceof TokenEndpointError && error.code === 'invalid_grant')) throw error;
+      return refused(grant, 'refresh_token_refused');
+    }
+    const saved = await save(grant, tokens);
+    events.refreshed(grant.key, now() - startedAt);
+    return usable(saved);
+  };
+}

@@ -1,0 +1,190 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
+import { authorizationUrl, randomToken } from '../oauth/authorization-request.js';
+import { codeOf, parseAuthorizationResponse } from '../oauth/authorization-response.js';
+import { CODE_LIFETIME_MS, exchangeCode } from '../oauth/code-exchange.js';
+import { AuthorizationResponseError, ResourceOwnerError } from '../oauth/errors.js';
+import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
+import { codeChallenge } from '../oauth/pkce.js';
+import type { Registration, RegistrationId } from '../oauth/registration.js';
+import { type Secret, secret } from '../oauth/secret.js';
+import type { TokenEndpoint } from '../oauth/token-endpoint.js';
+import type { TokenSet } from '../oauth/token-set.js';
+import type { Cipher } from './cipher.js';
+import { LockTimeoutError } from './errors.js';
+import { type GrantKey, grantId } from './grant.js';
+import type { GrantEvents } from './grant-events.js';
+import type { Vault } from './vault.js';
+
+/** How long a person may take at Fullscript, signing up included. */
+export const PENDING_LIFETIME_MS = 10 * 60_000;
+
+/** Every lost attempt means that another sign-in of the same user was saved: tabs, not strangers. */
+const SAVE_ATTEMPTS = 50;
+
+/** Sign-in with Fullscript: from "connect" to a stored grant. */
+export interface SignIn {
+  /** Starts one. `binding` goes into a cookie named after `stateId`, which ties it to this browser. */
+  readonly start: (request: {
+    registration: Registration;
+    returnTo: string | undefined;
+  }) => Promise<{ location: string; stateId: string; binding: string }>;
+  /**
+   * Finishes one: state, exchange, grant saved.
+   *
+   * @param callback.bindingOf the binding that this browser holds for a state, if it does.
+   * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, StoreUnavailableError
+   */
+  readonly finish: (callback: {
+    query: URLSearchParams;
+    bindingOf: (stateId: string) => string | undefined;
+  }) => Promise<{ key: GrantKey; returnTo: string | undefined }>;
+  /** What a callback that has succeeded before led to; a reload goes there again. */
+  readonly finished: (
+    query: URLSearchParams,
+  ) => Promise<{ grantId: string; returnTo: string | undefined } | undefined>;
+}
+
+export interface SignInDeps {
+  readonly pending: PendingAuthorizations;
+  readonly cipher: Cipher;
+  readonly vault: Vault;
+  readonly tokenEndpoint: TokenEndpoint;
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly events: GrantEvents;
+  readonly now: () => number;
+  readonly sleep?: (ms: number) => Promise<unknown>;
+}
+
+const pendingRecord = z.object({
+  registration: z.string(),
+  returnTo: z.string().optional(),
+  codeVerifier: z.string().optional(),
+});
+const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().optional() });
+
+/**
+ * The record of a sign-in is addressed by the hash of state *and* binding: a browser without the
+ * cookie cannot even name it, so it can neither finish nor spoil somebody else's sign-in.
+ */
+export function createSignIn(deps: SignInDeps): SignIn {
+  const { pending, cipher } = deps;
+
+  return {
+    start: async ({ registration, returnTo }) => {
+      const state = randomToken();
+      const binding = randomBytes(16).toString('base64url');
+      const codeVerifier = registration.pkce ? randomToken() : undefined;
+      const id = pendingId(state, binding);
+      const record = { registration: registration.id, returnTo, codeVerifier };
+      await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
+      const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
+      return {
+        location: authorizationUrl({ registration, state, codeChallenge: challenge }),
+        stateId: stateId(state),
+        binding,
+      };
+    },
+
+    finish: async ({ query, bindingOf }) => {
+      const response = parseAuthorizationResponse(query);
+      const { registration, returnTo, codeVerifier } = await takePending(
+        deps,
+        response.state,
+        bindingOf(stateId(response.state)),
+      );
+      const code = codeOf(response);
+      const tokens = await exchange(deps, { registration, code, codeVerifier });
+      const key = await saveGrant(deps, registration, tokens);
+      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
+      return { key, returnTo };
+    },
+
+    finished: async (query) => {
+      const id = finishedId(query.get('state') ?? '');
+      const sealed = await pending.peek(id);
+      if (sealed === undefined) return undefined;
+      const { grantId, returnTo } = finishedRecord.parse(JSON.parse(cipher.open(sealed, id)));
+      return { grantId, returnTo };
+    },
+  };
+}
+
+/** Names a state where the state itself must not appear: cookie names, storage keys. */
+function stateId(state: string): string {
+  return hash(state).slice(0, 16);
+}
+
+function pendingId(state: string, binding: string): string {
+  return hash(`pending ${state} ${binding}`);
+}
+
+function finishedId(state: string): string {
+  return hash(`finished ${state}`);
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
+async function takePending(
+  deps: SignInDeps,
+  state: string,
+  binding: string | undefined,
+): Promise<{ registration: Registration; returnTo: string | undefined; codeVerifier?: Secret }> {
+  if (binding === undefined) throw new AuthorizationResponseError('state_unknown', 'no binding');
+  const id = pendingId(state, binding);
+  const sealed = await deps.pending.take(id);
+  if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
+  const record = pendingRecord.parse(JSON.parse(deps.cipher.open(sealed, id)));
+  return {
+    registration: deps.registration(record.registration as RegistrationId),
+    returnTo: record.returnTo,
+    ...(record.codeVerifier === undefined ? {} : { codeVerifier: secret(record.codeVerifier) }),
+  };
+}
+
+function exchange(
+  deps: SignInDeps,
+  request: { registration: Registration; code: string; codeVerifier: Secret | undefined },
+): Promise<TokenSet> {
+  const { tokenEndpoint, now, sleep = wait } = deps;
+  return exchangeCode({ ...request, tokenEndpoint, now, sleep });
+}
+
+/** A new consent wins over whatever is stored, also over a refresh that is under way. */
+async function saveGrant(
+  deps: SignInDeps,
+  registration: Registration,
+  answer: TokenSet,
+): Promise<GrantKey> {
+  const { resourceOwner, ...tokens } = answer;
+  if (resourceOwner === undefined) throw new ResourceOwnerError('resource_owner_missing');
+  const key: GrantKey = { registration: registration.id, owner: resourceOwner };
+  const grant = {
+    key,
+    status: 'active' as const,
+    reconnectReason: undefined,
+    connectedAt: deps.now(),
+    tokens,
+  };
+  for (let attempt = 1; attempt <= SAVE_ATTEMPTS; attempt += 1) {
+    const saved = await deps.vault.write(grant, await deps.vault.lastVersion(key));
+    if (saved === undefined) continue;
+    deps.events.connected(key);
+    return key;
+  }
+  throw new LockTimeoutError();
+}
+
+/** Comfort for a reload; the sign-in has succeeded and must not fail for it. */
+async function rememberFinished(
+  deps: SignInDeps,
+  state: string,
+  record: z.infer<typeof finishedRecord>,
+): Promise<void> {
+  const id = finishedId(state);
+  const sealed = deps.cipher.seal(JSON.stringify(record), id);
+  await deps.pending.save(id, sealed, CODE_LIFETIME_MS).catch(() => undefined);
+}

@@ -1,0 +1,109 @@
+import { LockTimeoutError } from './errors.js';
+import { type Grant, type GrantKey, grantId } from './grant.js';
+import type { Lock } from './lock.js';
+import { type RedeemerDeps, createRedeemer } from './redeemer.js';
+import {
+  type Flight,
+  type RefreshFlights,
+  createRefreshFlights,
+  landed,
+} from './refresh-flights.js';
+import { freshness } from './refresh-policy.js';
+import { usable } from './usable.js';
+
+/** Hands out grants whose access token works, refreshing them where it does not. */
+export interface TokenRefresher {
+  /**
+   * The grant of `key` with an access token that is good now.
+   *
+   * @param rejected the access token that Fullscript has just answered 401 to. A new one is fetched
+   *   only if this one is still the stored one.
+   * @throws GrantNotFoundError, NeedsReconnectError: only the user can help.
+   * @throws TokenEndpointError, LockTimeoutError, StoreUnavailableError, OwnerChangedError: try
+   *   again later; the grant is untouched.
+   */
+  readonly current: (key: GrantKey, rejected?: string) => Promise<Grant>;
+  /** Resolves when no refresh is running any more; for shutdown. */
+  readonly settled: () => Promise<void>;
+}
+
+/** How long a caller waits for another one's refresh: a slow token call plus a dead holder's lease. */
+const DEFAULT_WAIT_MS = 30_000;
+/** After a failed early refresh this process goes on with the valid token for so long. */
+const EARLY_PAUSE_MS = 30_000;
+/** Each round means that another process wrote meanwhile; more than a few of those is no progress. */
+const ROUNDS = 4;
+
+export interface TokenRefresherDeps extends RedeemerDeps {
+  readonly lock: Lock;
+  readonly waitMs?: number;
+}
+
+/**
+ * Read, join, lock, read again, redeem, save, use (design decisions 5 and 6).
+ *
+ * No abort signal goes in anywhere: once the refresh token is sent, the answer must be saved,
+ * whoever has stopped waiting for it.
+ */
+export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
+  const { vault, lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
+  const flights = createRefreshFlights();
+  const redeem = createRedeemer(deps);
+
+  function join(grant: Grant, early: boolean): Flight {
+    const { key, tokens } = grant;
+    const stale = tokens.accessToken.reveal();
+    const renew = () =>
+      lock.run(grantId(key), early ? 0 : waitMs, async () => {
+        const latest = usable(await vault.read(key));
+        return isDue(latest, stale, now()) ? redeem(latest) : latest;
+      });
+    return flights.join(key, { early, renew });
+  }
+
+  const refreshEarly = createEarlyRefresh(deps, flights, (grant) => join(grant, true));
+
+  return {
+    settled: flights.settled,
+    current: async (key, rejected) => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const grant = usable(await vault.read(key));
+        const state = freshness(grant.tokens, { now: now(), rejected });
+        if (state === 'early') refreshEarly(grant);
+        if (state !== 'expired') return grant;
+        const renewed = await landed(join(grant, false));
+        if (renewed && freshness(renewed.tokens, { now: now(), rejected }) !== 'expired') {
+          return renewed;
+        }
+      }
+      throw new LockTimeoutError();
+    },
+  };
+}
+
+/** Refreshes behind the caller's back while the token is still valid; a failure only costs a pause. */
+function createEarlyRefresh(
+  deps: Pick<TokenRefresherDeps, 'now' | 'events'>,
+  flights: RefreshFlights,
+  start: (grant: Grant) => Flight,
+): (grant: Grant) => void {
+  const { now, events } = deps;
+  const pausedUntil = new Map<string, number>();
+  return (grant) => {
+    const id = grantId(grant.key);
+    if (flights.has(grant.key) || (pausedUntil.get(id) ?? 0) > now()) return;
+    landed(start(grant)).then(
+      () => pausedUntil.delete(id),
+      (error: unknown) => {
+        pausedUntil.set(id, now() + EARLY_PAUSE_MS);
+        events.earlyRefreshFailed(grant.key, error);
+      },
+    );
+  };
+}
+
+/** A refresh is due while the token that brought us here is stored, or what is stored is dead. */
+function isDue(latest: Grant, stale: string, now: number): boolean {
+  const { tokens } = latest;
+  return tokens.accessToken.reveal() === stale || freshness(tokens, { now }) === 'expired';
+}

@@ -1,0 +1,55 @@
+import { AuthorizationResponseError } from './errors.js';
+
+/** What the browser brought back, before anything in it is believed. */
+export interface AuthorizationResponse {
+  readonly state: string;
+  readonly code: string | undefined;
+  readonly error: string | undefined;
+}
+
+const PARAMETERS = ['state', 'code', 'error', 'iss'] as const;
+const LONGEST_PARAMETER = 2048;
+
+/**
+ * Reads the callback's query. Only shape is judged here; `error` and `code` mean nothing until the
+ * state turned out to be ours.
+ *
+ * @throws AuthorizationResponseError `state_missing` or `parameter_duplicated`.
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-3.1 (no parameter more than once)
+ */
+export function parseAuthorizationResponse(query: URLSearchParams): AuthorizationResponse {
+  if (PARAMETERS.some((name) => query.getAll(name).length > 1)) {
+    throw new AuthorizationResponseError('parameter_duplicated');
+  }
+  const state = parameter(query, 'state');
+  if (state === undefined) throw new AuthorizationResponseError('state_missing');
+  return { state, code: parameter(query, 'code'), error: parameter(query, 'error') };
+}
+
+/**
+ * The code of a response whose state is ours.
+ *
+ * @throws AuthorizationResponseError `access_denied` when the user said no, `authorization_failed`
+ *   for any other error, `code_missing` when there is neither.
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2.1
+ */
+export function codeOf(response: AuthorizationResponse): string {
+  const { code, error } = response;
+  if (error === 'access_denied') throw new AuthorizationResponseError('access_denied', error);
+  if (error !== undefined) {
+    throw new AuthorizationResponseError('authorization_failed', printable(error));
+  }
+  if (code === undefined) throw new AuthorizationResponseError('code_missing');
+  return code;
+}
+
+function parameter(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name);
+  return value === null || value === '' || value.length > LONGEST_PARAMETER ? undefined : value;
+}
+
+/** Error codes are printable ASCII (RFC 6749); whatever else came must not reach a log line. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
+}

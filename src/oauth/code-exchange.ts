@@ -1,0 +1,59 @@
+import { TokenEndpointError } from './errors.js';
+import type { Registration } from './registration.js';
+import type { Secret } from './secret.js';
+import type { TokenEndpoint } from './token-endpoint.js';
+import type { TokenSet } from './token-set.js';
+
+/** Fullscript's codes live this long; a code that is older is not worth a request. */
+export const CODE_LIFETIME_MS = 10 * 60_000;
+
+/** How long a person is kept waiting on the callback before being asked to start again. */
+const PATIENCE_MS = 20_000;
+const FIRST_WAIT_MS = 500;
+
+/**
+ * Milliseconds until the exchange may be tried again, or `undefined` when it may not: the code
+ * could have been received, or the wait would outlast the person or the code.
+ */
+export function exchangeRetryDelay(at: {
+  error: unknown;
+  attempt: number;
+  elapsedMs: number;
+}): number | undefined {
+  if (!(at.error instanceof TokenEndpointError) || !mayRepeat(at.error)) return undefined;
+  const wait = at.error.retryAfterMs ?? FIRST_WAIT_MS * 2 ** (at.attempt - 1);
+  return at.elapsedMs + wait <= Math.min(PATIENCE_MS, CODE_LIFETIME_MS) ? wait : undefined;
+}
+
+/**
+ * Exchanges the code at once, and again only where it cannot have been received or Fullscript asked
+ * us to come back (429, 503): anything else might be a second use of a code, which is an attack to
+ * an authorization server.
+ *
+ * @throws TokenEndpointError the last one.
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2 (a code is used once)
+ */
+export async function exchangeCode(deps: {
+  tokenEndpoint: TokenEndpoint;
+  registration: Registration;
+  code: string;
+  codeVerifier?: Secret | undefined;
+  now: () => number;
+  sleep: (ms: number) => Promise<unknown>;
+}): Promise<TokenSet> {
+  const { tokenEndpoint, registration, code, codeVerifier, now, sleep } = deps;
+  const startedAt = now();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tokenEndpoint.exchangeCode(registration, { code, codeVerifier });
+    } catch (error) {
+      const wait = exchangeRetryDelay({ error, attempt, elapsedMs: now() - startedAt });
+      if (wait === undefined) throw error;
+      await sleep(wait);
+    }
+  }
+}
+
+function mayRepeat(error: TokenEndpointError): boolean {
+  return error.code === 'unreachable' || error.code === 'rate_limited' || error.status === 503;
+}

@@ -1,0 +1,168 @@
+import http from 'node:http';
+import https from 'node:https';
+import got, { RequestError, TimeoutError, type Response } from 'got';
+import { TokenEndpointError, type TokenEndpointErrorCode } from './errors.js';
+import type { Registration } from './registration.js';
+import { parseRetryAfter } from './retry-after.js';
+import type { Secret } from './secret.js';
+import { type TokenSet, parseTokenSet } from './token-set.js';
+
+/**
+ * Fullscript's token and revocation endpoints: one request, one answer or one typed error. Nothing
+ * is retried here, because only the caller knows what may be repeated.
+ */
+export interface TokenEndpoint {
+  /** @see https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.3 */
+  readonly exchangeCode: (
+    registration: Registration,
+    request: { code: string; codeVerifier?: Secret | undefined },
+  ) => Promise<TokenSet>;
+  /** @see https://www.rfc-editor.org/rfc/rfc6749.html#section-6 */
+  readonly refresh: (registration: Registration, refreshToken: Secret) => Promise<TokenSet>;
+  /** @see https://www.rfc-editor.org/rfc/rfc7009.html#section-2.1 */
+  readonly revoke: (registration: Registration, token: Secret) => Promise<void>;
+}
+
+const ERROR_CODES = [
+  'invalid_grant',
+  'invalid_client',
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+] as const satisfies readonly TokenEndpointErrorCode[];
+
+/** Node's and the resolver's codes for "no byte of the request has left". */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+const PHASES_BEFORE_SENDING = new Set(['lookup', 'connect', 'secureConnect']);
+
+// A kept-alive connection that the server has just closed fails after the request was written, and
+// nobody can tell whether it was read. One connection a call: these calls are rare and must be sure.
+const agent = {
+  http: new http.Agent({ keepAlive: false }),
+  https: new https.Agent({ keepAlive: false }),
+};
+
+/** @param options.timeoutMs how long one call may take, answer included. */
+export function createTokenEndpoint(options: {
+  timeoutMs: number;
+  now: () => number;
+}): TokenEndpoint {
+  const { timeoutMs, now } = options;
+
+  async function requestTokens(url: string, body: Record<string, string>): Promise<TokenSet> {
+    const response = await postJson(url, body, timeoutMs);
+    const receivedAt = now();
+    if (response.statusCode !== 200) throw errorFrom(response, receivedAt);
+    const serverDate = Date.parse(response.headers.date ?? '');
+    return parseTokenSet({
+      body: jsonOf(response.body),
+      receivedAt,
+      serverDate: Number.isFinite(serverDate) ? serverDate : undefined,
+    });
+  }
+
+  return {
+    exchangeCode: (registration, request) =>
+      requestTokens(registration.server.tokenUrl, exchangeBody(registration, request)),
+
+    refresh: (registration, refreshToken) =>
+      requestTokens(registration.server.tokenUrl, refreshBody(registration, refreshToken)),
+
+    revoke: async (registration, token) => {
+      const body = { ...credentials(registration), token: token.reveal() };
+      const response = await postJson(registration.server.revokeUrl, body, timeoutMs);
+      if (response.statusCode !== 200) throw errorFrom(response, now());
+    },
+  };
+}
+
+async function postJson(
+  url: string,
+  body: Record<string, string>,
+  timeoutMs: number,
+): Promise<Response<string>> {
+  try {
+    return await got.post(url, {
+      json: body,
+      headers: { accept: 'application/json', 'user-agent': 'fullscript-connect' },
+      agent,
+      responseType: 'text',
+      throwHttpErrors: false,
+      followRedirect: false,
+      retry: { limit: 0 },
+      timeout: { connect: Math.min(5_000, timeoutMs), request: timeoutMs },
+    });
+  } catch (error) {
+    // No `cause`: got's error carries the request's options, and with them the secret and the token.
+    throw new TokenEndpointError(wasSent(error) ? 'no_answer' : 'unreachable', {
+      detail: error instanceof RequestError ? error.code : undefined,
+    });
+  }
+}
+
+function exchangeBody(
+  registration: Registration,
+  request: { code: string; codeVerifier?: Secret | undefined },
+): Record<string, string> {
+  return {
+    grant_type: 'authorization_code',
+    ...credentials(registration),
+    code: request.code,
+    redirect_uri: registration.redirectUri,
+    ...(request.codeVerifier === undefined ? {} : { code_verifier: request.codeVerifier.reveal() }),
+  };
+}
+
+function refreshBody(registration: Registration, refreshToken: Secret): Record<string, string> {
+  return {
+    grant_type: 'refresh_token',
+    ...credentials(registration),
+    refresh_token: refreshToken.reveal(),
+    redirect_uri: registration.redirectUri,
+  };
+}
+
+function credentials(registration: Registration): { client_id: string; client_secret: string } {
+  return {
+    client_id: registration.clientId,
+    client_secret: registration.clientSecret.reveal(),
+  };
+}
+
+/** The status decides first: a proxy's 502 that quotes `invalid_grant` says nothing about the grant. */
+function errorFrom(response: Response<string>, now: number): TokenEndpointError {
+  const { statusCode: status } = response;
+  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now);
+  if (status === 429) return new TokenEndpointError('rate_limited', { status, retryAfterMs });
+  if (status >= 500) return new TokenEndpointError('server_error', { status, retryAfterMs });
+  const body = jsonOf(response.body) as { error?: unknown } | undefined;
+  const code = ERROR_CODES.find((known) => known === body?.error);
+  const isError = status >= 400 && code !== undefined;
+  return new TokenEndpointError(isError ? code : 'invalid_response', { status });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function wasSent(error: unknown): boolean {
+  if (error instanceof TimeoutError) return !PHASES_BEFORE_SENDING.has(error.event);
+  return !(error instanceof RequestError && NOT_SENT.has(error.code));
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { TokenEndpointError } from './errors.js';
+import { type ResourceOwner, parseResourceOwner } from './resource-owner.js';
+import { type Secret, secret } from './secret.js';
+
+/** What the token endpoint answered, in our words. Instants are milliseconds since the epoch. */
+export interface TokenSet {
+  readonly accessToken: Secret;
+  readonly refreshToken: Secret | undefined;
+  /** Granted scopes; may be fewer than the dashboard shows, and ones we do not know are kept. */
+  readonly scope: readonly string[];
+  /** When the answer reached us, by our clock. */
+  readonly obtainedAt: number;
+  /** When the access token stops working, by our clock. */
+  readonly expiresAt: number;
+  /** Absent when the answer of a refresh leaves it out. */
+  readonly resourceOwner: ResourceOwner | undefined;
+}
+
+/** Used when an answer has no usable `expires_in`; a wrong guess shows as 401, which refreshes. */
+export const DEFAULT_LIFETIME_SECONDS = 7200;
+
+const token = z.string().min(1);
+
+// Loose on everything but the access token: past this point the old refresh token may be spent, and
+// refusing an answer for the form of a side field would throw away the only living pair.
+const wireTokens = z.looseObject({
+  access_token: token,
+  token_type: z.string().optional().catch(undefined),
+  expires_in: z.coerce.number().int().positive().optional().catch(undefined),
+  refresh_token: token.optional().catch(undefined),
+  scope: z.string().catch(''),
+  created_at: z.union([z.string(), z.number()]).optional().catch(undefined),
+  resource_owner: z.unknown(),
+});
+
+const wireAnswer = z.object({ oauth: wireTokens });
+
+/**
+ * Parses an answer of the token endpoint.
+ *
+ * @param answer.body the parsed JSON body.
+ * @param answer.receivedAt when it arrived, by our clock.
+ * @param answer.serverDate the answer's own `Date` header in milliseconds, where it has one.
+ * @throws TokenEndpointError `invalid_response` without an access token inside `oauth`,
+ *   `unsupported_token_type` when the type is not Bearer.
+ * @throws ResourceOwnerError for a resource owner of an unknown type.
+ * @see https://fullscript.dev/docs/how-to-guides/oauth/using-oauth/request-access-token
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-5.1
+ */
+export function parseTokenSet(answer: {
+  body: unknown;
+  receivedAt: number;
+  serverDate?: number | undefined;
+}): TokenSet {
+  const parsed = wireAnswer.safeParse(answer.body);
+  if (!parsed.success) throw new TokenEndpointError('invalid_response');
+  const wire = parsed.data.oauth;
+  if (wire.token_type !== undefined && wire.token_type.toLowerCase() !== 'bearer') {
+    throw new TokenEndpointError('unsupported_token_type');
+  }
+  return {
+    accessToken: secret(wire.access_token),
+    refreshToken: wire.refresh_token === undefined ? undefined : secret(wire.refresh_token),
+    scope: wire.scope.split(/\s+/).filter((name) => name !== ''),
+    obtainedAt: answer.receivedAt,
+    expiresAt: expiryOf({
+      receivedAt: answer.receivedAt,
+      serverDate: answer.serverDate,
+      createdAt: instantOf(wire.created_at),
+      lifetimeMs: (wire.expires_in ?? DEFAULT_LIFETIME_SECONDS) * 1000,
+    }),
+    resourceOwner:
+      wire.resource_owner === undefined || wire.resource_owner === null
+        ? undefined
+        : parseResourceOwner(wire.resource_owner),
+  };
+}
+
+/**
+ * Expiry by our own clock. The token's age on arrival is measured between two readings of the
+ * *server's* clock, `created_at` and the answer's `Date`, so a difference between its clock and ours
+ * cancels out. An age that makes no sense (negative, or older than the token may become) is not
+ * believed: a token that came this moment counts from this moment, else a stopped clock at the
+ * server would have us refresh for ever.
+ */
+export function expiryOf(at: {
+  receivedAt: number;
+  serverDate: number | undefined;
+  createdAt: number | undefined;
+  lifetimeMs: number;
+}): number {
+  const { receivedAt, serverDate, createdAt, lifetimeMs } = at;
+  const age = serverDate === undefined || createdAt === undefined ? 0 : serverDate - createdAt;
+  const believable = age > 0 && age < lifetimeMs;
+  return receivedAt + lifetimeMs - (believable ? age : 0);
+}
+
+/** `created_at` as documented (ISO 8601) or as Rails writes it by default (epoch seconds). */
+function instantOf(createdAt: string | number | undefined): number | undefined {
+  if (createdAt === undefined) return undefined;
+  const seconds = Number(createdAt);
+  const instant = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(String(createdAt));
+  return Number.isFinite(instant) ? instant : undefined;
+}
