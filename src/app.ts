@@ -1,0 +1,135 @@
+import type { IncomingMessage } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import express, { type Express } from 'express';
+import type { Logger } from 'pino';
+import type { GrantKey } from './grants/grant.js';
+import type { SignIn } from './grants/sign-in.js';
+import type { TokenRefresher } from './grants/token-refresher.js';
+import type { Vault } from './grants/vault.js';
+import type { BindingCookies } from './http/binding-cookie.js';
+import { cookieName } from './http/cookies.js';
+import { createCsrf } from './http/csrf.js';
+import { errorHandler } from './http/error-handler.js';
+import type { Metrics } from './http/metrics.js';
+import { requestId } from './http/request-id.js';
+import { requestLog } from './http/request-log.js';
+import { requireGrant } from './http/require-grant.js';
+import { securityHeaders } from './http/security-headers.js';
+import { type SessionLifetime, type SessionStore, sessions } from './http/session.js';
+import type { Registration, RegistrationId } from './oauth/registration.js';
+import type { Secret } from './oauth/secret.js';
+import { apiSessionRoutes } from './routes/api-session.js';
+import { gatewayRoutes } from './routes/gateway.js';
+import { healthRoutes, nothingHere } from './routes/health.js';
+import { authorizePath, landingRoutes } from './routes/landing.js';
+import { oauthRoutes } from './routes/oauth.js';
+import { portalRoutes } from './routes/portal.js';
+import { signOutRoutes } from './routes/sign-out.js';
+
+export interface AppDeps {
+  readonly baseUrl: string;
+  readonly trustProxy: string | number | boolean;
+  readonly registrations: readonly Registration[];
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly simulated: boolean;
+  readonly signIn: SignIn;
+  readonly disconnect: (key: GrantKey) => Promise<boolean>;
+  readonly refresher: TokenRefresher;
+  readonly vault: Vault;
+  readonly bindings: BindingCookies;
+  readonly sessionStore: SessionStore;
+  readonly sessionSecrets: readonly [Secret, ...Secret[]];
+  readonly sessionLifetime: SessionLifetime;
+  readonly ping: () => Promise<void>;
+  readonly metrics: Metrics;
+  readonly metricsToken: Secret | undefined;
+  readonly apiTimeoutMs: number;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
+const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
+
+/** The app: middleware and routes in the order in which a request meets them. */
+export function createApp(deps: AppDeps): Express {
+  const { baseUrl, registrations, sessionStore, metrics } = deps;
+  const secure = baseUrl.startsWith('https:');
+  const [{ reveal: csrfSecret }] = deps.sessionSecrets;
+  const csrf = createCsrf({ secret: csrfSecret(), baseUrl });
+  const grantRequired = requireGrant({ ...deps, signInPath: signInPath(registrations) });
+  const app = bareApp(deps.trustProxy);
+
+  app.use(requestId());
+  app.use(requestLog(reportRequest(deps)));
+  app.use(securityHeaders({ https: secure }));
+  // Ahead of the session: these are asked for often, by nobody in particular.
+  app.use(healthRoutes({ ...deps, registry: metrics.registry }));
+  app.use('/assets', express.static(PUBLIC, { index: false, maxAge: '1h' }));
+  app.use(sessions({ ...deps, secure, store: sessionStore, ...sessionSettings(deps) }));
+  // Ahead of csrf: the token may be a form field.
+  app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
+  app.use(csrf.protect);
+  app.use(landingRoutes(deps));
+  app.use(oauthRoutes({ ...deps, onSignIn: metrics.signIn }));
+  app.use(signOutRoutes({ sessionStore, clearSessionCookie: clearSessionCookie(secure) }));
+  app.use(apiSessionRoutes({ ...deps, csrf }));
+  app.use(gatewayRoutes({ requireGrant: grantRequired }));
+  app.use(portalRoutes({ requireGrant: grantRequired, csrf }));
+  app.use(nothingHere);
+  app.use(errorHandler({ report: reportFailure(deps.log) }));
+  return app;
+}
+
+function bareApp(trustProxy: AppDeps['trustProxy']): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('trust proxy', trustProxy);
+  app.set('view engine', 'ejs');
+  app.set('views', VIEWS);
+  return app;
+}
+
+/** Bodies of the gateway are not ours to read. */
+function isForm(req: IncomingMessage): boolean {
+  const type = req.headers['content-type'] ?? '';
+  const ours = !(req.url ?? '').startsWith('/api/');
+  return ours && type.startsWith('application/x-www-form-urlencoded');
+}
+
+function sessionSettings({ sessionSecrets, sessionLifetime }: AppDeps) {
+  return { secrets: sessionSecrets.map((one) => one.reveal()), lifetime: sessionLifetime };
+}
+
+function clearSessionCookie(secure: boolean) {
+  const name = cookieName('fc_session', secure);
+  return (res: express.Response) => {
+    res.clearCookie(name, { httpOnly: true, secure, sameSite: 'lax', path: '/' });
+  };
+}
+
+/** One application: straight on to Fullscript. Several: the landing page asks for the country. */
+function signInPath(registrations: readonly Registration[]): (req: express.Request) => string {
+  return (req) => {
+    const returnTo = req.method === 'GET' ? req.originalUrl : undefined;
+    if (registrations.length === 1) return authorizePath({ returnTo });
+    const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
+    return query === '' ? '/' : `/?${query}`;
+  };
+}
+
+function reportRequest({ log, metrics }: AppDeps): Parameters<typeof requestLog>[0] {
+  return (line) => {
+    metrics.request(line);
+    log.info(line, 'request');
+  };
+}
+
+function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
+  return ({ error: err, code, status, requestId: id }) => {
+    const level = status === 500 ? 'error' : status > 500 ? 'warn' : 'debug';
+    log[level]({ err, code, status, requestId: id }, 'request failed');
+  };
+}

@@ -1,0 +1,117 @@
+import { resolve } from 'node:path';
+import type { SealingKey } from './grants/cipher.js';
+import type { Region } from './oauth/authorization-server.js';
+import type { Registration } from './oauth/registration.js';
+import { type Secret, secret } from './oauth/secret.js';
+import type { StoreAddress } from './redis/store-url.js';
+import { generatedSecrets } from './config/generated-secrets.js';
+import { productionProblems } from './config/production.js';
+import { ConfigError, type Problem } from './config/problem.js';
+import { type Environment, readVariables } from './config/read-variables.js';
+import { readRegistrations } from './config/registrations.js';
+import type { Values } from './config/variables.js';
+
+/** Everything the server was told, checked and frozen. */
+export interface Config {
+  readonly production: boolean;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Public origin, without a trailing slash. */
+  readonly baseUrl: string;
+  readonly trustProxy: string | number | boolean;
+  readonly logLevel: string;
+  readonly metricsToken: Secret | undefined;
+  /** At least one, the default one first; empty when the simulator is used. */
+  readonly registrations: readonly Registration[];
+  readonly simulator: SimulatorConfig | undefined;
+  readonly store: StoreAddress | 'embedded';
+  readonly dataDir: string;
+  readonly session: {
+    readonly secrets: readonly [Secret, ...Secret[]];
+    readonly idleMs: number;
+    readonly maxMs: number;
+  };
+  readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
+}
+
+export interface SimulatorConfig {
+  readonly region: Region;
+  /** Undefined: try the port after the server's, else any. */
+  readonly port: number | undefined;
+  /** Origin of one that runs by itself. */
+  readonly url: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly redirectUri: string;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Reads the configuration.
+ *
+ * @throws ConfigError with every problem at once.
+ */
+export function loadConfig(env: Environment): Config {
+  const problems: Problem[] = [];
+  const values = readVariables(env, problems);
+  const production = env['NODE_ENV'] === 'production';
+  const port = values.port ?? 3000;
+  const baseUrl = (values.baseUrl ?? `http://localhost:${port}`).replace(/\/$/, '');
+  const registrations = readRegistrations({ env, values, baseUrl, problems });
+  const simulated = registrations.length === 0;
+  if (port === 0 && values.baseUrl === undefined) {
+    problems.push({ variable: 'BASE_URL', problem: 'is needed when PORT is 0' });
+  }
+  if (simulated && values.environment === 'production') {
+    problems.push({ variable: 'FULLSCRIPT_CLIENT_ID', problem: 'is missing' });
+  }
+  if (simulated && values.apiUrl !== undefined) {
+    problems.push({
+      variable: 'FULLSCRIPT_CLIENT_ID',
+      problem: 'is missing while FULLSCRIPT_API_URL is set',
+    });
+  }
+  if (production) problems.push(...productionProblems({ env, values, baseUrl, simulated }));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  return Object.freeze({
+    production,
+    listen: { host: values.host ?? '127.0.0.1', port },
+    baseUrl,
+    trustProxy: values.trustProxy ?? false,
+    logLevel: values.logLevel ?? 'info',
+    metricsToken: values.metricsToken === undefined ? undefined : secret(values.metricsToken),
+    registrations,
+    simulator: simulated ? simulatorConfig(values, baseUrl) : undefined,
+    store: values.redisUrl ?? ('embedded' as const),
+    ...secretsOf(values),
+  });
+}
+
+function simulatorConfig(values: Values, baseUrl: string): SimulatorConfig {
+  return {
+    region: values.region ?? 'us',
+    port: values.simulatorPort,
+    url: values.simulatorUrl?.replace(/\/$/, ''),
+    publicUrl: values.simulatorPublicUrl?.replace(/\/$/, ''),
+    redirectUri: values.redirectUri ?? `${baseUrl}/oauth/callback`,
+  };
+}
+
+function secretsOf(values: Values): Pick<Config, 'dataDir' | 'session' | 'sealingKeys'> {
+  const dataDir = resolve(values.dataDir ?? '.data');
+  const { sessionSecret, encryptionKeys } = values;
+  const complete = sessionSecret !== undefined && encryptionKeys !== undefined;
+  const made = complete ? undefined : generatedSecrets(dataDir);
+  const [first = '', ...others] = sessionSecret ?? [made?.sessionSecret ?? ''];
+  const generated = { id: 'generated', key: made?.encryptionKey ?? Buffer.alloc(0) };
+  const [sealing = generated, ...older] = encryptionKeys ?? [];
+  return {
+    dataDir,
+    session: {
+      secrets: [secret(first), ...others.map(secret)],
+      idleMs: (values.sessionIdleHours ?? 8) * HOUR_MS,
+      maxMs: (values.sessionMaxHours ?? 168) * HOUR_MS,
+    },
+    sealingKeys: [sealing, ...older],
+  };
+}

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const file = z.object({ sessionSecret: z.string().min(32), encryptionKey: z.string().min(43) });
+
+/**
+ * Secrets for development, made once and kept, so that a restart signs nobody out. Of several
+ * processes that start at the same moment the first one's are used by all.
+ */
+export function generatedSecrets(dataDir: string): {
+  sessionSecret: string;
+  encryptionKey: Buffer;
+} {
+  const path = join(dataDir, 'secrets.json');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    const made = {
+      sessionSecret: randomBytes(32).toString('base64url'),
+      encryptionKey: randomBytes(32).toString('base64'),
+    };
+    // One write of a small file behind O_EXCL: a process that finds the file finds it whole.
+    writeFileSync(path, `${JSON.stringify(made)}\n`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const { sessionSecret, encryptionKey } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
+  return { sessionSecret, encryptionKey: Buffer.from(encryptionKey, 'base64') };
+}

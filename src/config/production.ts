@@ -1,0 +1,43 @@
+import { isLoopback } from './loopback.js';
+import type { Problem } from './problem.js';
+import type { Environment } from './read-variables.js';
+import { VARIABLES, type Values, type VariableName } from './variables.js';
+
+const SHORTEST_SECRET = 32;
+
+/** What is comfortable in development and wrong in production (`NODE_ENV=production`). */
+export function productionProblems(at: {
+  env: Environment;
+  values: Values;
+  baseUrl: string;
+  simulated: boolean;
+}): Problem[] {
+  const { env, values, baseUrl, simulated } = at;
+  const problems: Problem[] = [];
+  const missing = (name: VariableName, because: string) => {
+    const variable = VARIABLES[name].name;
+    if (values[name] !== undefined || isSet(env, variable)) return;
+    const problem = `is missing: ${because}`;
+    problems.push({ variable, problem, example: VARIABLES[name].example });
+  };
+  if (simulated) {
+    missing('clientId', 'the simulator is not for production');
+    missing('clientSecret', 'the simulator is not for production');
+  }
+  missing('redisUrl', 'the embedded store is not for production');
+  missing('sessionSecret', 'production needs secrets of its own');
+  missing('encryptionKeys', 'production needs keys of its own');
+  if (values.sessionSecret?.some((part) => part.length < SHORTEST_SECRET)) {
+    const problem = `is too short: each secret needs ${SHORTEST_SECRET} characters or more`;
+    problems.push({ variable: 'SESSION_SECRET', problem });
+  }
+  if (baseUrl.startsWith('http:') && !isLoopback(baseUrl)) {
+    problems.push({ variable: 'BASE_URL', problem: 'must be https, except on this machine' });
+  }
+  return problems;
+}
+
+/** A variable that is set but unreadable has its own problem already. */
+function isSet(env: Environment, name: string): boolean {
+  return (env[name]?.trim() ?? '') !== '';
+}

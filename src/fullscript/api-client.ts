@@ -1,0 +1,126 @@
+import http from 'node:http';
+import https from 'node:https';
+import { setTimeout as wait } from 'node:timers/promises';
+import got, { type Method, TimeoutError } from 'got';
+import { apiUrlFor } from './api-path.js';
+import { FullscriptApiError } from './errors.js';
+import { retryDelay } from './retry-policy.js';
+
+/** Where the client gets its bearer from; what stands behind it knows about grants, this folder not. */
+export interface TokenSource {
+  /** An access token that is good now. */
+  readonly current: () => Promise<string>;
+  /** One to use instead of `rejected`, which Fullscript has answered with 401. */
+  readonly replacing: (rejected: string) => Promise<string>;
+}
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Below the API base, starting with a slash: `/clinic/patients`. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query?: string | undefined;
+  /** Whole, so that it can be sent again after a 401. */
+  readonly body?: Uint8Array | undefined;
+  readonly contentType?: string | undefined;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly requestId: string | undefined;
+  readonly retryAfter: string | undefined;
+  readonly body: Buffer;
+}
+
+/** Fullscript's resource API as one user sees it. */
+export interface ApiClient {
+  /**
+   * Sends a request with the bearer attached. A 401 renews the token and repeats the request once
+   * (a request answered 401 was not carried out); a second 401 is returned like any other answer.
+   *
+   * @throws ApiPathError, FullscriptApiError when there is no answer, and what the token source
+   *   throws.
+   * @see https://www.rfc-editor.org/rfc/rfc6750.html#section-2.1
+   */
+  readonly request: (request: ApiRequest) => Promise<ApiResponse>;
+}
+
+const agent = {
+  http: new http.Agent({ keepAlive: true, maxSockets: 256 }),
+  https: new https.Agent({ keepAlive: true, maxSockets: 256 }),
+};
+
+export function createApiClient(deps: {
+  apiUrl: string;
+  tokenSource: TokenSource;
+  timeoutMs: number;
+  sleep?: (ms: number) => Promise<unknown>;
+}): ApiClient {
+  const { apiUrl, tokenSource, timeoutMs, sleep = wait } = deps;
+
+  async function send(request: ApiRequest, url: URL, token: string): Promise<ApiResponse> {
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await sendOnce({ request, url, token, timeoutMs });
+      const status = outcome instanceof FullscriptApiError ? undefined : outcome.status;
+      const pause = retryDelay({ attempt, method: request.method, status });
+      if (pause === undefined) {
+        if (outcome instanceof FullscriptApiError) throw outcome;
+        return outcome;
+      }
+      await sleep(pause);
+    }
+  }
+
+  return {
+    request: async (request) => {
+      const url = apiUrlFor(apiUrl, request.path, request.query);
+      const token = await tokenSource.current();
+      const answer = await send(request, url, token);
+      if (answer.status !== 401) return answer;
+      return send(request, url, await tokenSource.replacing(token));
+    },
+  };
+}
+
+async function sendOnce(call: {
+  request: ApiRequest;
+  url: URL;
+  token: string;
+  timeoutMs: number;
+}): Promise<ApiResponse | FullscriptApiError> {
+  const { request, url, token, timeoutMs } = call;
+  try {
+    const response = await got(url, {
+      method: request.method as Method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        'user-agent': 'fullscript-connect',
+        ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+      },
+      ...(request.body === undefined ? {} : { body: request.body, allowGetBody: true }),
+      agent,
+      responseType: 'buffer',
+      throwHttpErrors: false,
+      followRedirect: false,
+      retry: { limit: 0 },
+      timeout: { request: timeoutMs },
+    });
+    return {
+      status: response.statusCode,
+      contentType: response.headers['content-type'],
+      requestId: headerText(response.headers['x-request-id']),
+      retryAfter: response.headers['retry-after'],
+      body: Buffer.from(response.body),
+    };
+  } catch (error) {
+    // The original is left behind: it carries the request's headers, and with them the bearer.
+    const timedOut = error instanceof TimeoutError;
+    return new FullscriptApiError(timedOut ? 'fullscript_timeout' : 'fullscript_unreachable');
+  }
+}
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

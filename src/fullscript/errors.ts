@@ -1,0 +1,50 @@
+/** What a call of the resource API came to, by stable code. */
+export type FullscriptApiErrorCode =
+  /** 401 twice: the token was renewed and is still refused. */
+  | 'fullscript_unauthorized'
+  /** 403: a scope or a role is missing. The token is fine. */
+  | 'fullscript_forbidden'
+  | 'fullscript_not_found'
+  | 'fullscript_rate_limited'
+  /** Any other 4xx: what we asked for makes no sense to Fullscript. */
+  | 'fullscript_refused'
+  /** 5xx. */
+  | 'fullscript_unavailable'
+  /** No connection, or it broke. */
+  | 'fullscript_unreachable'
+  | 'fullscript_timeout'
+  /** An answer that is not what Fullscript documents, a redirect included. */
+  | 'fullscript_unexpected';
+
+/** A call of Fullscript's resource API failed. */
+export class FullscriptApiError extends Error {
+  override readonly name = 'FullscriptApiError';
+  readonly status: number | undefined;
+  /** Fullscript's `x-request-id`, to quote to its support. */
+  readonly requestId: string | undefined;
+  readonly retryAfter: string | undefined;
+
+  constructor(
+    readonly code: FullscriptApiErrorCode,
+    details: {
+      status?: number | undefined;
+      requestId?: string | undefined;
+      retryAfter?: string | undefined;
+    } = {},
+  ) {
+    super(`Fullscript API: ${code}${details.status === undefined ? '' : ` (${details.status})`}`);
+    this.status = details.status;
+    this.requestId = details.requestId;
+    this.retryAfter = details.retryAfter;
+  }
+}
+
+/** The path may not be called with a bearer: it could leave the API, or reach its OAuth endpoints. */
+export class ApiPathError extends Error {
+  override readonly name = 'ApiPathError';
+  readonly code = 'path_refused';
+
+  constructor() {
+    super('this path may not be called through the API client');
+  }
+}

@@ -1,0 +1,39 @@
+import type { z } from 'zod';
+import type { ApiClient, ApiResponse } from './api-client.js';
+import { FullscriptApiError, type FullscriptApiErrorCode } from './errors.js';
+
+/**
+ * Reads one JSON resource.
+ *
+ * @throws FullscriptApiError by status, never by body: Fullscript's 401 is empty HTML, and bodies of
+ *   other errors come in several shapes.
+ */
+export async function getJson<T>(api: ApiClient, path: string, schema: z.ZodType<T>): Promise<T> {
+  const response = await api.request({ method: 'GET', path });
+  const details = about(response);
+  if (response.status !== 200) throw new FullscriptApiError(codeOf(response.status), details);
+  const parsed = schema.safeParse(parseJson(response.body));
+  if (!parsed.success) throw new FullscriptApiError('fullscript_unexpected', details);
+  return parsed.data;
+}
+
+function about({ status, requestId, retryAfter }: ApiResponse) {
+  return { status, requestId, retryAfter };
+}
+
+function codeOf(status: number): FullscriptApiErrorCode {
+  if (status === 401) return 'fullscript_unauthorized';
+  if (status === 403) return 'fullscript_forbidden';
+  if (status === 404) return 'fullscript_not_found';
+  if (status === 429) return 'fullscript_rate_limited';
+  if (status >= 500) return 'fullscript_unavailable';
+  return status >= 400 ? 'fullscript_refused' : 'fullscript_unexpected';
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

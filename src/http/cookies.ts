@@ -1,0 +1,20 @@
+import type { Request } from 'express';
+
+/**
+ * Cookie names. With https they carry `__Host-`, which keeps other hosts of the domain from planting
+ * them; the prefix demands Secure, so that plain http on this machine goes without.
+ */
+export function cookieName(name: string, secure: boolean): string {
+  return secure ? `__Host-${name}` : name;
+}
+
+/** The request's cookies as sent, first one of a name wins; values stay encoded. */
+export function readCookies(req: Request): ReadonlyMap<string, string> {
+  const cookies = new Map<string, string>();
+  for (const pair of (req.get('cookie') ?? '').split(';')) {
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, Math.max(at, 0)).trim();
+    if (name !== '' && !cookies.has(name)) cookies.set(name, pair.slice(at + 1).trim());
+  }
+  return cookies;
+}

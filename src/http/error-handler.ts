@@ -1,0 +1,77 @@
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
+import { requestIdOf } from './request-id.js';
+
+/** What an error page shows; plain strings only. */
+export interface ErrorView {
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly way: WayForward;
+  readonly requestId: string;
+}
+
+/**
+ * The last stop of every failed request: problem JSON below `/api/`, a page elsewhere. The message
+ * of an error is for the log; people get what the table says for its code.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9457.html
+ */
+export function errorHandler(deps: {
+  report: (failure: { error: unknown; code: ErrorCode; status: number; requestId: string }) => void;
+}): ErrorRequestHandler {
+  // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
+  return (error: unknown, req, res, next) => {
+    const code = errorCode(error);
+    const entry: ErrorEntry = ERROR_TABLE[code];
+    const requestId = requestIdOf(res);
+    deps.report({ error, code, status: entry.status, requestId });
+    // An answer that is half out cannot be replaced; Express cuts the connection.
+    if (res.headersSent) {
+      next(error);
+      return;
+    }
+    res.status(entry.status);
+    const wait = retryAfter(error, entry);
+    if (wait !== undefined) res.set('Retry-After', wait);
+    if (wantsJson(req)) sendProblem(res, { code, entry, requestId });
+    else res.render('error', { page: { ...entry, code, requestId } satisfies ErrorView });
+  };
+}
+
+/** The stable code of anything thrown. */
+export function errorCode(error: unknown): ErrorCode {
+  if (!(error instanceof Error)) return 'internal_error';
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && code in ERROR_TABLE) return code as ErrorCode;
+  // Express's own and its body parsers' errors carry a status.
+  const status = (error as { status?: unknown }).status;
+  if (status === 413) return 'payload_too_large';
+  if (status === 415) return 'unsupported_media_type';
+  return typeof status === 'number' && status >= 400 && status < 500
+    ? 'bad_request'
+    : 'internal_error';
+}
+
+function wantsJson(req: Request): boolean {
+  return req.originalUrl.startsWith('/api/');
+}
+
+function sendProblem(
+  res: Response,
+  about: { code: ErrorCode; entry: ErrorEntry; requestId: string },
+): void {
+  const { code, entry, requestId } = about;
+  const { status, title, detail } = entry;
+  res
+    .type('application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId }));
+}
+
+/** Seconds until it makes sense to come back, for the answers that say "later". */
+function retryAfter(error: unknown, entry: ErrorEntry): string | undefined {
+  if (entry.status !== 503) return undefined;
+  const { retryAfterMs, retryAfter } = error as { retryAfterMs?: number; retryAfter?: string };
+  if (retryAfterMs !== undefined) return String(Math.ceil(retryAfterMs / 1000));
+  return /^\d{1,5}$/.test(retryAfter ?? '') ? retryAfter : '2';
+}

@@ -1,0 +1,27 @@
+/** Nobody is signed in. */
+export class NotSignedInError extends Error {
+  override readonly name = 'NotSignedInError';
+  readonly code = 'not_signed_in';
+
+  constructor() {
+    super('nobody is signed in');
+  }
+}
+
+/** A state-changing request that is not ours to carry out. */
+export class CsrfError extends Error {
+  override readonly name = 'CsrfError';
+
+  constructor(readonly code: 'csrf_token_invalid' | 'foreign_origin') {
+    super(`request refused: ${code}`);
+  }
+}
+
+/** There is nothing here, or not by this method. */
+export class RouteError extends Error {
+  override readonly name = 'RouteError';
+
+  constructor(readonly code: 'not_found' | 'registration_unknown' | 'navigation_refused') {
+    super(`request refused: ${code}`);
+  }
+}

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { GrantEvents } from '../grants/grant-events.js';
+import { type GrantKey, grantId } from '../grants/grant.js';
+
+/** Names a user in logs without saying who it is. */
+export function ownerTag(key: GrantKey): string {
+  return createHash('sha256').update(grantId(key)).digest('base64url').slice(0, 12);
+}
+
+/** Writes what happens to grants into the log. */
+export function grantLog(log: Logger): GrantEvents {
+  const about = (key: GrantKey) => ({
+    registration: key.registration,
+    ownerType: key.owner.type,
+    owner: ownerTag(key),
+  });
+  return {
+    connected: (key) => log.info(about(key), 'grant saved after sign-in'),
+    refreshed: (key, tookMs) => log.info({ ...about(key), tookMs }, 'grant refreshed'),
+    refreshFailed: (key, err) => log.warn({ ...about(key), err }, 'refresh failed; grant kept'),
+    earlyRefreshFailed: (key, err) =>
+      log.warn({ ...about(key), err }, 'early refresh failed; going on with the valid token'),
+    reconnectNeeded: (key, reason) =>
+      log.warn({ ...about(key), reason }, 'grant needs reconnect: the user has to connect again'),
+    saveFailed: (key, err) =>
+      log.error({ ...about(key), err }, 'refreshed pair could not be saved and was not used'),
+    latePairDiscarded: (key) =>
+      log.warn(about(key), 'refreshed pair came too late; it was not saved and is being revoked'),
+    revokeFailed: (key, err) => log.warn({ ...about(key), err }, 'revocation failed'),
+    disconnected: (key, revoked) => log.info({ ...about(key), revoked }, 'grant disconnected'),
+  };
+}

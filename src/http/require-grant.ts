@@ -1,0 +1,62 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { type ApiClient, createApiClient } from '../fullscript/api-client.js';
+import type { Grant, GrantKey } from '../grants/grant.js';
+import type { TokenRefresher } from '../grants/token-refresher.js';
+import type { Registration, RegistrationId } from '../oauth/registration.js';
+import { NotSignedInError } from './errors.js';
+import { signedIn } from './signed-in.js';
+
+/** What a route behind `requireGrant` works with. */
+export interface Fullscript {
+  /** The API as this user sees it; its bearer is attached, renewed and retried by itself. */
+  readonly api: ApiClient;
+  /** For whom it acts. */
+  readonly key: GrantKey;
+  /** The grant as it was when the request came. */
+  readonly grant: Grant;
+}
+
+const LOCAL = 'fullscript';
+
+/** What `requireGrant` has put there for this request. */
+export function fullscriptOf(res: Response): Fullscript {
+  return res.locals[LOCAL] as Fullscript;
+}
+
+/**
+ * Lets a request through that belongs to a signed-in user with a working grant, and hands the route
+ * an API client. Without a session a page is sent to sign in and comes back afterwards; `/api/*`
+ * gets 401. The owner comes from the session alone, never from the request.
+ *
+ * @throws NotSignedInError, GrantNotFoundError, NeedsReconnectError and what a refresh throws.
+ */
+export function requireGrant(deps: {
+  refresher: TokenRefresher;
+  registration: (id: RegistrationId) => Registration;
+  apiTimeoutMs: number;
+  signInPath: (req: Request) => string;
+}): RequestHandler {
+  const { refresher, registration, apiTimeoutMs, signInPath } = deps;
+  return async (req, res, next) => {
+    const user = signedIn(req);
+    if (user === undefined) {
+      if (isApi(req)) throw new NotSignedInError();
+      res.redirect(303, signInPath(req));
+      return;
+    }
+    const grant = await refresher.current(user.key);
+    const { apiUrl } = registration(user.key.registration).server;
+    const tokenSource = {
+      current: () => Promise.resolve(grant.tokens.accessToken.reveal()),
+      replacing: async (rejected: string) =>
+        (await refresher.current(user.key, rejected)).tokens.accessToken.reveal(),
+    };
+    const api = createApiClient({ apiUrl, tokenSource, timeoutMs: apiTimeoutMs });
+    res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
+    next();
+  };
+}
+
+function isApi(req: Request): boolean {
+  return req.originalUrl.startsWith('/api/');
+}

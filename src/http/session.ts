@@ -1,0 +1,61 @@
+import type { RequestHandler } from 'express';
+import session from 'express-session';
+import { grantId } from '../grants/grant.js';
+import { randomToken } from '../oauth/authorization-request.js';
+import { cookieName } from './cookies.js';
+import { endSession, signedIn } from './signed-in.js';
+
+/** What the session middleware needs of its store beyond express-session's own interface. */
+export type SessionStore = session.Store & {
+  /** Ends all sessions of one user; answers how many there were. */
+  readonly endAll: (owner: string) => Promise<number>;
+};
+
+export interface SessionLifetime {
+  readonly idleMs: number;
+  readonly maxMs: number;
+}
+
+/** How long a session may stay in the store: idle time, cut at the absolute limit. At least 1 ms. */
+export function sessionTtl(
+  data: Pick<session.SessionData, 'signIn'>,
+  at: SessionLifetime & { now: number },
+): number {
+  const left = data.signIn.at + at.maxMs - at.now;
+  return Math.max(1, Math.min(at.idleMs, left));
+}
+
+/** Under which name the store keeps a user's sessions together. */
+export function sessionOwner(data: Partial<session.SessionData>): string | undefined {
+  return data.signIn === undefined ? undefined : grantId(data.signIn.key);
+}
+
+/**
+ * Sessions of people who signed in; nobody else gets one. Trouble with the store is passed on as an
+ * error and leaves the cookie alone.
+ */
+export function sessions(options: {
+  store: SessionStore;
+  secrets: readonly string[];
+  secure: boolean;
+  lifetime: SessionLifetime;
+  now: () => number;
+}): RequestHandler[] {
+  const { store, secrets, secure, lifetime, now } = options;
+  const middleware = session({
+    name: cookieName('fc_session', secure),
+    store,
+    secret: [...secrets],
+    genid: randomToken,
+    resave: false,
+    saveUninitialized: false,
+    rolling: false,
+    cookie: { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge: lifetime.maxMs },
+  });
+  const absoluteLimit: RequestHandler = async (req, _res, next) => {
+    const current = signedIn(req);
+    if (current !== undefined && now() >= current.at + lifetime.maxMs) await endSession(req);
+    next();
+  };
+  return [middleware, absoluteLimit];
+}

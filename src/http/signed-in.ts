@@ -1,0 +1,44 @@
+import type { Request } from 'express';
+import type { GrantKey } from '../grants/grant.js';
+
+/** What a session holds: who signed in and when. Written once, at sign-in. */
+export interface SignedIn {
+  readonly key: GrantKey;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+declare module 'express-session' {
+  interface SessionData {
+    signIn: SignedIn;
+  }
+}
+
+/** Who is signed in with this request, if anybody. */
+export function signedIn(req: Request): SignedIn | undefined {
+  return (req.session as Partial<Request['session']> | undefined)?.signIn;
+}
+
+/**
+ * Signs in under a new session id; the old one, and whoever planted it, is left behind. Resolves when
+ * the session is stored, so that the next page finds it.
+ */
+export async function startSession(req: Request, signIn: SignedIn): Promise<void> {
+  await settle((done) => req.session.regenerate(done));
+  req.session.signIn = signIn;
+  await settle((done) => req.session.save(done));
+}
+
+/** Ends this session here and in the store. */
+export async function endSession(req: Request): Promise<void> {
+  await settle((done) => req.session.destroy(done));
+}
+
+function settle(step: (done: (error?: unknown) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    step((error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error instanceof Error ? error : new Error('session store', { cause: error }));
+    });
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * For other people's Express apps: the flow, the custody of grants and the middleware, to be composed
+ * as `server.ts` composes them.
+ */
+export { createCipher } from './grants/cipher.js';
+export type { Cipher, SealingKey } from './grants/cipher.js';
+export { createDisconnect } from './grants/disconnect.js';
+export * from './grants/errors.js';
+export type { GrantEvents } from './grants/grant-events.js';
+export type { GrantRecord, GrantRecords } from './grants/grant-records.js';
+export { grantId } from './grants/grant.js';
+export type { Grant, GrantKey, GrantStatus } from './grants/grant.js';
+export type { Lock } from './grants/lock.js';
+export { createSignIn } from './grants/sign-in.js';
+export type { SignIn } from './grants/sign-in.js';
+export { createTokenRefresher } from './grants/token-refresher.js';
+export type { TokenRefresher } from './grants/token-refresher.js';
+export { createVault } from './grants/vault.js';
+export type { Vault } from './grants/vault.js';
+export { createApiClient } from './fullscript/api-client.js';
+export type { ApiClient, ApiRequest, ApiResponse, TokenSource } from './fullscript/api-client.js';
+export { getClinic, getResourceOwner } from './fullscript/clinic.js';
+export { ApiPathError, FullscriptApiError } from './fullscript/errors.js';
+export { createBindingCookies } from './http/binding-cookie.js';
+export { createCsrf } from './http/csrf.js';
+export { errorHandler } from './http/error-handler.js';
+export { fullscriptOf, requireGrant } from './http/require-grant.js';
+export type { Fullscript } from './http/require-grant.js';
+export { sessionOwner, sessionTtl, sessions } from './http/session.js';
+export { signedIn } from './http/signed-in.js';
+export type { SignedIn } from './http/signed-in.js';
+export { createMemoryGrantRecords } from './memory/grant-records.js';
+export { createMemoryLock } from './memory/lock.js';
+export { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
+export { createMemorySessionStore } from './memory/session-store.js';
+export { authorizationServer } from './oauth/authorization-server.js';
+export type { AuthorizationServer } from './oauth/authorization-server.js';
+export * from './oauth/errors.js';
+export type { PendingAuthorizations } from './oauth/pending-authorizations.js';
+export type { Registration, RegistrationId } from './oauth/registration.js';
+export type { ResourceOwner, ResourceOwnerType } from './oauth/resource-owner.js';
+export { secret } from './oauth/secret.js';
+export type { Secret } from './oauth/secret.js';
+export { createTokenEndpoint } from './oauth/token-endpoint.js';
+export type { TokenEndpoint } from './oauth/token-endpoint.js';
+export type { TokenSet } from './oauth/token-set.js';
+export { closeRedis, connectRedis } from './redis/client.js';
+export type { RedisClient } from './redis/client.js';
+export { createRedisGrantRecords } from './redis/grant-records.js';
+export { createRedisLock } from './redis/lock.js';
+export { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
+export { createRedisSessionStore } from './redis/session-store.js';
+export { parseStoreUrl } from './redis/store-url.js';
+export { oauthRoutes } from './routes/oauth.js';

@@ -1,0 +1,32 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+
+/**
+ * Makes the logger: JSON lines in production, readable ones in development.
+ *
+ * @param options.destination where lines go instead of standard output.
+ */
+export function createLogger(options: {
+  level: string;
+  production: boolean;
+  destination?: DestinationStream;
+}): Logger {
+  const { level, production, destination } = options;
+  const settings = { level, base: null, serializers: { err: describeError } };
+  if (destination !== undefined) return pino(settings, destination);
+  if (production) return pino(settings);
+  const stream = pretty({ sync: true, ignore: 'requestId', singleLine: true });
+  return pino(settings, stream);
+}
+
+/**
+ * An error as the log shows it. Only these fields: clients hang whole commands, requests and headers
+ * on their errors.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack, cause } = error;
+  const { code } = error as { code?: unknown };
+  const because = cause instanceof Error ? { cause: `${cause.name}: ${cause.message}` } : {};
+  return { name, message, ...(typeof code === 'string' ? { code } : {}), ...because, stack };
+}

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { ConfigError } from './config/problem.js';
+import { type Config, loadConfig } from './config.js';
+import { createLogger } from './logger.js';
+import { type RunningServer, startServer } from './server.js';
+
+const EXIT_FAILURE = 1;
+/** EX_CONFIG of sysexits.h: restarting will not help. */
+const EXIT_CONFIG = 78;
+
+/** Prints what is wrong with the configuration, all of it, and ends. */
+function readConfig(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const log = createLogger({ level: config.logLevel, production: config.production });
+  let server: RunningServer;
+  try {
+    server = await startServer(config, log);
+  } catch (err) {
+    log.fatal({ err }, 'the server could not start');
+    process.exitCode = EXIT_FAILURE;
+    return;
+  }
+  let closing = false;
+  const stop = (signal: string) => {
+    // A second signal is somebody losing patience.
+    if (closing) process.exit(EXIT_FAILURE);
+    closing = true;
+    log.info({ signal }, 'stopping: finishing what is under way');
+    server.close().then(
+      () => {
+        log.info('stopped');
+        process.exit(0);
+      },
+      (err: unknown) => {
+        log.error({ err }, 'stopped with an error');
+        process.exit(EXIT_FAILURE);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+await main();

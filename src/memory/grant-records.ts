@@ -1,0 +1,39 @@
+import type { GrantRecords } from '../grants/grant-records.js';
+import { createExpiringMap } from './expiring-map.js';
+
+const TOMBSTONE_MS = 24 * 60 * 60 * 1000;
+
+interface Entry {
+  readonly version: number;
+  /** Undefined after a removal. */
+  readonly sealed: string | undefined;
+}
+
+/** Grants in this process, gone with it. The reference the contract compares Redis with. */
+export function createMemoryGrantRecords(deps: { now?: () => number } = {}): GrantRecords {
+  const { now = Date.now } = deps;
+  const entries = createExpiringMap<Entry>(now);
+  const lastVersion = (id: string) => entries.get(id)?.version ?? 0;
+
+  return {
+    read: (id) => {
+      const { version, sealed } = entries.get(id) ?? {};
+      const found = version !== undefined && sealed !== undefined;
+      return Promise.resolve(found ? { version, sealed } : undefined);
+    },
+
+    compareAndSet: (id, { version, sealed }, expected) => {
+      const unchanged = lastVersion(id) === expected;
+      if (unchanged) entries.set(id, { version, sealed }, Infinity);
+      return Promise.resolve(unchanged);
+    },
+
+    remove: (id) => {
+      const version = lastVersion(id) + 1;
+      if (entries.get(id)) entries.set(id, { version, sealed: undefined }, now() + TOMBSTONE_MS);
+      return Promise.resolve();
+    },
+
+    lastVersion: (id) => Promise.resolve(lastVersion(id)),
+  };
+}

@@ -1,0 +1,55 @@
+import { LockTimeoutError } from '../grants/errors.js';
+import type { Lock } from '../grants/lock.js';
+
+/** Who waits for a lock that is held, in the order they came. */
+type Waiters = Set<() => void>;
+
+/** Locks among the callers of this process, first come first served. No lease: they die together. */
+export function createMemoryLock(): Lock {
+  const held = new Map<string, Waiters>();
+
+  async function acquire(id: string, waitMs: number): Promise<void> {
+    const waiters = held.get(id);
+    if (waiters) await turn(waiters, waitMs);
+    else held.set(id, new Set());
+  }
+
+  function release(id: string): void {
+    const waiters = held.get(id);
+    const [next] = waiters ?? [];
+    if (!next) {
+      held.delete(id);
+      return;
+    }
+    waiters?.delete(next);
+    next();
+  }
+
+  return {
+    run: async (id, waitMs, work) => {
+      await acquire(id, waitMs);
+      try {
+        return await work();
+      } finally {
+        release(id);
+      }
+    },
+  };
+}
+
+/** Resolves when the lock is handed over; it was never free in between. */
+function turn(waiters: Waiters, waitMs: number): Promise<void> {
+  if (waitMs <= 0) return Promise.reject(new LockTimeoutError());
+  return new Promise((resolve, reject) => {
+    const takeOver = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      waiters.delete(takeOver);
+      reject(new LockTimeoutError());
+    }, waitMs);
+    timer.unref();
+    waiters.add(takeOver);
+  });
+}

@@ -1,0 +1,152 @@
+import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
+import type { HostAndPort, StoreAddress } from './store-url.js';
+
+export type RedisClient = Redis | Cluster;
+
+/** `lost` means that commands fail until `ready` comes again; `closed` is for good. */
+export type ClientState = 'ready' | 'lost' | 'closed';
+
+export interface ClientOptions {
+  /** How long a command may take before it fails. */
+  readonly commandTimeoutMs?: number;
+  /** Told about every failed connection attempt, so once a second or so while the store is away. */
+  readonly onError?: (error: Error) => void;
+  /** Told when the state changes, not about each attempt. */
+  readonly onStateChange?: (state: ClientState) => void;
+}
+
+const COMMAND_TIMEOUT_MS = 500;
+const CONNECT_TIMEOUT_MS = 2_000;
+const RETRY_MAX_MS = 1_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/**
+ * Opens the one connection that all adapters share. Trouble is an error within `commandTimeoutMs`,
+ * never a queue: a request that hangs is worse than a 503. The client reconnects by itself for ever.
+ */
+export function connectRedis(address: StoreAddress, options: ClientOptions = {}): RedisClient {
+  const client = build(address, options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS);
+  // NOTE: without an error listener a lost connection ends the process.
+  client.on('error', (error: Error) => options.onError?.(error));
+  reportStates(client, options.onStateChange);
+  return client;
+}
+
+function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
+  const common = { ...commonOptions(commandTimeoutMs), ...loginOptions(address) };
+  // Server certificates are checked, against Node's own list of authorities.
+  const tls = 'tls' in address && address.tls ? { tls: {} } : {};
+  switch (address.kind) {
+    case 'single':
+      return new Redis({ ...common, ...tls, ...hostOptions(address), db: address.db });
+    case 'socket':
+      return new Redis({ ...common, path: address.path, db: address.db });
+    case 'sentinel':
+      return new Redis({ ...common, ...tls, ...sentinelOptions(address), db: address.db });
+    case 'cluster':
+      return buildCluster(address, { ...common, ...tls });
+  }
+}
+
+function commonOptions(commandTimeoutMs: number) {
+  return {
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // A server that went away without a word (host lost, network cut) is left and looked up anew.
+    socketTimeout: 4 * commandTimeoutMs,
+    enableOfflineQueue: false,
+    // 0: commands in flight fail when the connection breaks, instead of being sent a second time.
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: retryDelay,
+    // After a failover the old master is read-only: connect again, which finds the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  } satisfies CommonRedisOptions;
+}
+
+function retryDelay(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 5), RETRY_MAX_MS);
+}
+
+function loginOptions({ username, password }: StoreAddress) {
+  return { ...(username && { username }), ...(password && { password: password.reveal() }) };
+}
+
+function hostOptions({ host, port }: HostAndPort) {
+  return { host, port };
+}
+
+function sentinelOptions(address: Extract<StoreAddress, { kind: 'sentinel' }>) {
+  const { username, password } = address.sentinelLogin;
+  return {
+    sentinels: [...address.sentinels],
+    name: address.name,
+    sentinelRetryStrategy: retryDelay,
+    sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
+    // Told by the sentinels of a failover, instead of noticing it by errors.
+    failoverDetector: true,
+    ...(username && { sentinelUsername: username }),
+    ...(password && { sentinelPassword: password.reveal() }),
+    ...(address.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+  };
+}
+
+function buildCluster(
+  address: Extract<StoreAddress, { kind: 'cluster' }>,
+  redisOptions: ReturnType<typeof commonOptions>,
+): Cluster {
+  return new Cluster([...address.nodes], {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryDelay,
+    // With 100 ms between tries this ends a command after half a second, as a timeout would.
+    maxRedirections: 5,
+    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+    slotsRefreshInterval: 5_000,
+    redisOptions,
+    // Managed clusters announce names that certificates are made for: don't resolve them to addresses.
+    ...(address.tls && { dnsLookup: (name, done) => done(null, name) }),
+  });
+}
+
+function reportStates(client: RedisClient, report?: (state: ClientState) => void): void {
+  let last: ClientState | undefined;
+  const changeTo = (state: ClientState) => () => {
+    if (last === state || last === 'closed') return;
+    last = state;
+    report?.(state);
+  };
+  client.on('ready', changeTo('ready'));
+  client.on('close', changeTo('lost'));
+  client.on('end', changeTo('closed'));
+}
+
+/** Resolves to whether the client can be used, at the latest after `timeoutMs`. */
+export async function waitUntilReady(client: RedisClient, timeoutMs: number): Promise<boolean> {
+  if (client.status === 'ready') return true;
+  return await new Promise((resolve) => {
+    const settle = (ready: boolean) => () => {
+      clearTimeout(timer);
+      client.off('ready', onReady).off('end', onEnd);
+      resolve(ready);
+    };
+    const [onReady, onEnd] = [settle(true), settle(false)];
+    const timer = setTimeout(settle(false), timeoutMs);
+    client.on('ready', onReady).on('end', onEnd);
+  });
+}
+
+/** Lets commands in flight finish, but not for long, and closes. Never fails, never hangs. */
+export async function closeRedis(client: RedisClient): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+  });
+  const quit = client.quit().then(ignore, ignore);
+  await Promise.race([quit, timeout]);
+  clearTimeout(timer);
+  client.disconnect();
+}
+
+function ignore(): void {
+  // A connection that is down already cannot say goodbye.
+}

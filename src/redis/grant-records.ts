@@ -1,0 +1,52 @@
+import type { GrantRecords } from '../grants/grant-records.js';
+import type { RedisClient } from './client.js';
+import { grantKey } from './keys.js';
+import { storeCall } from './store-call.js';
+
+const TOMBSTONE_MS = 24 * 60 * 60 * 1000;
+
+// PERSIST: the key may be a tombstone, whose end must not take the new grant with it.
+const COMPARE_AND_SET = `
+local last = tonumber(redis.call('HGET', KEYS[1], 'v') or '0')
+if last ~= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 's', ARGV[3])
+redis.call('PERSIST', KEYS[1])
+return 1`;
+
+const REMOVE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('HDEL', KEYS[1], 's')
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1`;
+
+/**
+ * Grants in Redis, one hash each. The scripts go as EVAL, not EVALSHA: they are shorter than a
+ * token, and a restarted or newly promoted server needs no second round.
+ */
+export function createRedisGrantRecords(client: RedisClient): GrantRecords {
+  return {
+    read: (id) =>
+      storeCall('grant read', async () => {
+        const [version, sealed] = await client.hmget(grantKey(id), 'v', 's');
+        return version && sealed ? { version: Number(version), sealed } : undefined;
+      }),
+
+    compareAndSet: (id, record, expected) =>
+      storeCall('grant write', async () => {
+        const { version, sealed } = record;
+        const args = [expected, version, sealed];
+        return (await client.eval(COMPARE_AND_SET, 1, grantKey(id), ...args)) === 1;
+      }),
+
+    remove: (id) =>
+      storeCall('grant removal', async () => {
+        await client.eval(REMOVE, 1, grantKey(id), TOMBSTONE_MS);
+      }),
+
+    lastVersion: (id) =>
+      storeCall('grant version read', async () =>
+        Number((await client.hget(grantKey(id), 'v')) ?? 0),
+      ),
+  };
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+
+/** Changes when the meaning of a record changes; old records then end by their own lifetime. */
+const PREFIX = 'fc:1';
+
+/**
+ * A grant: hash of `v` (version) and `s` (sealed token set). No lifetime; after a removal only `v`
+ * is left, for a day. The braces put grant and lock of one id into one slot of a cluster.
+ */
+export function grantKey(id: string): string {
+  return `${PREFIX}:grant:{${id}}`;
+}
+
+/** The lock on an id: string, the holder's random name. Lives as long as its lease, seconds. */
+export function lockKey(id: string): string {
+  return `${PREFIX}:lock:{${id}}`;
+}
+
+/** A pending authorization: string, sealed by the caller. Lives ten minutes at most. */
+export function pendingKey(id: string): string {
+  return `${PREFIX}:pending:${id}`;
+}
+
+/** A browser session: string, JSON. Lives as long as the session may be idle. */
+export function sessionKey(sessionHash: string): string {
+  return `${PREFIX}:session:${sessionHash}`;
+}
+
+/** Everything in a session's key but its hash. */
+export const SESSION_KEY_PREFIX = sessionKey('');
+
+/** Session ids open sessions, so storage only ever sees their SHA-256. */
+export function sessionHash(sid: string): string {
+  return createHash('sha256').update(sid).digest('base64url');
+}
+
+/**
+ * The sessions of one owner: sorted set of session hashes by the end of their life in epoch
+ * milliseconds. Lives as long as the longest of them. An entry may outlive its session, never the
+ * other way round.
+ */
+export function userSessionsKey(owner: string): string {
+  return `${PREFIX}:user-sessions:{${owner}}`;
+}

@@ -1,0 +1,126 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { hasCode } from './file-lock.js';
+import { requestShutdown, serverState } from './server-socket.js';
+
+const PROGRAMS = ['redis-server', 'valkey-server'];
+/** GETDEL and ZADD GT came with 6.2. */
+const OLDEST = [6, 2] as const;
+
+/** Loading a large append-only file takes a while. */
+const START_MS = 30_000;
+const STOP_MS = 5_000;
+const POLL_MS = 10;
+const LAST_LINES = 20;
+
+export interface ServerChild {
+  readonly pid: number;
+  /** Resolves when the process has ended, with its last output lines. */
+  readonly ended: Promise<string>;
+  /** Ends it, gently at first. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The first server program on PATH that is new enough. `env` replaces the process's environment. */
+export async function findServerProgram(env?: NodeJS.ProcessEnv): Promise<string | undefined> {
+  for (const program of PROGRAMS) {
+    if (await isUsable(program, env)) return program;
+  }
+  return undefined;
+}
+
+async function isUsable(program: string, env?: NodeJS.ProcessEnv): Promise<boolean> {
+  try {
+    const { stdout } = await promisify(execFile)(program, ['--version'], env && { env });
+    const [, major = '0', minor = '0'] = /v=(\d+)\.(\d+)/.exec(stdout) ?? [];
+    const [oldestMajor, oldestMinor] = OLDEST;
+    return Number(major) * 100 + Number(minor) >= oldestMajor * 100 + oldestMinor;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'EACCES')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Starts a server that keeps its data in `dataDir` and listens on `socketPath` only.
+ *
+ * @throws Error with the last output lines when it does not get ready.
+ */
+export async function startServerChild(deps: {
+  program: string;
+  dataDir: string;
+  socketPath: string;
+}): Promise<ServerChild> {
+  const { program, socketPath } = deps;
+  const child = launch(deps);
+  const ended = untilEnded(child);
+  const stop = () => stopChild(child, ended, socketPath);
+  const state = await Promise.race([ended, untilReady(socketPath)]);
+  if (state !== 'ready' || child.pid === undefined) {
+    await stop();
+    throw new Error(`${program} did not start:\n${await ended}`);
+  }
+  return { pid: child.pid, ended, stop };
+}
+
+function launch({ program, dataDir, socketPath }: Parameters<typeof startServerChild>[0]) {
+  const settings = {
+    port: '0',
+    unixsocket: socketPath,
+    unixsocketperm: '700',
+    dir: dataDir,
+    appendonly: 'yes',
+    // A grant that is saved is saved: an answered write survives even a power cut.
+    appendfsync: 'always',
+    save: '',
+    'maxmemory-policy': 'noeviction',
+    loglevel: 'warning',
+    daemonize: 'no',
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  return spawn(program, args, {
+    cwd: dataDir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own: Ctrl-C in the terminal must not end it before we have saved.
+    detached: true,
+  });
+}
+
+async function untilReady(socketPath: string): Promise<'ready' | 'late'> {
+  const deadline = performance.now() + START_MS;
+  while (performance.now() < deadline) {
+    if ((await serverState(socketPath)) === 'ready') return 'ready';
+    await delay(POLL_MS);
+  }
+  return 'late';
+}
+
+/** Follows the child without keeping this process alive for it. */
+function untilEnded(child: ChildProcess): Promise<string> {
+  let lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (data: Buffer) => {
+      lines = [...lines, ...data.toString().trimEnd().split('\n')].slice(-LAST_LINES);
+    });
+    if (stream instanceof Socket) stream.unref();
+  }
+  child.unref();
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', () => resolve(lines.join('\n')));
+  });
+}
+
+async function stopChild(
+  child: ChildProcess,
+  ended: Promise<string>,
+  socketPath: string,
+): Promise<void> {
+  child.ref();
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await requestShutdown(socketPath);
+  await ended;
+  clearTimeout(killTimer);
+}

@@ -1,0 +1,81 @@
+import type { SessionData } from 'express-session';
+import type { RedisClient } from './client.js';
+import { sessionKey, userSessionsKey } from './keys.js';
+
+/** Sessions and the index of each owner's sessions, as they lie in Redis. Errors are ioredis's. */
+export interface SessionRecords {
+  readonly read: (hash: string) => Promise<SessionData | undefined>;
+  /** @returns whether there was no such record and now there is. */
+  readonly create: (hash: string, session: SessionData, ttlMs: number) => Promise<boolean>;
+  /** Overwrites a record that exists; does nothing otherwise. */
+  readonly update: (hash: string, session: SessionData, ttlMs: number) => Promise<void>;
+  readonly extend: (hash: string, ttlMs: number) => Promise<void>;
+  /** @returns what was removed, or undefined. */
+  readonly remove: (hash: string) => Promise<SessionData | undefined>;
+  /** Enters a session in its owner's index. Comes before writing it, so that no session is missed. */
+  readonly enter: (owner: string, hash: string, ttlMs: number) => Promise<void>;
+  /** Lengthens an entry of the index, if it is there. */
+  readonly extendEntry: (owner: string, hash: string, ttlMs: number) => Promise<void>;
+  readonly strike: (owner: string, hashes: readonly string[]) => Promise<void>;
+  readonly entries: (owner: string) => Promise<string[]>;
+}
+
+/** The session is written after its entry, and must not be the one to live longer. */
+const ENTRY_SLACK_MS = 60_000;
+
+// Time is the server's: entries come from several processes. GT: an entry's life only ever grows,
+// because too long is harmless and too short would hide a session.
+const ENTER = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[3] == 'new' then
+  redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
+else
+  redis.call('ZADD', KEYS[1], 'XX', 'GT', now + ARGV[2], ARGV[1])
+end
+local longest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if longest[2] then redis.call('PEXPIREAT', KEYS[1], longest[2]) end
+return 1`;
+
+export function createSessionRecords(client: RedisClient): SessionRecords {
+  const enter = async (which: 'new' | 'old', owner: string, entry: [string, number]) => {
+    const [hash, ttlMs] = entry;
+    await client.eval(ENTER, 1, userSessionsKey(owner), hash, ttlMs + ENTRY_SLACK_MS, which);
+  };
+
+  return {
+    read: async (hash) => parse(await client.get(sessionKey(hash))),
+    create: async (hash, session, ttlMs) =>
+      (await client.set(sessionKey(hash), JSON.stringify(session), 'PX', ttlMs, 'NX')) === 'OK',
+    update: async (hash, session, ttlMs) => {
+      await client.set(sessionKey(hash), JSON.stringify(session), 'PX', ttlMs, 'XX');
+    },
+    extend: async (hash, ttlMs) => {
+      await client.pexpire(sessionKey(hash), ttlMs);
+    },
+    remove: async (hash) => parse(await client.getdel(sessionKey(hash))),
+    enter: (owner, hash, ttlMs) => enter('new', owner, [hash, ttlMs]),
+    extendEntry: (owner, hash, ttlMs) => enter('old', owner, [hash, ttlMs]),
+    strike: async (owner, hashes) => {
+      if (hashes.length > 0) await client.zrem(userSessionsKey(owner), ...hashes);
+    },
+    entries: (owner) => client.zrange(userSessionsKey(owner), '0', '-1'),
+  };
+}
+
+/** Anything that express-session could not make a session of counts as none. */
+function parse(text: string | null): SessionData | undefined {
+  if (text === null) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isSession(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isSession(value: unknown): value is SessionData {
+  if (typeof value !== 'object' || value === null || !('cookie' in value)) return false;
+  return typeof value.cookie === 'object' && value.cookie !== null;
+}

@@ -1,0 +1,159 @@
+import { RedisStore } from 'connect-redis';
+import type { Request } from 'express';
+import type { SessionData, Store } from 'express-session';
+import type { RedisClient } from './client.js';
+import { SESSION_KEY_PREFIX, sessionHash } from './keys.js';
+import { type SessionRecords, createSessionRecords } from './session-records.js';
+import { storeCall } from './store-call.js';
+import { type TouchThrottle, createTouchThrottle } from './touch-throttle.js';
+
+/** A store for express-session in which a session that was ended stays ended. */
+export type SessionStore = Store & {
+  /**
+   * Ends all sessions of `owner`, on every device.
+   *
+   * @returns how many there were.
+   * @throws StoreUnavailableError some may have been ended; call it again.
+   */
+  endAll(owner: string): Promise<number>;
+};
+
+export interface RedisSessionStoreDeps {
+  readonly client: RedisClient;
+  /** How long a session lives on from now; zero or less ends it. */
+  readonly ttlMs: (session: SessionData) => number;
+  /** Who is signed in with a session; undefined for nobody. */
+  readonly ownerOf: (session: SessionData) => string | undefined;
+  /** Told when a session could not be extended; the request goes on. */
+  readonly onTouchError?: (error: unknown) => void;
+  readonly now?: () => number;
+}
+
+type Done<T = unknown> = (error: unknown, value?: T) => void;
+type Generate = (req: Request) => void;
+
+const TOUCH_EVERY_MS = 60_000;
+const TOUCHES_REMEMBERED = 10_000;
+
+/**
+ * Sessions in Redis. Only a session that was generated here, and not stored yet, may create a record;
+ * every other write updates one that exists. So neither a slow request nor a touch brings back a
+ * session that was signed out meanwhile; such a write is dropped without an error.
+ */
+export function createRedisSessionStore(deps: RedisSessionStoreDeps): SessionStore {
+  return new OwnedSessionStore(deps);
+}
+
+class OwnedSessionStore extends RedisStore {
+  readonly #deps: RedisSessionStoreDeps;
+  readonly #records: SessionRecords;
+  readonly #touches: TouchThrottle;
+  /** Generated here and not stored yet. */
+  readonly #fresh = new WeakSet();
+  #generate: Generate | undefined;
+
+  constructor(deps: RedisSessionStoreDeps) {
+    super({ client: deps.client, prefix: SESSION_KEY_PREFIX });
+    this.#deps = deps;
+    this.#records = createSessionRecords(deps.client);
+    this.#touches = createTouchThrottle({
+      everyMs: TOUCH_EVERY_MS,
+      limit: TOUCHES_REMEMBERED,
+      now: deps.now ?? (() => performance.now()),
+    });
+  }
+
+  get generate(): Generate | undefined {
+    return this.#generate;
+  }
+
+  /** express-session assigns its generator to the store; that is how we learn which sessions are new. */
+  set generate(generate: Generate | undefined) {
+    this.#generate = (req) => {
+      generate?.(req);
+      this.#fresh.add(req.session);
+    };
+  }
+
+  override get(sid: string, done?: Done<SessionData | null>): Promise<unknown> {
+    const read = async () => (await this.#records.read(sessionHash(sid))) ?? null;
+    return report(storeCall('session read', read), done);
+  }
+
+  override set(sid: string, session: SessionData, done?: Done): Promise<unknown> {
+    const write = () => this.#write(sessionHash(sid), session);
+    return report(storeCall('session write', write), done);
+  }
+
+  /** Answers at once: an idle timer is not worth a wait, and at most one command a minute. */
+  override touch(sid: string, session: SessionData, done?: Done): Promise<unknown> {
+    const hash = sessionHash(sid);
+    if (this.#touches.due(hash)) {
+      storeCall('session touch', () => this.#extend(hash, session)).catch((error: unknown) =>
+        this.#deps.onTouchError?.(error),
+      );
+    }
+    return report(Promise.resolve(), done);
+  }
+
+  override destroy(sid: string, done?: Done): Promise<unknown> {
+    const remove = () => this.#remove(sessionHash(sid));
+    return report(storeCall('session removal', remove), done);
+  }
+
+  endAll(owner: string): Promise<number> {
+    return storeCall('removal of all sessions', async () => {
+      const hashes = await this.#records.entries(owner);
+      const removed = await Promise.all(hashes.map((hash) => this.#records.remove(hash)));
+      // An entry without a session may belong to a sign-in that is just being written. It stays, so
+      // that the next call finds the session, or ends by itself.
+      const ended = hashes.filter((_, index) => removed[index] !== undefined);
+      await this.#records.strike(owner, ended);
+      return ended.length;
+    });
+  }
+
+  async #write(hash: string, session: SessionData): Promise<void> {
+    const ttlMs = Math.floor(this.#deps.ttlMs(session));
+    if (ttlMs <= 0) {
+      await this.#remove(hash);
+      return;
+    }
+    const owner = this.#deps.ownerOf(session);
+    // Taken out at once: a second write sent before this one is answered must not create anything.
+    const fresh = this.#fresh.delete(session);
+    try {
+      if (owner !== undefined) await this.#records.enter(owner, hash, ttlMs);
+      const created = fresh && (await this.#records.create(hash, session, ttlMs));
+      if (!created) await this.#records.update(hash, session, ttlMs);
+    } catch (error) {
+      if (fresh) this.#fresh.add(session);
+      throw error;
+    }
+    this.#touches.done(hash);
+  }
+
+  async #extend(hash: string, session: SessionData): Promise<void> {
+    const ttlMs = Math.floor(this.#deps.ttlMs(session));
+    const owner = this.#deps.ownerOf(session);
+    if (owner !== undefined) await this.#records.extendEntry(owner, hash, ttlMs);
+    await this.#records.extend(hash, ttlMs);
+  }
+
+  async #remove(hash: string): Promise<void> {
+    const removed = await this.#records.remove(hash);
+    const owner = removed && this.#deps.ownerOf(removed);
+    if (owner === undefined) return;
+    // The session is gone, which is what counts; a stale entry ends by itself.
+    await this.#records.strike(owner, [hash]).catch(() => undefined);
+  }
+}
+
+/** To the callback when there is one, which express-session always gives; else by the promise. */
+function report<T>(result: Promise<T>, done?: Done<T>): Promise<unknown> {
+  if (!done) return result;
+  return result.then(
+    (value) => done(null, value),
+    (error: unknown) => done(error),
+  );
+}

@@ -1,0 +1,15 @@
+import { StoreUnavailableError } from '../grants/errors.js';
+
+/**
+ * Runs one use of the store.
+ *
+ * @throws StoreUnavailableError whatever went wrong: refused, timed out, read-only, script error. No
+ *   caller can do anything else about the difference.
+ */
+export async function storeCall<T>(operation: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new StoreUnavailableError(operation, error);
+  }
+}

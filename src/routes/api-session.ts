@@ -1,0 +1,31 @@
+import { type Request, Router } from 'express';
+import type { Grant } from '../grants/grant.js';
+import type { Vault } from '../grants/vault.js';
+import type { Csrf } from '../http/csrf.js';
+import { type SignedIn, signedIn } from '../http/signed-in.js';
+
+/** Tells a front end who is signed in; never a token. */
+export function apiSessionRoutes(deps: { vault: Vault; csrf: Csrf }): Router {
+  const { vault, csrf } = deps;
+  return Router({ caseSensitive: true }).get('/api/session', async (req: Request, res) => {
+    const user = signedIn(req);
+    if (user === undefined) {
+      res.json({ signedIn: false });
+      return;
+    }
+    const grant = await vault.read(user.key);
+    res.json({ ...sessionView(user, grant), csrfToken: csrf.token(req) });
+  });
+}
+
+/** A user without a grant has disconnected; for a front end that is the same as needing to connect. */
+function sessionView({ key }: SignedIn, grant: Grant | undefined) {
+  return {
+    signedIn: true,
+    registration: key.registration,
+    resourceOwner: { id: key.owner.id, type: key.owner.type },
+    scope: grant?.tokens.scope ?? [],
+    expiresAt: grant === undefined ? null : new Date(grant.tokens.expiresAt).toISOString(),
+    status: grant?.status ?? 'needs_reconnect',
+  };
+}

@@ -1,0 +1,50 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type Request, Router } from 'express';
+import type { Registry } from 'prom-client';
+import { RouteError } from '../http/errors.js';
+import type { Secret } from '../oauth/secret.js';
+
+/** For the machines that watch this one. No session is read or made here. */
+export function healthRoutes(deps: {
+  /** Resolves when the store answers. */
+  ping: () => Promise<void>;
+  registry: Registry;
+  metricsToken: Secret | undefined;
+}): Router {
+  const { ping, registry, metricsToken } = deps;
+  const router = Router({ caseSensitive: true });
+
+  router.get('/livez', (_req, res) => {
+    res.json({ status: 'ok' });
+  });
+
+  router.get('/readyz', async (_req, res) => {
+    const ready = await ping().then(
+      () => true,
+      () => false,
+    );
+    const store = ready ? 'ok' : 'no answer';
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', store });
+  });
+
+  router.get('/metrics', async (req, res) => {
+    if (metricsToken !== undefined && !holds(req, metricsToken)) {
+      res.set('WWW-Authenticate', 'Bearer').status(401).end();
+      return;
+    }
+    res.type(registry.contentType).send(await registry.metrics());
+  });
+
+  return router;
+}
+
+/** Everything that no route took. */
+export function nothingHere(): never {
+  throw new RouteError('not_found');
+}
+
+function holds(req: Request, token: Secret): boolean {
+  const given = Buffer.from(req.get('authorization') ?? '');
+  const expected = Buffer.from(`Bearer ${token.reveal()}`);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}

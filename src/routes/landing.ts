@@ -1,0 +1,47 @@
+import { Router } from 'express';
+import { parseReturnTo } from '../http/return-to.js';
+import { signedIn } from '../http/signed-in.js';
+import type { Registration } from '../oauth/registration.js';
+
+const COUNTRIES = { us: 'United States', ca: 'Canada' } as const;
+
+/** The page that offers the connection. */
+export function landingRoutes(deps: {
+  registrations: readonly Registration[];
+  baseUrl: string;
+  simulated: boolean;
+}): Router {
+  const { registrations, baseUrl, simulated } = deps;
+  return Router({ caseSensitive: true }).get('/', (req, res) => {
+    const returnTo = parseReturnTo(req.query['returnTo'], baseUrl);
+    if (signedIn(req) !== undefined) {
+      res.redirect(303, returnTo ?? '/portal');
+      return;
+    }
+    res.render('landing', { page: landingView(registrations, { returnTo, simulated }) });
+  });
+}
+
+function landingView(
+  registrations: readonly Registration[],
+  about: { returnTo: string | undefined; simulated: boolean },
+) {
+  return {
+    simulated: about.simulated,
+    choices: registrations.map(({ id, region, environment }) => ({
+      label: registrations.length > 1 ? COUNTRIES[region] : undefined,
+      note: environment === 'sandbox' ? 'Sandbox' : undefined,
+      href: authorizePath({ registration: id, returnTo: about.returnTo }),
+    })),
+  };
+}
+
+/** Where a sign-in starts. */
+export function authorizePath(query: {
+  registration?: string | undefined;
+  returnTo?: string | undefined;
+}): string {
+  const set = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const text = new URLSearchParams(set).toString();
+  return text === '' ? '/oauth/authorize' : `/oauth/authorize?${text}`;
+}

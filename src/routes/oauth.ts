@@ -1,0 +1,126 @@
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { StoreUnavailableError } from '../grants/errors.js';
+import { type GrantKey, grantId } from '../grants/grant.js';
+import type { SignIn } from '../grants/sign-in.js';
+import type { BindingCookies } from '../http/binding-cookie.js';
+import { NotSignedInError, RouteError } from '../http/errors.js';
+import { navigationOf } from '../http/navigation.js';
+import { parseReturnTo } from '../http/return-to.js';
+import { signedIn, startSession } from '../http/signed-in.js';
+import { AuthorizationResponseError } from '../oauth/errors.js';
+import type { Registration } from '../oauth/registration.js';
+
+export interface OAuthRoutesDeps {
+  readonly signIn: SignIn;
+  readonly disconnect: (key: GrantKey) => Promise<boolean>;
+  readonly bindings: BindingCookies;
+  /** The first one is the default. */
+  readonly registrations: readonly Registration[];
+  readonly baseUrl: string;
+  readonly now: () => number;
+  readonly onSignIn: (outcome: string) => void;
+}
+
+/** Sign-in with Fullscript, and its end. */
+export function oauthRoutes(deps: OAuthRoutesDeps): Router {
+  const router = Router({ caseSensitive: true });
+  const callbacks = new Set(deps.registrations.map((r) => new URL(r.redirectUri).pathname));
+  router.get('/oauth/authorize', noHead, authorize(deps));
+  for (const path of callbacks) router.get(exactly(path), noHead, callback(deps));
+  router.post('/oauth/disconnect', disconnect(deps));
+  return router;
+}
+
+/** Express answers HEAD with the GET route; these two change something, which HEAD must not. */
+const noHead: RequestHandler = (req, _res, next) => {
+  if (req.method === 'HEAD') throw new RouteError('not_found');
+  next();
+};
+
+/** A path as Express matches it, with nothing in it read as a pattern. */
+function exactly(path: string): RegExp {
+  return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}/?$`);
+}
+
+function authorize(deps: OAuthRoutesDeps): RequestHandler {
+  return async (req, res) => {
+    const navigation = navigationOf(req);
+    if (navigation === 'embedded') throw new RouteError('navigation_refused');
+    const registration = wanted(deps.registrations, req.query['registration']);
+    const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
+    if (navigation === 'foreign') {
+      res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
+      return;
+    }
+    const { location, stateId, binding } = await deps.signIn.start({ registration, returnTo });
+    deps.bindings.set(req, res, { stateId, binding });
+    res.redirect(303, location);
+  };
+}
+
+function wanted(registrations: readonly Registration[], id: unknown): Registration {
+  const found = id === undefined ? registrations[0] : registrations.find((r) => r.id === id);
+  if (found === undefined) throw new RouteError('registration_unknown');
+  return found;
+}
+
+function callback(deps: OAuthRoutesDeps): RequestHandler {
+  const { signIn, now, onSignIn } = deps;
+  return async (req, res) => {
+    const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
+    try {
+      const { key, returnTo } = await finish(deps, { req, res, query });
+      await startSession(req, { key, at: now() });
+      onSignIn('success');
+      res.redirect(303, returnTo ?? '/portal');
+    } catch (error) {
+      const before = isUnknownState(error) ? await signIn.finished(query) : undefined;
+      const user = signedIn(req);
+      if (before === undefined || user === undefined || grantId(user.key) !== before.grantId) {
+        onSignIn(outcomeOf(error));
+        throw error;
+      }
+      // A reload, or the back button, after everything went well.
+      res.redirect(303, before.returnTo ?? '/portal');
+    }
+  };
+}
+
+/** The binding cookie goes with the sign-in, unless the store failed and a reload may still succeed. */
+async function finish(
+  deps: OAuthRoutesDeps,
+  { req, res, query }: { req: Request; res: Response; query: URLSearchParams },
+) {
+  let stateId: string | undefined;
+  const bindingOf = (id: string) => {
+    stateId = id;
+    return deps.bindings.get(req, id);
+  };
+  let keepCookie = false;
+  try {
+    return await deps.signIn.finish({ query, bindingOf });
+  } catch (error) {
+    keepCookie = error instanceof StoreUnavailableError;
+    throw error;
+  } finally {
+    if (stateId !== undefined && !keepCookie) deps.bindings.clear(res, stateId);
+  }
+}
+
+function isUnknownState(error: unknown): boolean {
+  return error instanceof AuthorizationResponseError && error.code === 'state_unknown';
+}
+
+function outcomeOf(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : 'internal_error';
+}
+
+function disconnect(deps: OAuthRoutesDeps): RequestHandler {
+  return async (req, res) => {
+    const user = signedIn(req);
+    if (user === undefined) throw new NotSignedInError();
+    const revoked = await deps.disconnect(user.key);
+    res.redirect(303, `/portal?disconnected=${revoked ? 'yes' : 'here'}`);
+  };
+}

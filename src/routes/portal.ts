@@ -1,0 +1,76 @@
+import { type RequestHandler, Router } from 'express';
+import { type Clinic, type Person, getClinic, getResourceOwner } from '../fullscript/clinic.js';
+import { FullscriptApiError } from '../fullscript/errors.js';
+import { GrantNotFoundError, NeedsReconnectError } from '../grants/errors.js';
+import type { Csrf } from '../http/csrf.js';
+import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
+import { signedIn } from '../http/signed-in.js';
+import { authorizePath } from './landing.js';
+
+/** The practitioner portal: what Fullscript knows about the person who is signed in. */
+export function portalRoutes(deps: { requireGrant: RequestHandler; csrf: Csrf }): Router {
+  const { requireGrant, csrf } = deps;
+  const router = Router({ caseSensitive: true });
+
+  router.get('/portal', requireGrant, async (req, res) => {
+    const home = await portalHome(fullscriptOf(res));
+    res.render('portal/home', { page: home, csrfToken: csrf.token(req) });
+  });
+
+  router.use('/portal', offerReconnect(csrf));
+  return router;
+}
+
+/** Pages say what is the matter with the connection and offer to mend it, signed in as they are. */
+function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
+  // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
+  return (error: unknown, req, res, next) => {
+    const user = signedIn(req);
+    const gone = error instanceof GrantNotFoundError;
+    if (user === undefined || !(gone || error instanceof NeedsReconnectError)) {
+      next(error);
+      return;
+    }
+    const page = {
+      disconnected: gone,
+      unconfirmed: req.query['disconnected'] === 'here',
+      href: authorizePath({ registration: user.key.registration, returnTo: '/portal' }),
+    };
+    res.status(gone ? 200 : 401).render('portal/reconnect', { page, csrfToken: csrf.token(req) });
+  };
+}
+
+/** What the home page shows. A part that Fullscript withholds leaves a gap with its reason. */
+async function portalHome({ api, key, grant }: Fullscript) {
+  const [clinic, person] = await Promise.all([
+    orReason<Clinic | undefined>(getClinic(api)),
+    orReason<Person | undefined>(getResourceOwner(api, key.owner)),
+  ]);
+  return {
+    clinic: clinic.value,
+    clinicProblem: clinic.problem,
+    person: person.value,
+    personProblem: person.problem,
+    type: key.owner.type,
+    legacyClinic: key.owner.type === 'Clinic',
+    registration: key.registration,
+    scopes: [...grant.tokens.scope],
+    expiresAt: new Date(grant.tokens.expiresAt).toISOString(),
+    connectedAt: new Date(grant.connectedAt).toISOString(),
+    reconnectHref: authorizePath({ registration: key.registration, returnTo: '/portal' }),
+  };
+}
+
+async function orReason<T>(call: Promise<T>): Promise<{ value?: T; problem?: string }> {
+  try {
+    return { value: await call };
+  } catch (error) {
+    if (!(error instanceof FullscriptApiError)) throw error;
+    return {
+      problem:
+        error.code === 'fullscript_forbidden'
+          ? 'The application lacks the permission clinic:read. If it was added lately, connect again.'
+          : 'Fullscript did not answer this. Please reload in a moment.',
+    };
+  }
+}

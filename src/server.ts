@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Express } from 'express';
+import type { Logger } from 'pino';
+import { createApp } from './app.js';
+import type { Config } from './config.js';
+import { createCipher } from './grants/cipher.js';
+import { createDisconnect } from './grants/disconnect.js';
+import type { GrantEvents } from './grants/grant-events.js';
+import { PENDING_LIFETIME_MS, createSignIn } from './grants/sign-in.js';
+import { type TokenRefresher, createTokenRefresher } from './grants/token-refresher.js';
+import { createVault } from './grants/vault.js';
+import { createBindingCookies } from './http/binding-cookie.js';
+import { RouteError } from './http/errors.js';
+import { grantLog } from './http/grant-log.js';
+import { createMetrics } from './http/metrics.js';
+import type { Registration, RegistrationId } from './oauth/registration.js';
+import { createTokenEndpoint } from './oauth/token-endpoint.js';
+import { openSimulator } from './simulated.js';
+import { type Store, openStore } from './store.js';
+
+export interface RunningServer {
+  /** Where it listens, for example `http://127.0.0.1:3000`. */
+  readonly address: string;
+  /** Stops accepting, lets requests and refreshes finish, and closes what was opened, in reverse. */
+  readonly close: () => Promise<void>;
+}
+
+const TOKEN_TIMEOUT_MS = 20_000;
+const API_TIMEOUT_MS = 25_000;
+/** Requests that are still running so long after the signal are cut off. */
+const DRAIN_MS = 20_000;
+
+/** Builds every object once, in the order of their needs, and listens. */
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  const opened: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closeOne of opened.splice(0).reverse()) await closeOne();
+  };
+  try {
+    const registrations = await openRegistrations(config, log, opened);
+    const store = await openStore({ config, log, now: Date.now });
+    opened.push(store.close);
+    const { app, refresher } = compose({ config, log, registrations, store });
+    opened.push(refresher.settled);
+    const server = await listen(app, config);
+    opened.push(() => drain(server));
+    const address = addressOf(server, config);
+    log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
+    return { address, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openRegistrations(
+  config: Config,
+  log: Logger,
+  opened: (() => Promise<void>)[],
+): Promise<readonly Registration[]> {
+  if (config.simulator === undefined) {
+    for (const { id, server } of config.registrations) {
+      log.info({ registration: id, api: server.apiUrl }, `Fullscript: ${id}`);
+    }
+    return config.registrations;
+  }
+  const { simulator } = config;
+  const { registration, origin, close } = await openSimulator({ config, simulator, log });
+  opened.push(close);
+  log.info({ simulator: origin }, 'Fullscript: the built-in simulator, no real account is touched');
+  return [registration];
+}
+
+function compose(parts: {
+  config: Config;
+  log: Logger;
+  registrations: readonly Registration[];
+  store: Store;
+}): { app: Express; refresher: TokenRefresher } {
+  const { config, log, registrations, store } = parts;
+  const { lock, pending, records } = store;
+  const now = Date.now;
+  const metrics = createMetrics();
+  const events = both(grantLog(log), metrics.grants);
+  const registration = lookUp(registrations);
+  const tokenEndpoint = createTokenEndpoint({ timeoutMs: TOKEN_TIMEOUT_MS, now });
+  const cipher = createCipher(config.sealingKeys);
+  const vault = createVault({ records, cipher });
+  const custody = { vault, lock, tokenEndpoint, registration, events, now };
+  const refresher = createTokenRefresher(custody);
+  const bindings = { secure: isHttps(config), lifetimeMs: PENDING_LIFETIME_MS, now };
+  const app = createApp({
+    ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
+    registrations,
+    registration,
+    simulated: config.simulator !== undefined,
+    signIn: createSignIn({ ...custody, pending, cipher }),
+    disconnect: createDisconnect(custody),
+    refresher,
+    vault,
+    bindings: createBindingCookies(bindings),
+    sessionStore: store.sessions,
+    sessionSecrets: config.session.secrets,
+    sessionLifetime: config.session,
+    ping: store.ping,
+    metrics,
+    metricsToken: config.metricsToken,
+    apiTimeoutMs: API_TIMEOUT_MS,
+    log,
+    now,
+  });
+  return { app, refresher };
+}
+
+function isHttps({ baseUrl }: Config): boolean {
+  return baseUrl.startsWith('https:');
+}
+
+/** A session may outlive the registration it was made with. */
+function lookUp(registrations: readonly Registration[]) {
+  const byId = new Map(registrations.map((one) => [one.id, one]));
+  return (id: RegistrationId): Registration => {
+    const found = byId.get(id);
+    if (found === undefined) throw new RouteError('registration_unknown');
+    return found;
+  };
+}
+
+function both(first: GrantEvents, second: GrantEvents): GrantEvents {
+  const names = Object.keys(first) as (keyof GrantEvents)[];
+  const merged = names.map((name) => [
+    name,
+    (...args: never[]) => {
+      (first[name] as (...all: never[]) => void)(...args);
+      (second[name] as (...all: never[]) => void)(...args);
+    },
+  ]);
+  return Object.fromEntries(merged) as GrantEvents;
+}
+
+async function listen(app: Express, { listen: { host, port } }: Config): Promise<Server> {
+  const server = createServer(app);
+  // Longer than the idle time of common load balancers, so that it is they who close.
+  server.keepAliveTimeout = 65_000;
+  server.listen(port, host);
+  await once(server, 'listening');
+  return server;
+}
+
+function addressOf(server: Server, { listen: { host } }: Config): string {
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Connections fall idle one by one as their last answer goes out; nobody else would close them.
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+  }, 50);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_MS);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cut);
+}

@@ -1,0 +1,116 @@
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import type { GrantRecords } from './grants/grant-records.js';
+import type { Lock } from './grants/lock.js';
+import { type SessionStore, sessionOwner, sessionTtl } from './http/session.js';
+import { createMemoryGrantRecords } from './memory/grant-records.js';
+import { createMemoryLock } from './memory/lock.js';
+import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
+import { createMemorySessionStore } from './memory/session-store.js';
+import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
+import { closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
+import { startEmbeddedRedis } from './redis/embedded-server.js';
+import { createRedisGrantRecords } from './redis/grant-records.js';
+import { createRedisLock } from './redis/lock.js';
+import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
+import { createRedisSessionStore } from './redis/session-store.js';
+import { storeCall } from './redis/store-call.js';
+import type { StoreAddress } from './redis/store-url.js';
+
+/** One implementation of every port, and its end. */
+export interface Store {
+  readonly records: GrantRecords;
+  readonly lock: Lock;
+  readonly pending: PendingAuthorizations;
+  readonly sessions: SessionStore;
+  /** Resolves when the store answers. */
+  readonly ping: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+interface StoreDeps {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** A server that starts before its Redis waits so long, then goes on and answers 503. */
+const READY_WAIT_MS = 5_000;
+
+/** Opens the store that the configuration names, and says in the log which one it is. */
+export async function openStore(deps: StoreDeps): Promise<Store> {
+  const { config, log } = deps;
+  if (config.store !== 'embedded') {
+    log.info({ store: config.store.kind }, 'store: Redis at REDIS_URL');
+    return openRedis(deps, config.store);
+  }
+  const embedded = await startEmbeddedRedis({ dataDir: config.dataDir });
+  if (embedded === undefined) {
+    log.warn(
+      'store: in this process. NOTHING SURVIVES A RESTART. Install redis-server, or set REDIS_URL',
+    );
+    return openMemory(deps);
+  }
+  const { program, owned, address } = embedded;
+  log.info({ program, owned, dataDir: config.dataDir }, `store: embedded ${program}`);
+  const store = await openRedis(deps, address);
+  const close = async () => {
+    await store.close();
+    await embedded.close();
+  };
+  return { ...store, close };
+}
+
+async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store> {
+  const { log } = deps;
+  const client = connectRedis(address, {
+    onError: (err) => {
+      log.debug({ err }, 'Redis connection');
+    },
+    onStateChange: (state) => {
+      if (state === 'lost') log.error('Redis does not answer; requests get 503 until it does');
+      else log.info(`Redis connection is ${state}`);
+    },
+  });
+  if (!(await waitUntilReady(client, READY_WAIT_MS))) {
+    log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
+  }
+  return {
+    records: createRedisGrantRecords(client),
+    lock: createRedisLock(client),
+    pending: createRedisPendingAuthorizations(client),
+    sessions: createRedisSessionStore({
+      client,
+      ...sessionRules(deps),
+      onTouchError: (err) => {
+        log.warn({ err }, 'a session could not be extended');
+      },
+    }),
+    ping: () =>
+      storeCall('ping', async () => {
+        await client.ping();
+      }),
+    close: () => closeRedis(client),
+  };
+}
+
+function openMemory(deps: StoreDeps): Store {
+  const { now } = deps;
+  return {
+    records: createMemoryGrantRecords({ now }),
+    lock: createMemoryLock(),
+    pending: createMemoryPendingAuthorizations({ now }),
+    sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
+    ping: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+function sessionRules({ config, now }: StoreDeps) {
+  const { idleMs, maxMs } = config.session;
+  return {
+    ownerOf: sessionOwner,
+    ttlMs: (data: Parameters<typeof sessionTtl>[0]) =>
+      sessionTtl(data, { idleMs, maxMs, now: now() }),
+  };
+}
