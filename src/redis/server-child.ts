@@ -33,7 +33,10 @@ export async function findServerProgram(env?: NodeJS.ProcessEnv): Promise<string
 
 async function isUsable(program: string, env?: NodeJS.ProcessEnv): Promise<boolean> {
   try {
-    const { stdout } = await promisify(execFile)(program, ['--version'], env && { env });
+    const { stdout } = await promisify(execFile)(program, ['--version'], {
+      encoding: 'utf8',
+      ...(env && { env }),
+    });
     const [, major = '0', minor = '0'] = /v=(\d+)\.(\d+)/.exec(stdout) ?? [];
     const [oldestMajor, oldestMinor] = OLDEST;
     return Number(major) * 100 + Number(minor) >= oldestMajor * 100 + oldestMinor;
@@ -57,8 +60,8 @@ export async function startServerChild(deps: {
   const child = launch(deps);
   const ended = untilEnded(child);
   const stop = () => stopChild(child, ended, socketPath);
-  const state = await Promise.race([ended, untilReady(socketPath)]);
-  if (state !== 'ready' || child.pid === undefined) {
+  const ready = await isReadyBefore(ended, socketPath);
+  if (!ready || child.pid === undefined) {
     await stop();
     throw new Error(`${program} did not start:\n${await ended}`);
   }
@@ -88,13 +91,16 @@ function launch({ program, dataDir, socketPath }: Parameters<typeof startServerC
   });
 }
 
-async function untilReady(socketPath: string): Promise<'ready' | 'late'> {
+async function isReadyBefore(ended: Promise<string>, socketPath: string): Promise<boolean> {
   const deadline = performance.now() + START_MS;
-  while (performance.now() < deadline) {
-    if ((await serverState(socketPath)) === 'ready') return 'ready';
+  let running = true;
+  void ended.then(() => (running = false));
+  // `running` changes behind the compiler's back.
+  while ((running as boolean) && performance.now() < deadline) {
+    if ((await serverState(socketPath)) === 'ready') return true;
     await delay(POLL_MS);
   }
-  return 'late';
+  return false;
 }
 
 /** Follows the child without keeping this process alive for it. */

@@ -5,12 +5,12 @@ export interface HostAndPort {
   readonly port: number;
 }
 
-interface Login {
+export interface Login {
   readonly username?: string;
   readonly password?: Secret;
 }
 
-interface NetworkLogin extends Login {
+export interface NetworkLogin extends Login {
   readonly tls: boolean;
 }
 

@@ -1,0 +1,523 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { LockTimeoutError, StoreUnavailableError } from '../../src/grants/errors.js';
+import type { GrantRecords } from '../../src/grants/grant-records.js';
+import type { Grant } from '../../src/grants/grant.js';
+import type { Lock } from '../../src/grants/lock.js';
+import { createMemoryLock } from '../../src/memory/lock.js';
+import { secret } from '../../src/oauth/secret.js';
+import {
+  MINUTE,
+  type World,
+  type WorldOptions,
+  createWorld,
+  gate,
+  until,
+} from '../support/world.js';
+
+const LIFETIME = 7200_000;
+let world: World;
+
+async function open(options: WorldOptions = {}): Promise<World> {
+  world = await createWorld(options);
+  return world;
+}
+
+afterEach(() => world.close());
+
+const token = (grant: Grant) => grant.tokens.accessToken.reveal();
+
+/** Lets everybody in: what is left of custody when a lease is outlived. */
+const noLock: Lock = { run: (_id, _waitMs, work) => work() };
+
+describe('a token that is fresh', () => {
+  it('is returned without the lock and without a call', async () => {
+    const inner = createMemoryLock();
+    let locked = 0;
+    const lock: Lock = {
+      run: (...args) => {
+        locked += 1;
+        return inner.run(...args);
+      },
+    };
+    const { connect, refresher, simulator } = await open({ lock });
+    const key = await connect();
+    const grant = await refresher().current(key);
+    expect(await world.call(token(grant))).toBe(200);
+    expect({ locked, refreshes: simulator.stats.refreshes }).toEqual({ locked: 0, refreshes: 0 });
+  });
+});
+
+describe('an expired token', () => {
+  it('is refreshed once, saved under the next version and works', async () => {
+    const { connect, refresher, clock, vault, simulator } = await open();
+    const key = await connect();
+    const before = await vault.read(key);
+    clock.advance(LIFETIME);
+    const grant = await refresher().current(key);
+    expect(grant.version).toBe(before!.version + 1);
+    expect(token((await vault.read(key))!)).toBe(token(grant));
+    expect(await world.call(token(grant))).toBe(200);
+    expect(simulator.stats.refreshes).toBe(1);
+    expect(world.seen).toEqual(['connected', 'refreshed']);
+  });
+
+  it('is saved before anyone uses it', async () => {
+    const writes: number[] = [];
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      compareAndSet: (id, record, expected) => {
+        writes.push(world.simulator.stats.apiCalls);
+        return inner.compareAndSet(id, record, expected);
+      },
+    });
+    const { connect, refresher, clock } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    await world.call(token(await refresher().current(key)));
+    expect(writes).toEqual([0, 0]);
+  });
+
+  it('costs one refresh for 50 callers of one process', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const one = refresher();
+    const grants = await Promise.all(Array.from({ length: 50 }, () => one.current(key)));
+    expect(new Set(grants.map(token)).size).toBe(1);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('costs one refresh for 100 callers of four processes, in either rotation mode', async () => {
+    const { connect, refresher, clock, simulator } = await open({
+      simulator: { rotation: 'immediate' },
+    });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const processes = Array.from({ length: 4 }, refresher);
+    const grants = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => processes[i % 4]!.current(key)),
+    );
+    expect(new Set(grants.map(token)).size).toBe(1);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('uses the token another process saved while it waited for the lock', async () => {
+    const lock = createMemoryLock();
+    const { connect, refresher, clock, vault, simulator, deps } = await open({ lock });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const other = (await vault.read(key))!;
+    const renewed = {
+      ...other.tokens,
+      accessToken: secret('made by another process'),
+      obtainedAt: clock.now(),
+      expiresAt: clock.now() + LIFETIME,
+    };
+    const { opened, open: letGo } = gate();
+    const held = deps.lock.run('us-sandbox:Practitioner:' + key.owner.id, 0, () => opened);
+    const waiting = refresher().current(key);
+    await vault.write({ ...other, tokens: renewed }, other.version);
+    letGo();
+    await held;
+    expect(token(await waiting)).toBe('made by another process');
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+
+  it('without a refresh token ends in needs reconnect', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields: ['refresh_token'] });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    await expect(refresher().current(key)).rejects.toMatchObject({
+      code: 'needs_reconnect',
+      reason: 'no_refresh_token',
+    });
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+});
+
+describe('the early window', () => {
+  it('returns the valid token at once and refreshes behind the caller', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    const first = (await vault.read(key))!;
+    clock.advance(LIFETIME - 4 * MINUTE);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const one = refresher();
+    // Ten callers, none of whom waits for the token endpoint.
+    const grants = await Promise.all(Array.from({ length: 10 }, () => one.current(key)));
+    expect(new Set(grants.map(token))).toEqual(new Set([token(first)]));
+    answer();
+    await one.settled();
+    expect((await vault.read(key))!.version).toBe(first.version + 1);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('leaves the work to the process that holds the lock', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME - 4 * MINUTE);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const [one, two] = [refresher(), refresher()];
+    await one.current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    await two.current(key);
+    await two.settled();
+    answer();
+    await one.settled();
+    expect(simulator.stats.refreshes).toBe(1);
+    expect(world.seen).toEqual(['connected', 'refreshed']);
+  });
+
+  it('goes on with the valid token when the refresh fails, and pauses before the next try', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME - 4 * MINUTE);
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const one = refresher();
+    for (let call = 0; call < 5; call += 1) {
+      expect(await world.call(token(await one.current(key)))).toBe(200);
+      await one.settled();
+    }
+    expect(simulator.stats.refreshes).toBe(1);
+    clock.advance(MINUTE);
+    await one.current(key);
+    await one.settled();
+    expect(simulator.stats.refreshes).toBe(2);
+  });
+
+  it('is left by an expired caller who joins: the early refresh serves both', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME - 4 * MINUTE);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const one = refresher();
+    const early = await one.current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    const late = one.current(key, token(early));
+    answer();
+    expect(token(await late)).not.toBe(token(early));
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+});
+
+describe('a rejected token', () => {
+  it('is refreshed when it is still the stored one', async () => {
+    const { connect, refresher, simulator, vault } = await open();
+    const key = await connect();
+    const rejected = token((await vault.read(key))!);
+    const grant = await refresher().current(key, rejected);
+    expect(token(grant)).not.toBe(rejected);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('is not refreshed when another one is stored already', async () => {
+    const { connect, refresher, simulator, vault } = await open();
+    const key = await connect();
+    await vault.read(key);
+    await refresher().current(key, 'an older token');
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+
+  it('costs one refresh when 50 callers of two processes report it', async () => {
+    const { connect, refresher, simulator, vault } = await open();
+    const key = await connect();
+    const rejected = token((await vault.read(key))!);
+    const [one, two] = [refresher(), refresher()];
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 ? one : two).current(key, rejected)),
+    );
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+});
+
+describe('invalid_grant', () => {
+  it('on an unchanged grant → needs reconnect with its reason, and no further tries', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    simulator.revokeAuthorization(key.owner.id);
+    clock.advance(LIFETIME);
+    const one = refresher();
+    for (let call = 0; call < 3; call += 1) {
+      await expect(one.current(key)).rejects.toMatchObject({
+        code: 'needs_reconnect',
+        reason: 'refresh_token_refused',
+      });
+    }
+    expect((await vault.read(key))!.status).toBe('needs_reconnect');
+    expect(simulator.stats.refreshes).toBe(1);
+    expect(world.seen).toContain('reconnectNeeded: refresh_token_refused');
+  });
+
+  it('after another process has saved → its token is used and nothing ends', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open({
+      lock: noLock,
+      simulator: { rotation: 'immediate' },
+    });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const { opened, open: answer } = gate();
+    // The loser's request is held back until the winner has saved.
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const loser = refresher().current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    const winner = await refresher().current(key);
+    answer();
+    expect(token(await loser)).toBe(token(winner));
+    expect((await vault.read(key))!.status).toBe('active');
+    expect(simulator.stats.refreshes).toBe(2);
+  });
+
+  it('marked while the winner was still saving → the saved pair wins over the mark', async () => {
+    const { opened, open: letSave } = gate();
+    let hold = false;
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      compareAndSet: async (id, record, expected) => {
+        if (hold) {
+          hold = false;
+          await opened;
+        }
+        return inner.compareAndSet(id, record, expected);
+      },
+    });
+    const { connect, refresher, clock, vault, simulator } = await open({
+      records,
+      lock: noLock,
+      simulator: { rotation: 'immediate' },
+    });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    hold = true;
+    const winner = refresher().current(key);
+    await until(() => !hold);
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'needs_reconnect' });
+    letSave();
+    const saved = await winner;
+    expect((await vault.read(key))!.status).toBe('active');
+    expect(await world.call(token(saved))).toBe(200);
+    expect(simulator.stats.livePairs).toBe(1);
+  });
+});
+
+describe('a failing token endpoint', () => {
+  const cases = [
+    ['500', { kind: 'status', status: 500 }, 'server_error'],
+    [
+      '502 that quotes invalid_grant',
+      { kind: 'status', status: 502, body: { error: 'invalid_grant' } },
+      'server_error',
+    ],
+    ['429', { kind: 'status', status: 429, headers: { 'retry-after': '3' } }, 'rate_limited'],
+    ['no connection', { kind: 'drop' }, 'no_answer'],
+    ['a lost answer', { kind: 'lost_answer' }, 'no_answer'],
+    ['garbage', { kind: 'garbage' }, 'invalid_response'],
+    ['somebody else’s tokens', { kind: 'change_owner' }, 'resource_owner_changed'],
+  ] as const;
+
+  it.each(cases)(
+    '%s → an error of its own, the grant kept, and the next call works',
+    async (_name, fault, code) => {
+      const { connect, refresher, clock, simulator, vault } = await open();
+      const key = await connect();
+      clock.advance(LIFETIME);
+      simulator.faults.add({ endpoint: 'token', times: 1, ...fault });
+      const one = refresher();
+      await expect(one.current(key)).rejects.toMatchObject({ code });
+      expect((await vault.read(key))!.status).toBe('active');
+      expect(await world.call(token(await one.current(key)))).toBe(200);
+      expect(simulator.stats.refreshes).toBe(2);
+    },
+  );
+
+  it('a wrong client secret → invalid_client and the grant kept', async () => {
+    const { connect, refresher, clock, vault, register } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    register({ clientSecret: secret('wrong') });
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'invalid_client' });
+    expect((await vault.read(key))!.status).toBe('active');
+    register({});
+    expect(await world.call(token(await refresher().current(key)))).toBe(200);
+  });
+
+  it('an answer without refresh_token → the stored one stays in force', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    const before = (await vault.read(key))!.tokens.refreshToken!.reveal();
+    clock.advance(LIFETIME);
+    simulator.faults.add({
+      ...{ endpoint: 'token', kind: 'missing_field', fields: ['refresh_token'], times: 1 },
+    });
+    await refresher().current(key);
+    expect((await vault.read(key))!.tokens.refreshToken!.reveal()).toBe(before);
+  });
+
+  it('an answer without expires_in → two hours, not for ever and not a loop', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields: ['expires_in'] });
+    const one = refresher();
+    const grant = await one.current(key);
+    expect(grant.tokens.expiresAt - clock.now()).toBe(LIFETIME);
+    for (let call = 0; call < 5; call += 1) await one.current(key);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+});
+
+describe('clocks', () => {
+  it.each([-3 * 3600_000, -5 * MINUTE, 5 * MINUTE, 3 * 3600_000])(
+    'ours jumping by %d ms → one refresh at the most, no loop',
+    async (jump) => {
+      const { connect, refresher, clock, simulator } = await open();
+      const key = await connect();
+      clock.advance(jump);
+      const one = refresher();
+      for (let call = 0; call < 10; call += 1) {
+        await one.current(key);
+        await one.settled();
+      }
+      expect(simulator.stats.refreshes).toBeLessThanOrEqual(1);
+    },
+  );
+
+  it('a server that says created_at 2021 for ever → no refresh loop', async () => {
+    const { connect, refresher, simulator } = await open({
+      simulator: { now: () => 1623855441000 },
+    });
+    const key = await connect();
+    const one = refresher();
+    for (let call = 0; call < 10; call += 1) await one.current(key);
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+
+  it('a token that lives two seconds is used for most of them', async () => {
+    const { connect, refresher, clock, simulator } = await open({
+      simulator: { accessTokenLifetime: 2 },
+    });
+    const key = await connect();
+    const one = refresher();
+    for (let call = 0; call < 5; call += 1) {
+      await one.current(key);
+      await one.settled();
+      clock.advance(300);
+    }
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+});
+
+describe('the save after a refresh', () => {
+  it('is repeated when the store fails for a moment', async () => {
+    let failures = 0;
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      compareAndSet: (id, record, expected) => {
+        if (failures-- > 0) throw new StoreUnavailableError('save', new Error('down'));
+        return inner.compareAndSet(id, record, expected);
+      },
+    });
+    const { connect, refresher, clock, simulator } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    failures = 3;
+    expect(await world.call(token(await refresher().current(key)))).toBe(200);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('that was carried out although the store said otherwise counts as done', async () => {
+    let lie = false;
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      compareAndSet: async (id, record, expected) => {
+        const written = await inner.compareAndSet(id, record, expected);
+        if (!lie) return written;
+        lie = false;
+        throw new StoreUnavailableError('save', new Error('answer lost'));
+      },
+    });
+    const { connect, refresher, clock, simulator } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    lie = true;
+    const grant = await refresher().current(key);
+    expect(await world.call(token(grant))).toBe(200);
+    expect(simulator.stats).toMatchObject({ refreshes: 1, revokes: 0 });
+  });
+
+  it('that fails for good → an error, an unused pair, and a grant that works afterwards', async () => {
+    let down = false;
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      compareAndSet: (id, record, expected) => {
+        if (down) throw new StoreUnavailableError('save', new Error('down'));
+        return inner.compareAndSet(id, record, expected);
+      },
+    });
+    const { connect, refresher, clock } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    down = true;
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(world.seen).toContain('saveFailed: store_unavailable');
+    down = false;
+    expect(await world.call(token(await refresher().current(key)))).toBe(200);
+  });
+
+  it('that comes after a disconnect → nothing comes back, and the late pair is revoked', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const late = refresher().current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    await vault.remove(key);
+    answer();
+    await expect(late).rejects.toMatchObject({ code: 'grant_not_found' });
+    expect(await vault.read(key)).toBeUndefined();
+    expect(world.seen).toContain('latePairDiscarded');
+    // The pair of the refresh is dead; the one it came from was not revoked by anybody here.
+    expect(simulator.stats.livePairs).toBe(1);
+  });
+
+  it('that comes after a new sign-in → the new consent wins, and the late pair is revoked', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({
+      ...{ endpoint: 'token', kind: 'delay', until: opened, times: 1 },
+      grantType: 'refresh_token',
+    });
+    const late = refresher().current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    await connect();
+    const consented = token((await vault.read(key))!);
+    answer();
+    expect(token(await late)).toBe(consented);
+    expect(token((await vault.read(key))!)).toBe(consented);
+    expect(await world.call(consented)).toBe(200);
+  });
+});
+
+describe('waiting', () => {
+  it('for a holder that does not finish → refresh_busy, and the grant untouched', async () => {
+    const { connect, refresher, clock, vault } = await open({
+      lock: { run: () => Promise.reject(new LockTimeoutError()) },
+    });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'refresh_busy' });
+    expect((await vault.read(key))!.status).toBe('active');
+  });
+
+  it('for an unknown user → grant_not_found', async () => {
+    const { refresher } = await open();
+    const key = { registration: 'us-sandbox', owner: { id: 'nobody', type: 'Staff' } } as const;
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'grant_not_found' });
+  });
+});

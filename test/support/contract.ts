@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SessionData } from 'express-session';
+import type { GrantRecords } from '../../src/grants/grant-records.js';
+import type { Lock } from '../../src/grants/lock.js';
+import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import { createMemoryLock } from '../../src/memory/lock.js';
+import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
+import { createMemorySessionStore } from '../../src/memory/session-store.js';
+import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
+import {
+  type RedisClient,
+  closeRedis,
+  connectRedis,
+  waitUntilReady,
+} from '../../src/redis/client.js';
+import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
+import { createRedisLock } from '../../src/redis/lock.js';
+import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
+import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
+import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { type TestRedis, startRedis } from './redis-server.js';
+
+/** One implementation of every port. */
+export interface Stage {
+  readonly grantRecords: GrantRecords;
+  readonly pending: PendingAuthorizations;
+  readonly sessions: SessionStore;
+  /** Locks of two processes, as far as the implementation can have two. */
+  readonly locks: readonly [Lock, Lock];
+  readonly close: () => Promise<void>;
+}
+
+/** What the sessions of all suites mean. */
+export const sessionRules = {
+  ttlMs: (session: Partial<SessionData>) => (session as { ttlMs?: number }).ttlMs ?? 60_000,
+  ownerOf: (session: SessionData) => (session as { owner?: string }).owner,
+};
+
+/** For `describe.each`: the implementations a contract holds for. */
+export const stages: [string, () => Promise<Stage>][] = [
+  ['memory', openMemoryStage],
+  ['redis', openRedisStage],
+];
+
+function openMemoryStage(): Promise<Stage> {
+  const lock = createMemoryLock();
+  return Promise.resolve({
+    grantRecords: createMemoryGrantRecords(),
+    pending: createMemoryPendingAuthorizations(),
+    sessions: createMemorySessionStore(sessionRules),
+    locks: [lock, lock],
+    close: () => Promise.resolve(),
+  });
+}
+
+async function openRedisStage(): Promise<Stage> {
+  const redis = await startRedis();
+  const [client, second] = [await connectTo(redis), await connectTo(redis)];
+  return {
+    grantRecords: createRedisGrantRecords(client),
+    pending: createRedisPendingAuthorizations(client),
+    sessions: createRedisSessionStore({ client, ...sessionRules }),
+    locks: [createRedisLock(client), createRedisLock(second)],
+    close: async () => {
+      await Promise.all([closeRedis(client), closeRedis(second)]);
+      await redis.stop();
+    },
+  };
+}
+
+/** A client of `redis` that is ready. */
+export async function connectTo(redis: TestRedis): Promise<RedisClient> {
+  const client = connectRedis(parseStoreUrl(redis.url));
+  if (!(await waitUntilReady(client, 5_000))) throw new Error('the test Redis is not ready');
+  return client;
+}
+
+/** Waits for a condition instead of for a time. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the condition did not come true in time');
+    await delay(5);
+  }
+}

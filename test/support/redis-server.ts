@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A Redis of the test's own, on a unix socket in a folder of its own. */
+export interface TestRedis {
+  /** For `REDIS_URL`. */
+  readonly url: string;
+  readonly socketPath: string;
+  readonly pid: () => number;
+  /** Freezes it: connections stay, nothing is answered. */
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** Ends it without a word; `restart` brings it back. */
+  readonly kill: () => Promise<void>;
+  readonly restart: () => Promise<void>;
+  /** Ends it and removes its folder. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts one. `args` come last, so they override: `['--appendonly', 'yes']` keeps data over `kill`. */
+export async function startRedis({ args = [] }: { args?: string[] } = {}): Promise<TestRedis> {
+  const dir = await mkdtemp(join(tmpdir(), 'fc-redis-'));
+  const socketPath = join(dir, 'redis.sock');
+  const start = () => launch(['--dir', dir, '--unixsocket', socketPath, ...args], socketPath);
+  let child = await start();
+
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  };
+  const killNow = () => child.kill('SIGKILL');
+  process.once('exit', killNow);
+
+  return {
+    url: `unix://${socketPath}`,
+    socketPath,
+    pid: () => child.pid!,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    kill,
+    restart: async () => {
+      await kill();
+      child = await start();
+    },
+    stop: async () => {
+      process.off('exit', killNow);
+      await kill();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(args: string[], socketPath: string): Promise<ChildProcess> {
+  const all = ['--port', '0', '--save', '', '--loglevel', 'warning', ...args];
+  const child = spawn('redis-server', all, { stdio: 'ignore' });
+  const deadline = performance.now() + 10_000;
+  while (!(await answers(socketPath))) {
+    if (child.exitCode !== null) throw new Error('redis-server ended at start');
+    if (performance.now() > deadline) throw new Error('redis-server did not answer');
+    await delay(10);
+  }
+  return child;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ path });
+    const settle = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (data) => settle(data.toString().startsWith('+PONG')));
+    socket.once('error', () => settle(false));
+    socket.once('close', () => settle(false));
+  });
+}

@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { createCipher } from '../../src/grants/cipher.js';
+import { createDisconnect } from '../../src/grants/disconnect.js';
+import type { GrantEvents } from '../../src/grants/grant-events.js';
+import type { GrantRecords } from '../../src/grants/grant-records.js';
+import type { GrantKey } from '../../src/grants/grant.js';
+import type { Lock } from '../../src/grants/lock.js';
+import { createSignIn } from '../../src/grants/sign-in.js';
+import { createTokenRefresher } from '../../src/grants/token-refresher.js';
+import { createVault } from '../../src/grants/vault.js';
+import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import { createMemoryLock } from '../../src/memory/lock.js';
+import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
+import { authorizationServer } from '../../src/oauth/authorization-server.js';
+import type { Registration } from '../../src/oauth/registration.js';
+import { secret } from '../../src/oauth/secret.js';
+import { createTokenEndpoint } from '../../src/oauth/token-endpoint.js';
+import {
+  SIMULATOR_CLIENT_ID,
+  SIMULATOR_CLIENT_SECRET,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../src/simulator/simulator.js';
+import { approve } from '../simulator/drive.js';
+
+export const MINUTE = 60_000;
+export const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
+
+/** Time that stands still until it is moved. Starts in the real present, like everything outside. */
+export function createClock() {
+  let time = Date.now();
+  return {
+    now: () => time,
+    advance: (ms: number) => {
+      time += ms;
+    },
+  };
+}
+
+export function registrationFor(simulator: Simulator, overrides: Partial<Registration> = {}) {
+  const region = 'us' as const;
+  const environment = 'sandbox' as const;
+  return {
+    id: 'us-sandbox' as const,
+    region,
+    environment,
+    clientId: SIMULATOR_CLIENT_ID,
+    clientSecret: secret(SIMULATOR_CLIENT_SECRET),
+    redirectUri: REDIRECT_URI,
+    server: authorizationServer({ region, environment }, { apiUrl: simulator.apiUrl }),
+    pkce: false,
+    ...overrides,
+  } satisfies Registration;
+}
+
+/** Grant events as text, for assertions. */
+export function recordEvents() {
+  const seen: string[] = [];
+  const note = (name: string) => (_key: GrantKey, detail?: unknown) => {
+    const code = (detail as { code?: unknown } | undefined)?.code;
+    const extra = typeof code === 'string' ? code : typeof detail === 'string' ? detail : undefined;
+    seen.push(extra === undefined ? name : `${name}: ${extra}`);
+  };
+  const events: GrantEvents = {
+    connected: note('connected'),
+    refreshed: note('refreshed'),
+    refreshFailed: note('refreshFailed'),
+    earlyRefreshFailed: note('earlyRefreshFailed'),
+    reconnectNeeded: note('reconnectNeeded'),
+    saveFailed: note('saveFailed'),
+    latePairDiscarded: note('latePairDiscarded'),
+    revokeFailed: note('revokeFailed'),
+    disconnected: note('disconnected'),
+  };
+  return { events, seen };
+}
+
+export interface WorldOptions {
+  readonly simulator?: SimulatorOptions;
+  readonly records?: (inner: GrantRecords) => GrantRecords;
+  readonly lock?: Lock;
+  readonly registration?: Partial<Registration>;
+  readonly tokenTimeoutMs?: number;
+}
+
+/** Custody of grants over the reference adapters and a simulator, with a clock of its own. */
+export async function createWorld(options: WorldOptions = {}) {
+  const clock = createClock();
+  const simulator = await startSimulator({ now: clock.now, ...options.simulator });
+  const plainRecords = createMemoryGrantRecords({ now: clock.now });
+  const records = options.records?.(plainRecords) ?? plainRecords;
+  const lock = options.lock ?? createMemoryLock();
+  const cipher = createCipher([{ id: 'k1', key: randomBytes(32) }]);
+  const vault = createVault({ records, cipher });
+  const { events, seen } = recordEvents();
+  let registration = registrationFor(simulator, options.registration);
+  const tokenEndpoint = createTokenEndpoint({
+    timeoutMs: options.tokenTimeoutMs ?? 5_000,
+    now: clock.now,
+  });
+  const sleep = (ms: number) => {
+    clock.advance(ms);
+    return Promise.resolve();
+  };
+  const deps = {
+    ...{ vault, lock, tokenEndpoint, events, sleep },
+    now: clock.now,
+    registration: () => registration,
+  };
+  const pending = createMemoryPendingAuthorizations({ now: clock.now });
+  const signIn = createSignIn({ ...deps, pending, cipher });
+
+  /** Walks one person through sign-in and consent; answers whose grant it became. */
+  async function connect(person = simulator.people[0]!.id): Promise<GrantKey> {
+    const started = await signIn.start({ registration, returnTo: undefined });
+    const location = await approve({ authorizeUrl: started.location, person });
+    const query = new URL(location).searchParams;
+    return (await signIn.finish({ query, bindingOf: () => started.binding })).key;
+  }
+
+  return {
+    ...{
+      clock,
+      simulator,
+      records: plainRecords,
+      vault,
+      seen,
+      signIn,
+      pending,
+      cipher,
+      deps,
+      connect,
+    },
+    /** One refresher a process. */
+    refresher: () => createTokenRefresher(deps),
+    disconnect: createDisconnect(deps),
+    register: (overrides: Partial<Registration>) => {
+      registration = registrationFor(simulator, overrides);
+    },
+    /** Calls the API the way a route would. */
+    call: async (accessToken: string) => {
+      const headers = { authorization: `Bearer ${accessToken}` };
+      return (await fetch(`${simulator.apiUrl}/clinic`, { headers })).status;
+    },
+    close: () => simulator.close(),
+  };
+}
+
+export type World = Awaited<ReturnType<typeof createWorld>>;
+
+/** A promise and what settles it. */
+export function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** Waits until `condition` holds; fails after five seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the awaited condition did not come');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
