@@ -31,7 +31,7 @@ const wireTokens = z.looseObject({
   refresh_token: token.optional().catch(undefined),
   scope: z.string().catch(''),
   created_at: z.union([z.string(), z.number()]).optional().catch(undefined),
-  resource_owner: z.unknown(),
+  resource_owner: z.unknown().optional(),
 });
 
 const wireAnswer = z.object({ oauth: wireTokens });

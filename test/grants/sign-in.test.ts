@@ -1,0 +1,204 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { grantId } from '../../src/grants/grant.js';
+import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
+import { codeChallenge } from '../../src/oauth/pkce.js';
+import { approve } from '../simulator/drive.js';
+import { type World, type WorldOptions, createWorld } from '../support/world.js';
+
+let world: World;
+afterEach(() => world.close());
+
+/** A browser tab that went to Fullscript and came back. */
+async function tab(
+  options: { decision?: 'approve' | 'deny'; returnTo?: string; person?: string } = {},
+) {
+  const { signIn, deps, simulator } = world;
+  const { returnTo, decision = 'approve' } = options;
+  const started = await signIn.start({ registration: deps.registration(), returnTo });
+  const person = options.person ?? simulator.people[0]!.id;
+  const location = await approve({ authorizeUrl: started.location, person, decision });
+  const query = new URL(location).searchParams;
+  const mine = (id: string) => (id === started.stateId ? started.binding : undefined);
+  return {
+    ...{ started, query },
+    finish: (bindingOf = mine) => signIn.finish({ query, bindingOf }),
+  };
+}
+
+async function open(options: WorldOptions = {}) {
+  world = await createWorld(options);
+}
+
+const exchanges = () => world.simulator.stats.exchanges;
+
+describe('a sign-in', () => {
+  it('ends in a grant of the person who consented', async () => {
+    await open();
+    for (const { id, type } of world.simulator.people) {
+      const { key } = await (await tab({ person: id })).finish();
+      expect(key).toEqual({ registration: 'us-sandbox', owner: { id, type } });
+      expect((await world.vault.read(key))!.status).toBe('active');
+    }
+  });
+
+  it('of an application from before 26 August 2021 ends in a grant of the clinic', async () => {
+    await open({ simulator: { legacyClinicTokens: true } });
+    const { key } = await (await tab()).finish();
+    expect(key.owner.type).toBe('Clinic');
+  });
+
+  it('gives ten tabs their own returnTo, whichever order they finish in', async () => {
+    await open();
+    const tabs = [];
+    for (let i = 0; i < 10; i += 1) tabs.push(await tab({ returnTo: `/tab/${i}` }));
+    const finished = await Promise.all(
+      tabs
+        .slice()
+        .reverse()
+        .map((one) => one.finish()),
+    );
+    expect(finished.map(({ returnTo }) => returnTo)).toEqual(
+      tabs
+        .map((_, i) => `/tab/${i}`)
+        .slice()
+        .reverse(),
+    );
+    const grant = await world.vault.read(finished[0]!.key);
+    expect(grant!.version).toBe(10);
+    expect(await world.call(grant!.tokens.accessToken.reveal())).toBe(200);
+  });
+
+  it('again by the same person replaces the grant', async () => {
+    await open();
+    const { key } = await (await tab()).finish();
+    const first = (await world.vault.read(key))!;
+    await (await tab()).finish();
+    const second = (await world.vault.read(key))!;
+    expect(second.version).toBe(first.version + 1);
+    expect(second.tokens.accessToken.reveal()).not.toBe(first.tokens.accessToken.reveal());
+  });
+
+  it('after a disconnect makes a grant with a higher version', async () => {
+    await open();
+    const { key } = await (await tab()).finish();
+    await world.disconnect(key);
+    await (await tab()).finish();
+    expect((await world.vault.read(key))!.version).toBe(3);
+  });
+
+  it('with PKCE sends the S256 challenge, and the verifier only to the token endpoint', async () => {
+    await open({ registration: { pkce: true } });
+    const { started, finish } = await tab();
+    const sent = new URL(started.location).searchParams;
+    await finish();
+    const exchange = world.simulator.requests.find((r) => r.grantType === 'authorization_code')!;
+    const { code_verifier: verifier } = JSON.parse(exchange.body) as { code_verifier: string };
+    expect(sent.get('code_challenge')).toBe(codeChallenge(verifier));
+    expect(sent.get('code_challenge_method')).toBe('S256');
+    expect(started.location).not.toContain(verifier);
+  });
+});
+
+describe('a callback', () => {
+  it('twice in parallel → one exchange and one success', async () => {
+    await open();
+    const { finish } = await tab();
+    const results = await Promise.allSettled([finish(), finish()]);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(exchanges()).toBe(1);
+  });
+
+  it('in another browser → refused without a call, and the right browser still succeeds', async () => {
+    await open();
+    const { finish } = await tab();
+    await expect(finish(() => undefined)).rejects.toMatchObject({ code: 'state_unknown' });
+    await expect(finish(() => 'AAAAAAAAAAAAAAAAAAAAAA')).rejects.toMatchObject({
+      code: 'state_unknown',
+    });
+    expect(exchanges()).toBe(0);
+    await finish();
+    expect(exchanges()).toBe(1);
+  });
+
+  it('after ten minutes → refused without a call', async () => {
+    await open();
+    const { finish } = await tab();
+    world.clock.advance(PENDING_LIFETIME_MS + 1);
+    await expect(finish()).rejects.toMatchObject({ code: 'state_unknown' });
+    expect(exchanges()).toBe(0);
+  });
+
+  it('with a code that expired at Fullscript → invalid_grant, nothing stored', async () => {
+    await open({ simulator: { codeLifetime: 60 } });
+    const { finish } = await tab();
+    world.clock.advance(61_000);
+    await expect(finish()).rejects.toMatchObject({ code: 'invalid_grant' });
+    expect(exchanges()).toBe(1);
+    expect(world.seen).toEqual([]);
+  });
+
+  it('of a user who said no → access_denied, nothing stored', async () => {
+    await open();
+    await expect((await tab({ decision: 'deny' })).finish()).rejects.toMatchObject({
+      code: 'access_denied',
+    });
+    expect(exchanges()).toBe(0);
+  });
+
+  it('for a resource owner of an unknown type, or none → refused, nothing stored', async () => {
+    await open();
+    const owner = { id: 'p1', type: 'Patient' };
+    world.simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
+    await expect((await tab()).finish()).rejects.toMatchObject({
+      code: 'resource_owner_unknown_type',
+    });
+    world.simulator.faults.add({
+      ...{ endpoint: 'token', kind: 'missing_field', fields: ['resource_owner'], times: 1 },
+    });
+    await expect((await tab()).finish()).rejects.toMatchObject({ code: 'resource_owner_missing' });
+    expect(world.seen).toEqual([]);
+  });
+
+  it('met by 503 → the code is exchanged again, and met by 500 it is not', async () => {
+    await open();
+    world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 503, times: 2 });
+    await (await tab()).finish();
+    expect(exchanges()).toBe(3);
+    world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
+    await expect((await tab()).finish()).rejects.toMatchObject({ code: 'server_error' });
+    expect(exchanges()).toBe(4);
+  });
+
+  it('that succeeded is remembered: a reload learns whose it was and where it led', async () => {
+    await open();
+    const { query, finish } = await tab({ returnTo: '/patients' });
+    expect(await world.signIn.finished(query)).toBeUndefined();
+    const { key } = await finish();
+    expect(await world.signIn.finished(query)).toEqual({
+      grantId: grantId(key),
+      returnTo: '/patients',
+    });
+    expect(await world.signIn.finished(new URLSearchParams({ state: 'other' }))).toBeUndefined();
+  });
+});
+
+describe('what is stored of a sign-in', () => {
+  it('contains neither state, binding nor verifier in clear, as name or as value', async () => {
+    await open({ registration: { pkce: true } });
+    const stored: string[] = [];
+    const { pending } = world;
+    const spy = {
+      ...pending,
+      save: async (id: string, value: string, ttl: number) => {
+        stored.push(id, value);
+        await pending.save(id, value, ttl);
+      },
+    };
+    const signIn = createSignIn({ ...world.deps, pending: spy, cipher: world.cipher });
+    const registration = world.deps.registration();
+    const { location, binding } = await signIn.start({ registration, returnTo: '/x' });
+    const state = new URL(location).searchParams.get('state')!;
+    expect(stored).toHaveLength(2);
+    for (const hidden of [state, binding, '/x']) expect(stored.join(' ')).not.toContain(hidden);
+  });
+});

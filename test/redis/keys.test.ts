@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  SESSION_KEY_PREFIX,
+  grantKey,
+  lockKey,
+  pendingKey,
+  sessionHash,
+  sessionKey,
+  userSessionsKey,
+} from '../../src/redis/keys.js';
+
+describe('keys', () => {
+  it('each kind of record → its own name under prefix and version', () => {
+    expect(grantKey('us-sandbox:Practitioner:1')).toBe('fc:1:grant:{us-sandbox:Practitioner:1}');
+    expect(lockKey('us-sandbox:Practitioner:1')).toBe('fc:1:lock:{us-sandbox:Practitioner:1}');
+    expect(pendingKey('abc')).toBe('fc:1:pending:abc');
+    expect(sessionKey('abc')).toBe('fc:1:session:abc');
+    expect(userSessionsKey('abc')).toBe('fc:1:user-sessions:{abc}');
+    expect(sessionKey('abc')).toBe(`${SESSION_KEY_PREFIX}abc`);
+  });
+});
+
+describe('sessionHash', () => {
+  it('a session id → its SHA-256 in base64url', () => {
+    expect(sessionHash('abc')).toBe('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0');
+  });
+});
