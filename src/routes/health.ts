@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Request, Router } from 'express';
-import type { Registry } from 'prom-client';
 import { RouteError } from '../http/errors.js';
 import type { Secret } from '../oauth/secret.js';
 
@@ -8,7 +7,8 @@ import type { Secret } from '../oauth/secret.js';
 export function healthRoutes(deps: {
   /** Resolves when the store answers. */
   ping: () => Promise<void>;
-  registry: Registry;
+  /** In the text format of Prometheus. */
+  registry: { readonly contentType: string; readonly metrics: () => Promise<string> };
   metricsToken: Secret | undefined;
 }): Router {
   const { ping, registry, metricsToken } = deps;

@@ -1,0 +1,81 @@
+import { PER_REGION, VARIABLES } from '../src/config/variables.js';
+import { ERROR_TABLE, type ErrorEntry, type WayForward } from '../src/http/error-table.js';
+
+/** The pages that are made from the code, by path. `npm run docs` writes them, a test compares. */
+export function renderDocs(): Record<string, string> {
+  return {
+    '.env.example': envExample(),
+    'docs/configuration.md': configuration(),
+    'docs/errors.md': errors(),
+  };
+}
+
+const WAYS: Record<WayForward, string> = {
+  start_again: 'start the sign-in again',
+  reconnect: 'connect again',
+  retry: 'try again in a moment',
+  home: 'correct the request',
+  operator: 'the operator checks the registration',
+};
+
+function envExample(): string {
+  const entries = Object.values(VARIABLES).map(
+    ({ name, meaning, otherwise, example }) =>
+      `# ${meaning}\n# unset: ${otherwise}; for example: ${example}\n# ${name}=\n`,
+  );
+  return [
+    '# Copy to .env and fill in what you need. Nothing is needed to try it: the simulator and an\n' +
+      '# embedded store serve until credentials and Redis are configured.\n',
+    ...entries,
+  ].join('\n');
+}
+
+function configuration(): string {
+  const rows = Object.values(VARIABLES).map(
+    ({ name, meaning, otherwise, example }) =>
+      `| \`${name}\` | ${meaning} | ${otherwise} | \`${example}\` |`,
+  );
+  const perRegion = PER_REGION.map(
+    (name) => `\`${VARIABLES[name].name.replace('FULLSCRIPT_', 'FULLSCRIPT_US_')}\``,
+  );
+  return `# Configuration
+
+Read once at start, from the environment and from a \`.env\` file in the working directory. An empty
+value means unset. All problems are reported together and the process exits with 78. Made from the code
+by \`npm run docs\`.
+
+| variable | meaning | unset | example |
+|---|---|---|---|
+${rows.join('\n')}
+
+To serve both countries at once, give each its own application with the variables that carry a
+region: ${perRegion.join(', ')}, and the same with \`_CA_\`. A region's environment, redirect URI and PKCE
+switch fall back to the plain variable.
+
+With \`NODE_ENV=production\` the server does not start with the simulator, the embedded store, missing
+secrets, a session secret under 32 characters, or plain http outside this machine.
+`;
+}
+
+function errors(): string {
+  const rows = Object.entries<ErrorEntry>(ERROR_TABLE).map(
+    ([code, { status, title, way }]) => `| \`${code}\` | ${status} | ${title} | ${WAYS[way]} |`,
+  );
+  return `# Errors
+
+Every error that a caller can see has a stable code. Below \`/api/\` it is the \`code\` of a problem
+document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457.html)); elsewhere it stands on the error page
+beside the reference, which is the \`requestId\` of the log line. Messages of the errors themselves never
+reach a caller. Made from the code by \`npm run docs\`.
+
+| code | status | what people read | way out |
+|---|---|---|---|
+${rows.join('\n')}
+
+The gateway passes other answers of Fullscript on as they are: a 403, 404 or 422 there keeps its status
+and body.
+
+The process exits with 78 when the configuration is wrong (every problem is listed with its variable),
+with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.
+`;
+}

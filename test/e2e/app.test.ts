@@ -1,0 +1,579 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
+import { environment, freePort, startApp } from '../support/app.js';
+import { type Browser, createBrowser } from '../support/browser.js';
+import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { until } from '../support/world.js';
+
+interface SessionAnswer {
+  signedIn: boolean;
+  registration?: string;
+  resourceOwner?: { id: string; type: string };
+  scope?: string[];
+  expiresAt?: string | null;
+  status?: string;
+  csrfToken?: string;
+}
+interface Problem {
+  status: number;
+  code: string;
+  title: string;
+  requestId: string;
+}
+
+let redis: TestRedis;
+let simulator: Simulator;
+let app: Awaited<ReturnType<typeof startApp>>;
+let browser: Browser;
+let practitioner: string;
+let staff: string;
+
+beforeAll(async () => {
+  [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
+  app = await startApp(environment({ simulator, redisUrl: redis.url, port: await freePort() }));
+  practitioner = simulator.people.find(({ type }) => type === 'Practitioner')!.id;
+  staff = simulator.people.find(({ type }) => type === 'Staff')!.id;
+});
+
+afterAll(async () => {
+  await app.close();
+  await simulator.close();
+  await redis.stop();
+});
+
+beforeEach(() => {
+  browser = createBrowser(app.origin);
+  simulator.faults.reset();
+});
+
+const session = (who = browser) => who.json<SessionAnswer>('/api/session');
+const problemOf = (text: string) => JSON.parse(text) as Problem;
+
+describe('sign-in', () => {
+  it('leads from the landing page through consent to the portal', async () => {
+    const landing = await browser.open('/');
+    expect(landing.text).toContain('Connect my Fullscript account');
+    const portal = await browser.signIn(practitioner);
+    expect(portal).toMatchObject({ status: 200, url: `${app.origin}/portal` });
+    const { name, clinicName } = simulator.people.find(({ id }) => id === practitioner)!;
+    for (const shown of [name, clinicName, 'Practitioner', 'clinic:read']) {
+      expect(portal.text).toContain(shown);
+    }
+    expect(await browser.send('/')).toMatchObject({ status: 303, location: '/portal' });
+  });
+
+  it('as Staff shows the member of staff', async () => {
+    const portal = await browser.signIn(staff);
+    expect(portal.text).toContain(simulator.people.find(({ id }) => id === staff)!.name);
+    expect((await session()).resourceOwner).toEqual({ id: staff, type: 'Staff' });
+  });
+
+  it('returns to the page that asked for it', async () => {
+    expect(await browser.send('/portal?tab=2')).toMatchObject({
+      status: 303,
+      location: '/oauth/authorize?returnTo=%2Fportal%3Ftab%3D2',
+    });
+    const page = await browser.signIn(practitioner, '/oauth/authorize?returnTo=/portal%3Ftab%3D2');
+    expect(page.url).toBe(`${app.origin}/portal?tab=2`);
+  });
+
+  it('to a foreign returnTo ends in the portal', async () => {
+    const page = await browser.signIn(practitioner, '/oauth/authorize?returnTo=//evil.example');
+    expect(page.url).toBe(`${app.origin}/portal`);
+  });
+
+  it('in ten tabs at once succeeds in all ten', async () => {
+    const callbacks = await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        browser.consent({
+          person: practitioner,
+          start: `/oauth/authorize?returnTo=/portal%3Ftab%3D${i}`,
+        }),
+      ),
+    );
+    const pages = await Promise.all(callbacks.map((callback) => browser.send(callback)));
+    expect(pages.map(({ status, location }) => ({ status, location }))).toEqual(
+      pages.map((_, i) => ({ status: 303, location: `/portal?tab=${i}` })),
+    );
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+  });
+
+  it('gives a new session id, and the old one is dead', async () => {
+    await browser.signIn(practitioner);
+    const old = createBrowser(app.origin);
+    for (const [name, value] of browser.cookies) old.cookies.set(name, value);
+    await browser.signIn(practitioner);
+    expect((await session()).signedIn).toBe(true);
+    expect((await session(old)).signedIn).toBe(false);
+  });
+
+  it('never adopts a session id that somebody planted', async () => {
+    browser.cookies.set('fc_session', 's%3Aplanted.signature');
+    await browser.signIn(practitioner);
+    expect(browser.cookies.get('fc_session')).not.toContain('planted');
+  });
+
+  it('started from a foreign page asks first, and from no page not at all', async () => {
+    const foreign = await browser.send('/oauth/authorize?returnTo=/portal', {
+      headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+    });
+    expect(foreign).toMatchObject({ status: 303, location: '/?returnTo=%2Fportal' });
+    const image = await browser.send('/oauth/authorize', {
+      headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image' },
+    });
+    expect(image.status).toBe(403);
+    expect((await browser.send('/oauth/authorize', { method: 'HEAD' })).status).toBe(404);
+    expect(browser.cookies.size).toBe(0);
+  });
+
+  it('for a registration that is not set up → 404', async () => {
+    const page = await browser.send('/oauth/authorize?registration=ca-production');
+    expect(page.status).toBe(404);
+    expect(page.text).toContain('This country is not set up here');
+  });
+});
+
+describe('the callback', () => {
+  const exchanges = () => simulator.stats.exchanges;
+
+  it.each([
+    ['no state', '/oauth/callback?code=abc', 'state_missing'],
+    ['an unknown state', '/oauth/callback?code=abc&state=unknown', 'state_unknown'],
+    ['state twice', '/oauth/callback?code=abc&state=a&state=b', 'parameter_duplicated'],
+    ['an error without our state', '/oauth/callback?error=access_denied&state=x', 'state_unknown'],
+    ['nothing at all', '/oauth/callback', 'state_missing'],
+  ])('with %s → 400, no token call, nobody signed in', async (_name, path, code) => {
+    const before = exchanges();
+    const page = await browser.send(path);
+    expect(page.status).toBe(400);
+    expect(page.text).toContain(code);
+    expect(page.text).toMatch(/Reference <code>[\w-]{36}<\/code>/);
+    expect(exchanges()).toBe(before);
+    expect((await session()).signedIn).toBe(false);
+  });
+
+  it('in another browser → 400 without a token call; the right one still succeeds', async () => {
+    const callback = await browser.consent({ person: practitioner });
+    const before = exchanges();
+    const stranger = createBrowser(app.origin);
+    expect((await stranger.send(callback)).status).toBe(400);
+    expect(exchanges()).toBe(before);
+    expect((await browser.open(callback)).url).toBe(`${app.origin}/portal`);
+  });
+
+  it('twice in parallel → one exchange, one success', async () => {
+    const callback = await browser.consent({ person: practitioner });
+    const before = exchanges();
+    const pages = await Promise.all([browser.send(callback), browser.send(callback)]);
+    expect(pages.map(({ status }) => status).sort()).toEqual([303, 400]);
+    expect(exchanges()).toBe(before + 1);
+  });
+
+  it('reloaded after success → goes on, without an error or a second exchange', async () => {
+    const start = '/oauth/authorize?returnTo=/portal%3Freload';
+    const callback = await browser.consent({ person: practitioner, start });
+    await browser.send(callback);
+    const before = exchanges();
+    expect(await browser.send(callback)).toMatchObject({
+      status: 303,
+      location: '/portal?reload',
+    });
+    expect(exchanges()).toBe(before);
+    expect((await createBrowser(app.origin).send(callback)).status).toBe(400);
+  });
+
+  it('after "cancel" → says so, offers another try, stores nothing', async () => {
+    // Somebody who never connected: others are sent straight back, without a consent page.
+    const person = simulator.people.at(-1)!.id;
+    const page = await browser.send(await browser.consent({ person, decision: 'deny' }));
+    expect(page.status).toBe(403);
+    expect(page.text).toContain('You did not connect Fullscript');
+    expect(page.text).toContain('Start again');
+    expect((await session()).signedIn).toBe(false);
+    expect(browser.cookies.size).toBe(0);
+  });
+
+  it('without a code, or with an unknown error → a page that says what to do', async () => {
+    for (const [change, status] of [
+      [{}, 400],
+      [{ error: 'temporarily_unavailable', error_description: '<script>' }, 502],
+    ] as const) {
+      const callback = new URL(await browser.consent({ person: practitioner }), app.origin);
+      callback.searchParams.delete('code');
+      for (const [name, value] of Object.entries(change)) callback.searchParams.set(name, value);
+      const page = await browser.send(`${callback.pathname}${callback.search}`);
+      expect(page.status).toBe(status);
+      expect(page.text).not.toContain('<script>');
+    }
+  });
+
+  it('with a code that Fullscript refuses → 400, start again', async () => {
+    const callback = await browser.consent({ person: practitioner });
+    const page = await browser.send(callback.replace(/code=[^&]+/, 'code=spent'));
+    expect(page.status).toBe(400);
+    expect(page.text).toContain('This sign-in took too long');
+  });
+
+  it('while Fullscript is down → 502 and a way to try again', async () => {
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const page = await browser.send(await browser.consent({ person: practitioner }));
+    expect(page.status).toBe(502);
+    expect(page.text).toContain('Fullscript has a problem');
+  });
+
+  it('answers with headers that keep the code from travelling', async () => {
+    const page = await browser.send(await browser.consent({ person: practitioner }));
+    expect(page.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(page.headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+describe('GET /api/session', () => {
+  it('signed out → says just that', async () => {
+    expect(await session()).toEqual({ signedIn: false });
+    expect(browser.cookies.size).toBe(0);
+  });
+
+  it('signed in → who, scope, expiry, status and the CSRF token; never a token', async () => {
+    await browser.signIn(practitioner);
+    const { text } = await browser.send('/api/session');
+    const answer = JSON.parse(text) as SessionAnswer;
+    expect(answer).toEqual({
+      signedIn: true,
+      registration: 'us-sandbox',
+      resourceOwner: { id: practitioner, type: 'Practitioner' },
+      scope: expect.arrayContaining(['catalog:read', 'clinic:read']) as unknown as string[],
+      expiresAt: expect.stringMatching(/^\d{4}-.*Z$/) as unknown as string,
+      status: 'active',
+      csrfToken: expect.stringMatching(/^[\w-]{43}$/) as unknown as string,
+    });
+    const left = Date.parse(answer.expiresAt!) - Date.now();
+    expect(left).toBeGreaterThan(7100_000);
+    expect(left).toBeLessThanOrEqual(7200_000);
+    for (const token of [...simulator.issued.accessTokens, ...simulator.issued.refreshTokens]) {
+      expect(text).not.toContain(token);
+    }
+  });
+
+  it('after the user removed us at Fullscript → needs_reconnect, and the portal offers it', async () => {
+    await browser.signIn(practitioner);
+    simulator.revokeAuthorization(practitioner);
+    const refused = await browser.send('/api/fullscript/clinic');
+    expect(refused.status).toBe(401);
+    expect(problemOf(refused.text).code).toBe('needs_reconnect');
+    expect(await session()).toMatchObject({ signedIn: true, status: 'needs_reconnect' });
+    const portal = await browser.send('/portal');
+    expect(portal.status).toBe(401);
+    expect(portal.text).toContain('Fullscript needs to be connected again');
+    await browser.signIn(practitioner);
+    expect(await session()).toMatchObject({ status: 'active' });
+  });
+});
+
+describe('the gateway', () => {
+  it('signed out → 401 problem JSON', async () => {
+    const answer = await browser.send('/api/fullscript/clinic');
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(problemOf(answer.text)).toMatchObject({ status: 401, code: 'not_signed_in' });
+  });
+
+  it('passes status, body and query on', async () => {
+    await browser.signIn(practitioner);
+    const answer = await browser.send('/api/fullscript/clinic/patients?page%5Bsize%5D=3');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    const { patients } = JSON.parse(answer.text) as { patients: unknown[] };
+    expect(patients).toHaveLength(3);
+    expect((await browser.send('/api/fullscript/clinic/patients/unknown')).status).toBe(404);
+    expect((await browser.send('/api/fullscript/catalog/products')).status).toBe(403);
+  });
+
+  it('POST and PATCH JSON arrive as they were sent', async () => {
+    await browser.signIn(practitioner);
+    const headers = {
+      'content-type': 'application/json',
+      'x-csrf-token': await browser.csrfToken(),
+    };
+    const body = JSON.stringify({ first_name: 'Zoë', last_name: 'A', email: 'zoe@example.test' });
+    const made = await browser.send('/api/fullscript/clinic/patients', {
+      method: 'POST',
+      headers,
+      body,
+    });
+    expect(made.status).toBe(201);
+    const { patient } = JSON.parse(made.text) as { patient: { id: string; first_name: string } };
+    expect(patient.first_name).toBe('Zoë');
+    const changed = await browser.send(`/api/fullscript/clinic/patients/${patient.id}`, {
+      method: 'PATCH',
+      headers,
+      body: JSON.stringify({ first_name: 'Zora' }),
+    });
+    expect(changed.status).toBe(200);
+    expect(changed.text).toContain('Zora');
+  });
+
+  it('a state-changing call without the CSRF token, or from elsewhere → 403 and not sent', async () => {
+    await browser.signIn(practitioner);
+    const before = simulator.stats.apiCalls;
+    const token = await browser.csrfToken();
+    const post = (headers: Record<string, string>) =>
+      browser.send('/api/fullscript/clinic/patients', { method: 'POST', headers, body: '{}' });
+    expect((await post({})).status).toBe(403);
+    expect((await post({ 'x-csrf-token': 'wrong' })).status).toBe(403);
+    const foreign = await post({ 'x-csrf-token': token, origin: 'https://evil.example' });
+    expect(problemOf(foreign.text).code).toBe('foreign_origin');
+    expect((await post({ 'x-csrf-token': token, 'sec-fetch-site': 'cross-site' })).status).toBe(
+      403,
+    );
+    expect(simulator.stats.apiCalls).toBe(before);
+  });
+
+  it.each([
+    '/api/fullscript//evil.example/x',
+    '/api/fullscript/%2e%2e/oauth/token',
+    '/api/fullscript/oauth/token/info',
+    '/api/fullscript/OAUTH/token/info',
+    '/api/fullscript/clinic%2f..%2foauth',
+    '/api/fullscript/@evil.example',
+  ])('refuses %s', async (path) => {
+    await browser.signIn(practitioner);
+    const before = simulator.requests.length;
+    const answer = await browser.sendRaw(path);
+    expect(answer.status).toBe(400);
+    expect(problemOf(answer.text).code).toBe('path_refused');
+    expect(simulator.requests).toHaveLength(before);
+  });
+
+  it('a token that Fullscript rejects is renewed once and the call repeated, POST included', async () => {
+    await browser.signIn(practitioner);
+    const headers = {
+      'content-type': 'application/json',
+      'x-csrf-token': await browser.csrfToken(),
+    };
+    for (const init of [
+      {},
+      {
+        ...{ method: 'POST', headers },
+        body: JSON.stringify({ first_name: 'B', last_name: 'C', email: 'b@example.test' }),
+      },
+    ]) {
+      simulator.expireAccessTokens();
+      const before = simulator.stats.refreshes;
+      const answer = await browser.send('/api/fullscript/clinic/patients', init);
+      expect([200, 201]).toContain(answer.status);
+      expect(simulator.stats.refreshes).toBe(before + 1);
+    }
+  });
+
+  it('50 calls with a rejected token → one refresh, 50 × 200', async () => {
+    await browser.signIn(practitioner);
+    simulator.expireAccessTokens();
+    const before = simulator.stats.refreshes;
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => browser.send('/api/fullscript/clinic')),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(simulator.stats.refreshes).toBe(before + 1);
+  });
+
+  it('a second 401 is passed on and ends nothing', async () => {
+    await browser.signIn(practitioner);
+    simulator.faults.add({ endpoint: 'api', kind: 'status', status: 401 });
+    const answer = await browser.send('/api/fullscript/clinic');
+    expect(answer.status).toBe(401);
+    expect(problemOf(answer.text).code).toBe('fullscript_unauthorized');
+    expect(await session()).toMatchObject({ status: 'active' });
+  });
+
+  it('a redirect from there is not handed on', async () => {
+    await browser.signIn(practitioner);
+    const headers = { location: 'https://evil.example/' };
+    simulator.faults.add({ endpoint: 'api', kind: 'status', status: 302, headers });
+    const answer = await browser.send('/api/fullscript/clinic');
+    expect(answer.status).toBe(502);
+    expect(answer.location).toBeNull();
+  });
+
+  it('Fullscript gone → 502, and everything as before afterwards', async () => {
+    await browser.signIn(practitioner);
+    simulator.faults.add({ endpoint: 'api', kind: 'drop' });
+    const answer = await browser.send('/api/fullscript/clinic');
+    expect(problemOf(answer.text).code).toBe('fullscript_unreachable');
+    simulator.faults.reset();
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+  });
+
+  it('a body that is too large → 413', async () => {
+    await browser.signIn(practitioner);
+    const headers = { 'x-csrf-token': await browser.csrfToken() };
+    const body = 'x'.repeat(1_100_000);
+    const answer = await browser.send('/api/fullscript/x', { method: 'POST', headers, body });
+    expect(answer.status).toBe(413);
+    expect(problemOf(answer.text).code).toBe('payload_too_large');
+  });
+});
+
+describe('the portal', () => {
+  it('with a missing scope explains and offers reconnect instead of failing', async () => {
+    simulator.setScopes(['catalog:read']);
+    await browser.signIn(practitioner);
+    const page = await browser.send('/portal');
+    simulator.setScopes([
+      'catalog:read',
+      'clinic:read',
+      'clinic:write',
+      'patients:read',
+      'patients:write',
+    ]);
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('lacks the permission clinic:read');
+  });
+
+  it('with a dead token endpoint → 502 page, still signed in', async () => {
+    await browser.signIn(practitioner);
+    simulator.expireAccessTokens();
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const page = await browser.send('/portal');
+    expect(page.status).toBe(502);
+    expect(page.text).toContain('Fullscript has a problem');
+    simulator.faults.reset();
+    expect((await browser.send('/portal')).status).toBe(200);
+  });
+});
+
+describe('leaving', () => {
+  it('POST /sign-out ends this session; a copy of the cookie is dead; the grant stays', async () => {
+    await browser.signIn(practitioner);
+    const copy = createBrowser(app.origin);
+    for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
+    const live = simulator.stats.livePairs;
+    expect(await browser.post('/sign-out')).toMatchObject({ status: 303, location: '/' });
+    expect((await session()).signedIn).toBe(false);
+    expect((await session(copy)).signedIn).toBe(false);
+    expect(simulator.stats.livePairs).toBe(live);
+  });
+
+  it('POST /sign-out/everywhere ends all of this user’s sessions and nobody else’s', async () => {
+    const [phone, other] = [createBrowser(app.origin), createBrowser(app.origin)];
+    await browser.signIn(practitioner);
+    await phone.signIn(practitioner);
+    await other.signIn(staff);
+    expect((await browser.post('/sign-out/everywhere')).status).toBe(303);
+    expect((await session()).signedIn).toBe(false);
+    expect((await session(phone)).signedIn).toBe(false);
+    expect((await session(other)).signedIn).toBe(true);
+  });
+
+  it('POST /oauth/disconnect revokes and forgets; the session stays', async () => {
+    await browser.signIn(staff);
+    const revokes = simulator.stats.revokes;
+    expect(await browser.post('/oauth/disconnect')).toMatchObject({
+      status: 303,
+      location: '/portal?disconnected=yes',
+    });
+    expect(simulator.stats.revokes).toBe(revokes + 2);
+    expect(await session()).toMatchObject({ signedIn: true, status: 'needs_reconnect', scope: [] });
+    const page = await browser.send('/portal?disconnected=yes');
+    expect(page.text).toContain('Fullscript is disconnected');
+    const answer = await browser.send('/api/fullscript/clinic');
+    expect(problemOf(answer.text).code).toBe('grant_not_found');
+  });
+
+  it.each(['/sign-out', '/sign-out/everywhere', '/oauth/disconnect'])(
+    '%s does nothing by GET or without the CSRF token',
+    async (path) => {
+      await browser.signIn(practitioner);
+      expect((await browser.send(path)).status).toBe(404);
+      expect((await browser.send(path, { method: 'POST' })).status).toBe(403);
+      expect(await session()).toMatchObject({ signedIn: true, status: 'active' });
+    },
+  );
+});
+
+describe('health', () => {
+  it('answers without a session', async () => {
+    expect((await browser.send('/livez')).status).toBe(200);
+    expect((await browser.send('/readyz')).status).toBe(200);
+    expect((await browser.send('/metrics')).text).toContain('fullscript_sign_ins_total');
+    expect(browser.cookies.size).toBe(0);
+  });
+
+  it('an unknown path → 404 page, below /api a problem', async () => {
+    expect((await browser.send('/nowhere')).text).toContain('There is nothing here');
+    const answer = await browser.send('/api/nowhere');
+    expect(problemOf(answer.text)).toMatchObject({ status: 404, code: 'not_found' });
+  });
+});
+
+describe('Redis', () => {
+  const away = [
+    ['frozen', () => Promise.resolve(redis.pause()), () => Promise.resolve(redis.resume())],
+    ['dead', () => redis.kill(), () => redis.restart()],
+  ] as const;
+
+  it.each(away)(
+    '%s → 503 within a second, cookie left alone, no restart needed',
+    async (name, go, back) => {
+      await browser.signIn(practitioner);
+      const cookies = new Map(browser.cookies);
+      await go();
+      try {
+        for (const path of ['/api/session', '/api/fullscript/clinic', '/portal', '/readyz']) {
+          const startedAt = performance.now();
+          const answer = await browser.send(path);
+          expect({ path, status: answer.status }).toEqual({ path, status: 503 });
+          expect(performance.now() - startedAt).toBeLessThan(1_000);
+          expect(answer.headers.getSetCookie()).toEqual([]);
+        }
+        expect((await browser.send('/oauth/authorize')).status).toBe(503);
+        expect((await browser.send('/livez')).status).toBe(200);
+      } finally {
+        await back();
+      }
+      await until(async () => (await browser.send('/readyz')).status === 200);
+      expect(browser.cookies).toEqual(cookies);
+      // A killed Redis without its append-only file has forgotten; a frozen one has not.
+      expect((await session()).signedIn).toBe(name === 'frozen');
+    },
+  );
+
+  it('frozen during the callback → 503, and connecting again works', async () => {
+    const callback = await browser.consent({ person: practitioner });
+    redis.pause();
+    const page = await browser.send(callback);
+    redis.resume();
+    expect(page.status).toBe(503);
+    expect(page.text).toContain('Try again');
+    await until(async () => (await browser.send('/readyz')).status === 200);
+    expect((await browser.signIn(practitioner)).url).toBe(`${app.origin}/portal`);
+  });
+});
+
+describe('what is written down', () => {
+  it('neither log nor Redis holds a token, a code, a secret or a state in clear', async () => {
+    await browser.signIn(practitioner);
+    const started = await browser.send('/oauth/authorize');
+    const state = new URL(started.location!).searchParams.get('state')!;
+    const { execFileSync } = await import('node:child_process');
+    const cli = (...args: string[]) =>
+      execFileSync('redis-cli', ['-s', redis.socketPath, ...args], { encoding: 'utf8' });
+    const dump = cli('--scan')
+      .trim()
+      .split('\n')
+      .flatMap((key) => [
+        key,
+        cli('dump', key),
+        cli('type', key).trim() === 'hash' ? cli('hgetall', key) : '',
+        cli('get', key),
+      ])
+      .join('\n');
+    const { accessTokens, refreshTokens, codes } = simulator.issued;
+    const written = `${dump}\n${app.lines.join('')}`;
+    expect(accessTokens.length).toBeGreaterThan(10);
+    expect(dump).toContain('fc:1:grant:');
+    for (const value of [...accessTokens, ...refreshTokens, ...codes, state]) {
+      expect(written).not.toContain(value);
+    }
+  });
+});

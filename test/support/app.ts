@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { Writable } from 'node:stream';
+import { loadConfig } from '../../src/config.js';
+import { createLogger } from '../../src/logger.js';
+import { startServer } from '../../src/server.js';
+import {
+  SIMULATOR_CLIENT_ID,
+  SIMULATOR_CLIENT_SECRET,
+  type Simulator,
+} from '../../src/simulator/simulator.js';
+
+export const SECRETS = {
+  SESSION_SECRET: randomBytes(32).toString('base64url'),
+  TOKEN_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+};
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The environment of a server that talks to `simulator` as if it were Fullscript. */
+export function environment(parts: { simulator: Simulator; redisUrl: string; port: number }) {
+  return {
+    PORT: String(parts.port),
+    BASE_URL: `http://127.0.0.1:${parts.port}`,
+    FULLSCRIPT_CLIENT_ID: SIMULATOR_CLIENT_ID,
+    FULLSCRIPT_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
+    FULLSCRIPT_API_URL: parts.simulator.apiUrl,
+    REDIS_URL: parts.redisUrl,
+    ...SECRETS,
+  };
+}
+
+/** A server in this process, with its log kept. */
+export async function startApp(env: Record<string, string>) {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const log = createLogger({ level: 'debug', production: true, destination });
+  const config = loadConfig(env);
+  const server = await startServer(config, log);
+  return { origin: config.baseUrl, lines, close: server.close };
+}

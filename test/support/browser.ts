@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { type IncomingMessage, get } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
+import { approve } from '../simulator/drive.js';
+
+export interface Page {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly location: string | null;
+}
+
+/**
+ * A pretended browser: keeps the server's cookies, drops expired ones, follows redirects on request.
+ * What Chromium adds to this (fetch metadata, CSP) has tests of its own.
+ */
+export function createBrowser(origin: string) {
+  const cookies = new Map<string, string>();
+
+  function keep(line: string): void {
+    const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
+    const name = pair.slice(0, pair.indexOf('='));
+    const expires = attributes.find((a) => a.toLowerCase().startsWith('expires='))?.slice(8);
+    if (expires !== undefined && Date.parse(expires) <= Date.now()) cookies.delete(name);
+    else cookies.set(name, pair.slice(name.length + 1));
+  }
+
+  async function send(path: string, init: RequestInit = {}): Promise<Page> {
+    const url = new URL(path, origin);
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const headers = { cookie, ...(init.headers as Record<string, string> | undefined) };
+    const answer = await fetch(url, { ...init, headers, redirect: 'manual' });
+    for (const line of answer.headers.getSetCookie()) keep(line);
+    return {
+      url: url.href,
+      status: answer.status,
+      headers: answer.headers,
+      text: await answer.text(),
+      location: answer.headers.get('location'),
+    };
+  }
+
+  /** A GET whose path goes out byte for byte; `fetch` would tidy it up. */
+  async function sendRaw(path: string): Promise<{ status: number; text: string }> {
+    const { hostname, port } = new URL(origin);
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const request = get({ hostname, port, path, headers: { cookie } });
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    return { status: answer.statusCode ?? 0, text: await readText(answer) };
+  }
+
+  /** Follows redirects that stay on this server. */
+  async function open(path: string): Promise<Page> {
+    let page = await send(path);
+    for (let hops = 0; hops < 5; hops += 1) {
+      if (page.location === null || new URL(page.location, page.url).origin !== origin) break;
+      page = await send(page.location);
+    }
+    return page;
+  }
+
+  async function json<T>(path: string, init?: RequestInit): Promise<T> {
+    return JSON.parse((await send(path, init)).text) as T;
+  }
+
+  async function csrfToken(): Promise<string> {
+    return (await json<{ csrfToken?: string }>('/api/session')).csrfToken ?? 'none';
+  }
+
+  return {
+    ...{ cookies, send, sendRaw, open, json, csrfToken },
+
+    /** Submits a form the way its page would. */
+    post: async (path: string, fields: Record<string, string> = {}) => {
+      const body = new URLSearchParams({ _csrf: await csrfToken(), ...fields });
+      return send(path, { method: 'POST', body });
+    },
+
+    /** From "connect" to the callback URL, which is not visited yet. */
+    consent: async (options: {
+      person: string;
+      decision?: 'approve' | 'deny';
+      start?: string;
+    }): Promise<string> => {
+      const { person, decision = 'approve', start = '/oauth/authorize' } = options;
+      const { location } = await send(start);
+      const back = await approve({ authorizeUrl: location ?? '', person, decision });
+      const { pathname, search } = new URL(back);
+      return `${pathname}${search}`;
+    },
+
+    /** The whole sign-in; ends on the page it leads to. */
+    signIn: async function (person: string, start?: string): Promise<Page> {
+      return open(await this.consent({ person, ...(start === undefined ? {} : { start }) }));
+    },
+  };
+}
+
+export type Browser = ReturnType<typeof createBrowser>;
