@@ -56,7 +56,7 @@ export function createApp(deps: AppDeps): Express {
   const { baseUrl, registrations, sessionStore, metrics } = deps;
   const secure = baseUrl.startsWith('https:');
   const [{ reveal: csrfSecret }] = deps.sessionSecrets;
-  const csrf = createCsrf({ secret: csrfSecret(), baseUrl });
+  const csrf = createCsrf({ secret: csrfSecret(), baseUrl, now: deps.now });
   const grantRequired = requireGrant({ ...deps, signInPath: signInPath(registrations) });
   const app = bareApp(deps.trustProxy);
 

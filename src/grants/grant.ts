@@ -1,5 +1,6 @@
 import type { RegistrationId } from '../oauth/registration.js';
 import type { ResourceOwner } from '../oauth/resource-owner.js';
+import type { Secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
 
 /** Whose grant: one Fullscript user of one registration. */
@@ -26,6 +27,11 @@ export interface Grant {
   readonly tokens: GrantTokens;
   /** When the user connected, milliseconds since the epoch. */
   readonly connectedAt: number;
+  /**
+   * Refresh tokens of earlier sign-ins of the same user. Their pairs are alive at Fullscript until
+   * they are revoked; see `superseded.ts`.
+   */
+  readonly superseded: readonly Secret[];
 }
 
 export type GrantTokens = Omit<TokenSet, 'resourceOwner'>;

@@ -86,6 +86,7 @@ function renewedGrant(redeemed: Grant, answer: TokenSet): UnversionedGrant {
     status: 'active',
     reconnectReason: undefined,
     connectedAt: redeemed.connectedAt,
+    superseded: redeemed.superseded,
     tokens: {
       ...tokens,
       refreshToken: tokens.refreshToken ?? redeemed.tokens.refreshToken,

@@ -6,6 +6,7 @@ import { NeedsReconnectError } from './errors.js';
 import type { Grant, ReconnectReason } from './grant.js';
 import type { GrantEvents } from './grant-events.js';
 import { createPairSaver } from './pair-saver.js';
+import type { Retirement } from './superseded.js';
 import { usable } from './usable.js';
 import type { Vault } from './vault.js';
 
@@ -25,7 +26,9 @@ export interface RedeemerDeps {
  * @throws NeedsReconnectError when Fullscript refuses the token and nobody has renewed it meanwhile.
  *   Nothing else ends a grant: not a wrong secret, not 5xx, not a time-out, not the store.
  */
-export function createRedeemer(deps: RedeemerDeps): (grant: Grant) => Promise<Grant> {
+export function createRedeemer(
+  deps: RedeemerDeps & { retirement: Retirement },
+): (grant: Grant) => Promise<Grant> {
   const { vault, tokenEndpoint, registration, events, now, sleep = wait } = deps;
   const save = createPairSaver({ vault, tokenEndpoint, registration, events, now, sleep });
 
@@ -56,6 +59,7 @@ export function createRedeemer(deps: RedeemerDeps): (grant: Grant) => Promise<Gr
     }
     const saved = await save(grant, tokens);
     events.refreshed(grant.key, now() - startedAt);
+    deps.retirement.start(saved);
     return usable(saved);
   };
 }

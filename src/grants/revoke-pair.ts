@@ -1,8 +1,14 @@
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import type { Secret } from '../oauth/secret.js';
 import type { TokenEndpoint } from '../oauth/token-endpoint.js';
-import type { Grant } from './grant.js';
+import type { Grant, GrantKey } from './grant.js';
 import type { GrantEvents } from './grant-events.js';
+
+export interface RevokeDeps {
+  readonly tokenEndpoint: TokenEndpoint;
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly events: GrantEvents;
+}
 
 /**
  * Revokes both halves of a pair at Fullscript, the refresh token first: servers of this kind ignore
@@ -12,27 +18,29 @@ import type { GrantEvents } from './grant-events.js';
  * @see https://www.rfc-editor.org/rfc/rfc7009.html#section-2.1
  */
 export async function revokePair(
-  deps: {
-    tokenEndpoint: TokenEndpoint;
-    registration: (id: RegistrationId) => Registration;
-    events: GrantEvents;
-  },
+  deps: RevokeDeps,
   grant: Pick<Grant, 'key' | 'tokens'>,
 ): Promise<boolean> {
-  const { tokenEndpoint, events } = deps;
   const { refreshToken, accessToken } = grant.tokens;
+  const refreshTokens = refreshToken === undefined ? [] : [refreshToken];
+  const refused = await revokeEach(deps, grant.key, [...refreshTokens, accessToken]);
+  return refused.length === 0;
+}
 
-  async function revoke(token: Secret): Promise<boolean> {
+/** Revokes tokens one after the other; answers those that Fullscript did not confirm. */
+export async function revokeEach(
+  deps: RevokeDeps,
+  key: GrantKey,
+  tokens: readonly Secret[],
+): Promise<Secret[]> {
+  const refused: Secret[] = [];
+  for (const token of tokens) {
     try {
-      await tokenEndpoint.revoke(deps.registration(grant.key.registration), token);
-      return true;
+      await deps.tokenEndpoint.revoke(deps.registration(key.registration), token);
     } catch (error) {
-      events.revokeFailed(grant.key, error);
-      return false;
+      deps.events.revokeFailed(key, error);
+      refused.push(token);
     }
   }
-
-  const refreshTokenGone = refreshToken === undefined || (await revoke(refreshToken));
-  const accessTokenGone = await revoke(accessToken);
-  return refreshTokenGone && accessTokenGone;
+  return refused;
 }

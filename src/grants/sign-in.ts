@@ -15,7 +15,8 @@ import type { Cipher } from './cipher.js';
 import { LockTimeoutError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
 import type { GrantEvents } from './grant-events.js';
-import type { Vault } from './vault.js';
+import { supersededBy } from './superseded.js';
+import { type Vault, readIfOpenable } from './vault.js';
 
 /** How long a person may take at Fullscript, signing up included. */
 export const PENDING_LIFETIME_MS = 10 * 60_000;
@@ -162,15 +163,13 @@ async function saveGrant(
   const { resourceOwner, ...tokens } = answer;
   if (resourceOwner === undefined) throw new ResourceOwnerError('resource_owner_missing');
   const key: GrantKey = { registration: registration.id, owner: resourceOwner };
-  const grant = {
-    key,
-    status: 'active' as const,
-    reconnectReason: undefined,
-    connectedAt: deps.now(),
-    tokens,
-  };
+  const status = 'active' as const;
+  const fresh = { key, status, reconnectReason: undefined, connectedAt: deps.now(), tokens };
   for (let attempt = 1; attempt <= SAVE_ATTEMPTS; attempt += 1) {
-    const saved = await deps.vault.write(grant, await deps.vault.lastVersion(key));
+    const previous = await readIfOpenable(deps.vault, key);
+    const superseded = supersededBy(tokens.refreshToken, previous);
+    const expected = previous?.version ?? (await deps.vault.lastVersion(key));
+    const saved = await deps.vault.write({ ...fresh, superseded }, expected);
     if (saved === undefined) continue;
     deps.events.connected(key);
     return key;

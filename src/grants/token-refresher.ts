@@ -9,6 +9,7 @@ import {
   landed,
 } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
+import { createRetirement } from './superseded.js';
 import { usable } from './usable.js';
 
 /** Hands out grants whose access token works, refreshing them where it does not. */
@@ -48,7 +49,8 @@ export interface TokenRefresherDeps extends RedeemerDeps {
 export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   const { vault, lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
   const flights = createRefreshFlights();
-  const redeem = createRedeemer(deps);
+  const retirement = createRetirement(deps);
+  const redeem = createRedeemer({ ...deps, retirement });
 
   function join(grant: Grant, early: boolean): Flight {
     const { key, tokens } = grant;
@@ -64,7 +66,10 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   const refreshEarly = createEarlyRefresh(deps, flights, (grant) => join(grant, true));
 
   return {
-    settled: flights.settled,
+    settled: async () => {
+      await flights.settled();
+      await retirement.settled();
+    },
     current: async (key, rejected) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const grant = usable(await vault.read(key));

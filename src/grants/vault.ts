@@ -35,6 +35,7 @@ const sealedGrant = z.object({
   o: z.number(),
   e: z.number(),
   c: z.number(),
+  q: z.array(z.string()).optional(),
 });
 
 export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Vault {
@@ -61,6 +62,19 @@ export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Va
   };
 }
 
+/**
+ * The grant, or undefined where there is none or its record does not open: a record that nobody can
+ * open any more must not be one that nobody can replace or get rid of.
+ */
+export async function readIfOpenable(vault: Vault, key: GrantKey): Promise<Grant | undefined> {
+  try {
+    return await vault.read(key);
+  } catch (error) {
+    if (error instanceof SealError) return undefined;
+    throw error;
+  }
+}
+
 /** Bound to key and version: neither another user's record nor an older one of the same user opens. */
 function context(id: string, version: number): string {
   return `grant ${id} ${version}`;
@@ -77,6 +91,7 @@ function encode(grant: UnversionedGrant): string {
     o: tokens.obtainedAt,
     e: tokens.expiresAt,
     c: grant.connectedAt,
+    ...(grant.superseded.length > 0 && { q: grant.superseded.map((one) => one.reveal()) }),
   } satisfies z.input<typeof sealedGrant>);
 }
 
@@ -90,6 +105,7 @@ function decode(record: { key: GrantKey; version: number; text: string }): Grant
     status: fields.s,
     reconnectReason: fields.w,
     connectedAt: fields.c,
+    superseded: (fields.q ?? []).map(secret),
     tokens: {
       accessToken: secret(fields.a),
       refreshToken: fields.r === undefined ? undefined : secret(fields.r),

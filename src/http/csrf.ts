@@ -1,11 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
+import { grantId } from '../grants/grant.js';
 import { CsrfError } from './errors.js';
-import { signedIn } from './signed-in.js';
+import { type SignedIn, signedIn } from './signed-in.js';
 
 /** Keeps other sites from acting through a signed-in browser. */
 export interface Csrf {
-  /** The token of this session, for forms and for `x-csrf-token`; undefined without a session. */
+  /** The token of this user, for forms and for `x-csrf-token`; undefined without a session. */
   readonly token: (req: Request) => string | undefined;
   /** Refuses state-changing requests that are foreign or lack the token. */
   readonly protect: RequestHandler;
@@ -13,30 +14,43 @@ export interface Csrf {
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** How long a token is handed out; it is accepted for as long again. */
+const PERIOD_MS = 12 * 3_600_000;
+
 /**
- * The token is derived from the session id, so it costs no storage, is the same in every process and
- * dies with the session. Without a session there is nothing to abuse: only the origin is checked.
+ * The token is derived from the user and the time, so it costs no storage and is the same in every
+ * process and tab: signing in again in one tab must not spoil the form that stands open in another.
+ * It is worth nothing without the session cookie. Without a session there is nothing to abuse: then
+ * only the origin is checked.
  *
- * @see https://datatracker.ietf.org/doc/html/draft-ietf-oauth-browser-based-apps (section on CSRF)
+ * @see https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
  */
-export function createCsrf(options: { secret: string; baseUrl: string }): Csrf {
+export function createCsrf(options: { secret: string; baseUrl: string; now: () => number }): Csrf {
+  const { secret, now } = options;
   const ownOrigin = new URL(options.baseUrl).origin;
 
-  function token(req: Request): string | undefined {
-    if (signedIn(req) === undefined) return undefined;
-    return createHmac('sha256', options.secret).update(`csrf ${req.sessionID}`).digest('base64url');
+  function tokenOf({ key }: SignedIn, periodsAgo = 0): string {
+    const period = Math.floor(now() / PERIOD_MS) - periodsAgo;
+    return createHmac('sha256', secret)
+      .update(`csrf ${period} ${grantId(key)}`)
+      .digest('base64url');
   }
 
   function check(req: Request): void {
     if (isForeign(req, ownOrigin)) throw new CsrfError('foreign_origin');
-    const expected = token(req);
-    if (expected !== undefined && !same(expected, givenToken(req))) {
+    const user = signedIn(req);
+    if (user === undefined) return;
+    const given = givenToken(req);
+    if (!same(tokenOf(user), given) && !same(tokenOf(user, 1), given)) {
       throw new CsrfError('csrf_token_invalid');
     }
   }
 
   return {
-    token,
+    token: (req) => {
+      const user = signedIn(req);
+      return user === undefined ? undefined : tokenOf(user);
+    },
     protect: (req, _res, next) => {
       if (!SAFE_METHODS.has(req.method)) check(req);
       next();
@@ -45,9 +59,12 @@ export function createCsrf(options: { secret: string; baseUrl: string }): Csrf {
 }
 
 function isForeign(req: Request, ownOrigin: string): boolean {
-  if (req.get('sec-fetch-site') === 'cross-site') return true;
+  const site = req.get('sec-fetch-site');
+  if (site === 'cross-site') return true;
   const origin = req.get('origin');
   if (origin === undefined || origin === ownOrigin) return false;
+  // A form on a page with `no-referrer` says "null"; the browser still knows where it came from.
+  if (origin === 'null' && site === 'same-origin') return false;
   // The address bar may show another name of this server than BASE_URL (127.0.0.1, localhost).
   return origin !== `${req.protocol}://${req.get('host') ?? ''}`;
 }

@@ -26,7 +26,8 @@ export function securityHeaders(options: { https: boolean }): RequestHandler[] {
     strictTransportSecurity: options.https
       ? { maxAge: 63_072_000, includeSubDomains: true }
       : false,
-    referrerPolicy: { policy: 'no-referrer' },
+    // Not `no-referrer`: with it browsers send our own forms with `Origin: null`.
+    referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'deny' },
   });
   return [headers, noStore];

@@ -1,4 +1,5 @@
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
+import { withoutCommand } from './store-call.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -27,7 +28,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 export function connectRedis(address: StoreAddress, options: ClientOptions = {}): RedisClient {
   const client = build(address, options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS);
   // NOTE: without an error listener a lost connection ends the process.
-  client.on('error', (error: Error) => options.onError?.(error));
+  client.on('error', (error: Error) => options.onError?.(withoutCommand(error)));
   reportStates(client, options.onStateChange);
   return client;
 }

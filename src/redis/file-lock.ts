@@ -36,8 +36,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether a call to the system failed with one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  if (typeof error !== 'object' || error === null || !('code' in error)) return false;
+  return codes.includes(String(error.code));
 }
 
 async function create(path: string): Promise<boolean> {

@@ -67,6 +67,8 @@ function wanted(registrations: readonly Registration[], id: unknown): Registrati
 function callback(deps: OAuthRoutesDeps): RequestHandler {
   const { signIn, now, onSignIn } = deps;
   return async (req, res) => {
+    // The address of this page holds a code; not even a page of ours needs to hear of it.
+    res.set('Referrer-Policy', 'no-referrer');
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
     try {
       const { key, returnTo } = await finish(deps, { req, res, query });

@@ -55,10 +55,20 @@ async function portalHome({ api, key, grant }: Fullscript) {
     legacyClinic: key.owner.type === 'Clinic',
     registration: key.registration,
     scopes: [...grant.tokens.scope],
-    expiresAt: new Date(grant.tokens.expiresAt).toISOString(),
-    connectedAt: new Date(grant.connectedAt).toISOString(),
+    expires: moment(grant.tokens.expiresAt),
+    connected: moment(grant.connectedAt),
     reconnectHref: authorizePath({ registration: key.registration, returnTo: '/portal' }),
   };
+}
+
+const READABLE = new Intl.DateTimeFormat('en', {
+  dateStyle: 'medium',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+});
+
+function moment(instant: number): { iso: string; text: string } {
+  return { iso: new Date(instant).toISOString(), text: `${READABLE.format(instant)} UTC` };
 }
 
 async function orReason<T>(call: Promise<T>): Promise<{ value?: T; problem?: string }> {

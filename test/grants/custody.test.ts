@@ -27,6 +27,7 @@ function grantOf(owner: GrantKey) {
     status: 'active' as const,
     reconnectReason: undefined,
     connectedAt: 1,
+    superseded: [secret('superseded-of-' + owner.owner.id)],
     tokens: {
       accessToken: secret('access-of-' + owner.owner.id),
       refreshToken: secret('refresh-of-' + owner.owner.id),
@@ -104,6 +105,7 @@ describe('vault', () => {
     expect(read).toMatchObject({ key: ana, version: 1, status: 'active', connectedAt: 1 });
     expect(read.tokens.accessToken.reveal()).toBe(grantOf(ana).tokens.accessToken.reveal());
     expect(read.tokens.refreshToken!.reveal()).toBe(grantOf(ana).tokens.refreshToken.reveal());
+    expect(read.superseded.map((one) => one.reveal())).toEqual(['superseded-of-' + ana.owner.id]);
     expect(read.tokens.scope).toEqual(['clinic:read', 'future:scope']);
   });
 
@@ -129,7 +131,7 @@ describe('vault', () => {
     const written = (await vault.write(grantOf(ana), 0))!;
     const stored = JSON.stringify(await records.read(grantId(ana)));
     const printed = `${JSON.stringify(written)} ${inspect(written, { depth: 9 })}`;
-    expect(`${stored} ${printed}`).not.toMatch(/access-of|refresh-of/);
+    expect(`${stored} ${printed}`).not.toMatch(/access-of|refresh-of|superseded-of/);
   });
 });
 
@@ -214,6 +216,15 @@ describe('disconnect', () => {
       expect(world.seen.filter((event) => event.startsWith('revokeFailed'))).toHaveLength(2);
     },
   );
+
+  it('ends the pairs of earlier sign-ins of the same user too', async () => {
+    world = await createWorld();
+    const owner = await world.connect();
+    for (let again = 0; again < 3; again += 1) await world.connect();
+    expect(world.simulator.stats.livePairs).toBe(4);
+    expect(await world.disconnect(owner)).toBe(true);
+    expect(world.simulator.stats.livePairs).toBe(0);
+  });
 
   it('waits for a refresh that is running and ends its pair', async () => {
     world = await createWorld();

@@ -504,6 +504,45 @@ describe('the save after a refresh', () => {
   });
 });
 
+describe('pairs of earlier sign-ins', () => {
+  it('live on while calls may be in flight, and are revoked after the next refresh', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    const first = token((await vault.read(key))!);
+    for (let again = 0; again < 2; again += 1) await connect();
+    expect(await world.call(first)).toBe(200);
+    clock.advance(LIFETIME);
+    const one = refresher();
+    const grant = await one.current(key);
+    await one.settled();
+    expect((await vault.read(key))!.superseded).toEqual([]);
+    expect(await world.call(token(grant))).toBe(200);
+    expect(simulator.stats.livePairs).toBe(1);
+  });
+
+  it('that Fullscript does not confirm are kept for the next time', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    await connect();
+    simulator.faults.add({ endpoint: 'revoke', kind: 'status', status: 500, times: 1 });
+    const one = refresher();
+    for (const left of [1, 0]) {
+      clock.advance(LIFETIME);
+      await world.call(token(await one.current(key)));
+      await one.settled();
+      expect((await vault.read(key))!.superseded).toHaveLength(left);
+    }
+    expect(simulator.stats.livePairs).toBe(1);
+  });
+
+  it('are remembered up to ten', async () => {
+    const { connect, vault } = await open();
+    const key = await connect();
+    for (let again = 0; again < 12; again += 1) await connect();
+    expect((await vault.read(key))!.superseded).toHaveLength(10);
+  });
+});
+
 describe('waiting', () => {
   it('for a holder that does not finish → refresh_busy, and the grant untouched', async () => {
     const { connect, refresher, clock, vault } = await open({

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { storeCall } from '../../src/redis/store-call.js';
@@ -14,5 +15,16 @@ describe('storeCall', () => {
     );
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect(error).toMatchObject({ message: 'the store failed during a read', cause });
+  });
+
+  it('failed with the command attached, as by ioredis → what was to be stored is not in the error', async () => {
+    const cause = Object.assign(new Error('OOM'), {
+      command: { name: 'set', args: ['k', 'sealed'] },
+    });
+    const error: unknown = await storeCall('a write', () => Promise.reject(cause)).catch(
+      (caught: unknown) => caught,
+    );
+    expect(inspect(error, { depth: 9 })).toContain('OOM');
+    expect(inspect(error, { depth: 9 })).not.toContain('sealed');
   });
 });

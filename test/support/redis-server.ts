@@ -63,7 +63,10 @@ async function launch(args: string[], socketPath: string): Promise<ChildProcess>
   const deadline = performance.now() + 10_000;
   while (!(await answers(socketPath))) {
     if (child.exitCode !== null) throw new Error('redis-server ended at start');
-    if (performance.now() > deadline) throw new Error('redis-server did not answer');
+    if (performance.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error('redis-server did not answer');
+    }
     await delay(10);
   }
   return child;
@@ -77,7 +80,7 @@ function answers(path: string): Promise<boolean> {
       resolve(result);
     };
     socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (data) => settle(data.toString().startsWith('+PONG')));
+    socket.once('data', (data) => settle(/^(\+PONG|-NOAUTH)/.test(data.toString())));
     socket.once('error', () => settle(false));
     socket.once('close', () => settle(false));
   });

@@ -1,0 +1,736 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Config, loadConfig } from '../../src/config.js';
+import { generatedSecrets } from '../../src/config/generated-secrets.js';
+import { isLoopback } from '../../src/config/loopback.js';
+import { ConfigError, type Problem } from '../../src/config/problem.js';
+import { PER_REGION, VARIABLES, type VariableName } from '../../src/config/variables.js';
+import { shown, thrown } from '../fixtures/shown.js';
+
+type Env = Record<string, string | undefined>;
+
+const KEY_1 = Buffer.alloc(32, 1);
+const KEY_2 = Buffer.alloc(32, 2);
+const KEYS = `k2:${KEY_2.toString('base64')},k1:${KEY_1.toString('base64')}`;
+const SESSION_SECRET = 'session-secret-of-thirty-two-chars-1';
+
+let dataDir: string;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'fc-config-'));
+});
+
+afterEach(() => {
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+function load(env: Env = {}): Config {
+  return loadConfig({ DATA_DIR: dataDir, ...env });
+}
+
+function problemsOf(env: Env): readonly Problem[] {
+  const error = thrown(() => load(env));
+  if (!(error instanceof ConfigError)) throw error;
+  return error.problems;
+}
+
+/** The names of the variables that a problem was found with, each as often as it was named. */
+function blamed(env: Env): string[] {
+  return problemsOf(env).map(({ variable }) => variable);
+}
+
+const PRODUCTION: Env = {
+  NODE_ENV: 'production',
+  BASE_URL: 'https://portal.example.com',
+  FULLSCRIPT_ENVIRONMENT: 'production',
+  FULLSCRIPT_CLIENT_ID: 'client-1',
+  FULLSCRIPT_CLIENT_SECRET: 'client-secret-1',
+  REDIS_URL: 'rediss://user:redis-password-1@redis.example.com:6380/2',
+  SESSION_SECRET,
+  TOKEN_ENCRYPTION_KEYS: KEYS,
+};
+
+const CLIENT: Env = {
+  FULLSCRIPT_CLIENT_ID: 'client-1',
+  FULLSCRIPT_CLIENT_SECRET: 'client-secret-1',
+};
+
+describe('loadConfig, nothing set', () => {
+  it('→ the documented defaults, the simulator and the embedded store', () => {
+    const { session, sealingKeys, ...rest } = load();
+    expect(rest).toEqual({
+      production: false,
+      listen: { host: '127.0.0.1', port: 3000 },
+      baseUrl: 'http://localhost:3000',
+      trustProxy: false,
+      logLevel: 'info',
+      metricsToken: undefined,
+      registrations: [],
+      simulator: {
+        region: 'us',
+        port: undefined,
+        url: undefined,
+        publicUrl: undefined,
+        redirectUri: 'http://localhost:3000/oauth/callback',
+      },
+      store: 'embedded',
+      dataDir,
+    });
+    expect(session).toMatchObject({ idleMs: 8 * 3_600_000, maxMs: 168 * 3_600_000 });
+    expect(session.secrets).toHaveLength(1);
+    expect(sealingKeys).toHaveLength(1);
+  });
+
+  it('every variable empty or blank → the same as unset', () => {
+    const plain = Object.values(VARIABLES).map(({ name }): string => name);
+    const perRegion = PER_REGION.flatMap((name) =>
+      ['US', 'CA'].map((region) => VARIABLES[name].name.replace('_', `_${region}_`)),
+    );
+    const names = [...plain, ...perRegion].filter((name) => name !== 'DATA_DIR');
+    const blank = Object.fromEntries(names.map((name, at) => [name, at % 2 === 0 ? '' : ' \t ']));
+    expect(JSON.stringify(load(blank))).toBe(JSON.stringify(load()));
+  });
+
+  it('variables of others → ignored', () => {
+    expect(load({ PATH: '/bin', FULLSCRIPT_MX_CLIENT_ID: 'x', PORTS: 'x' }).listen.port).toBe(3000);
+  });
+});
+
+/** For each variable: a value and what becomes of it, and values that are refused. */
+const TABLE: Record<
+  VariableName,
+  { value: string; with?: Env; read: (config: Config) => unknown; as: unknown; refused?: string[] }
+> = {
+  port: {
+    value: ' 8080 ',
+    read: ({ listen, baseUrl }) => [listen.port, baseUrl],
+    as: [8080, 'http://localhost:8080'],
+    refused: ['abc', '-1', '65536', '80.5', 'Infinity', '3000 3001'],
+  },
+  host: { value: '0.0.0.0', read: ({ listen }) => listen.host, as: '0.0.0.0' },
+  baseUrl: {
+    value: 'https://portal.example.com/',
+    read: ({ baseUrl }) => baseUrl,
+    as: 'https://portal.example.com',
+    refused: [
+      'portal.example.com',
+      'garbage',
+      'ftp://portal.example.com',
+      'https://portal.example.com/path',
+      'https://portal.example.com?x=1',
+      'https://user:password@portal.example.com',
+    ],
+  },
+  region: {
+    value: 'ca',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.id,
+    as: 'ca-sandbox',
+    refused: ['eu', 'US', 'us,ca'],
+  },
+  environment: {
+    value: 'production',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.server.apiUrl,
+    as: 'https://api-us.fullscript.io/api',
+    refused: ['prod', 'Sandbox'],
+  },
+  clientId: {
+    value: 'client-2',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.clientId,
+    as: 'client-2',
+  },
+  clientSecret: {
+    value: 'client-secret-2',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.clientSecret.reveal(),
+    as: 'client-secret-2',
+  },
+  redirectUri: {
+    value: 'https://Portal.example.com:443/a/../back?x=%20',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.redirectUri,
+    as: 'https://Portal.example.com:443/a/../back?x=%20',
+    refused: ['/oauth/callback', 'garbage', 'javascript:alert(1)', 'ftp://h/x'],
+  },
+  apiUrl: {
+    value: 'https://api-us.fullscript.com/api/',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.server,
+    as: {
+      apiUrl: 'https://api-us.fullscript.com/api',
+      authorizeUrl: 'https://api-us.fullscript.com/api/oauth/authorize',
+      tokenUrl: 'https://api-us.fullscript.com/api/oauth/token',
+      revokeUrl: 'https://api-us.fullscript.com/api/oauth/revoke',
+    },
+    refused: ['api-us.fullscript.com', 'file:///etc/passwd'],
+  },
+  authorizeUrl: {
+    value: 'https://us-snd.fullscript.io/oauth/authorize',
+    with: CLIENT,
+    read: ({ registrations }) => [
+      registrations[0]?.server.authorizeUrl,
+      registrations[0]?.server.tokenUrl,
+    ],
+    as: [
+      'https://us-snd.fullscript.io/oauth/authorize',
+      'https://api-us-snd.fullscript.io/api/oauth/token',
+    ],
+    refused: ['us-snd.fullscript.io/oauth/authorize'],
+  },
+  tokenUrl: {
+    value: 'https://token.example.com/t',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.server.tokenUrl,
+    as: 'https://token.example.com/t',
+    refused: ['token'],
+  },
+  revokeUrl: {
+    value: 'https://revoke.example.com/r',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.server.revokeUrl,
+    as: 'https://revoke.example.com/r',
+    refused: ['revoke'],
+  },
+  pkce: {
+    value: 'on',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.pkce,
+    as: true,
+    refused: ['true', 'ON', '1'],
+  },
+  redisUrl: {
+    value: 'redis://redis.example.com:6390/3',
+    read: ({ store }) => store,
+    as: { kind: 'single', host: 'redis.example.com', port: 6390, tls: false, db: 3 },
+    refused: ['localhost:6379', 'http://localhost', 'redis://h1,h2'],
+  },
+  sessionSecret: {
+    value: ' new-secret , old-secret ',
+    read: ({ session }) => session.secrets.map((one) => one.reveal()),
+    as: ['new-secret', 'old-secret'],
+    refused: [',', 'a,', 'a,,b'],
+  },
+  encryptionKeys: {
+    value: KEYS,
+    read: ({ sealingKeys }) => sealingKeys,
+    as: [
+      { id: 'k2', key: KEY_2 },
+      { id: 'k1', key: KEY_1 },
+    ],
+    refused: [
+      'k1',
+      KEY_1.toString('base64'),
+      `:${KEY_1.toString('base64')}`,
+      `k1:${Buffer.alloc(31).toString('base64')}`,
+      `k1:${Buffer.alloc(33).toString('base64')}`,
+      `k 1:${KEY_1.toString('base64')}`,
+      `${'k'.repeat(33)}:${KEY_1.toString('base64')}`,
+      `k1:${KEY_1.toString('base64')},`,
+      `k1:${KEY_1.toString('base64')},k1:${KEY_2.toString('base64')}`,
+      `k1:${KEY_1.toString('base64').replace('A', '!')}`,
+    ],
+  },
+  sessionIdleHours: {
+    value: '0.5',
+    read: ({ session }) => session.idleMs,
+    as: 1_800_000,
+    refused: ['0', '-1', 'eight', '2161', 'Infinity'],
+  },
+  sessionMaxHours: {
+    value: '2160',
+    read: ({ session }) => session.maxMs,
+    as: 2160 * 3_600_000,
+    refused: ['0', '-1', 'week', '2160.5'],
+  },
+  trustProxy: {
+    value: '2',
+    read: ({ trustProxy }) => trustProxy,
+    as: 2,
+    refused: ['true', 'TRUE', 'yes', 'proxy.example.com', '10.0.0.0/99'],
+  },
+  logLevel: {
+    value: 'silent',
+    read: ({ logLevel }) => logLevel,
+    as: 'silent',
+    refused: ['verbose', 'INFO', '30'],
+  },
+  metricsToken: {
+    value: 'metrics-token-1',
+    read: ({ metricsToken }) => metricsToken?.reveal(),
+    as: 'metrics-token-1',
+  },
+  dataDir: {
+    value: join(tmpdir(), 'fc-config-elsewhere', '..', 'fc-config-here'),
+    with: { SESSION_SECRET, TOKEN_ENCRYPTION_KEYS: KEYS },
+    read: (config) => config.dataDir,
+    as: join(tmpdir(), 'fc-config-here'),
+  },
+  simulatorPort: {
+    value: '0',
+    read: ({ simulator }) => simulator?.port,
+    as: 0,
+    refused: ['abc', '70000'],
+  },
+  simulatorUrl: {
+    value: 'http://simulator:4010/',
+    read: ({ simulator }) => simulator?.url,
+    as: 'http://simulator:4010',
+    refused: ['simulator:4010', 'http://simulator:4010/api', 'garbage'],
+  },
+  simulatorPublicUrl: {
+    value: 'http://localhost:4010/',
+    read: ({ simulator }) => simulator?.publicUrl,
+    as: 'http://localhost:4010',
+    refused: ['localhost:4010', 'http://localhost:4010/?x', 'garbage'],
+  },
+};
+
+const ROWS = (Object.keys(TABLE) as VariableName[]).map((name) => ({
+  variable: VARIABLES[name].name,
+  ...TABLE[name],
+}));
+
+describe('loadConfig, one variable', () => {
+  it.each(ROWS)('$variable set → read', (row) => {
+    expect(row.read(load({ ...row.with, [row.variable]: row.value }))).toEqual(row.as);
+  });
+
+  it.each(
+    ROWS.flatMap((row) => (row.refused ?? []).map((value) => [row.variable, value, row] as const)),
+  )('%s=%s → one problem, and it names the variable', (variable, value, row) => {
+    const error = thrown(() => load({ ...row.with, [variable]: value }));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ code: 'configuration_invalid', problems: [{ variable }] });
+    expect((error as ConfigError).problems).toHaveLength(1);
+    expect((error as ConfigError).message).toContain(`\n  ${variable} `);
+  });
+
+  it.each<[string, unknown]>([
+    ['false', false],
+    ['0', 0],
+    ['1', 1],
+    ['loopback', 'loopback'],
+    ['loopback, 10.0.0.0/8', 'loopback, 10.0.0.0/8'],
+    ['::1', '::1'],
+  ])('TRUST_PROXY=%s → as Express takes it', (value, expected) => {
+    expect(load({ TRUST_PROXY: value }).trustProxy).toBe(expected);
+  });
+
+  it('TOKEN_ENCRYPTION_KEYS in URL-safe base64, with blanks → the same key', () => {
+    const key = Buffer.alloc(32, 0xfb);
+    const { sealingKeys } = load({ TOKEN_ENCRYPTION_KEYS: ` k_1-a:${key.toString('base64url')} ` });
+    expect(sealingKeys).toEqual([{ id: 'k_1-a', key }]);
+  });
+
+  it("the example of every variable's documentation → is accepted", () => {
+    const env = Object.fromEntries(
+      Object.values(VARIABLES).map(({ name, example }) => [name, example]),
+    );
+    expect(load({ ...env, DATA_DIR: dataDir }).registrations).toHaveLength(1);
+  });
+});
+
+describe('loadConfig, several problems', () => {
+  it('→ all of them at once, in words, with examples', () => {
+    const env = { PORT: 'x', FULLSCRIPT_REGION: 'eu', LOG_LEVEL: 'x', FULLSCRIPT_CLIENT_ID: 'c' };
+    expect(blamed(env)).toEqual([
+      'PORT',
+      'FULLSCRIPT_REGION',
+      'LOG_LEVEL',
+      'FULLSCRIPT_CLIENT_SECRET',
+    ]);
+    expect((thrown(() => load(env)) as ConfigError).message).toBe(
+      [
+        'The configuration has 4 problems:',
+        '  PORT is not a number (for example 3000)',
+        '  FULLSCRIPT_REGION is neither us nor ca (for example us)',
+        '  LOG_LEVEL is not a log level of pino (for example info)',
+        '  FULLSCRIPT_CLIENT_SECRET is missing while FULLSCRIPT_CLIENT_ID is set',
+      ].join('\n'),
+    );
+  });
+
+  it('one problem → singular', () => {
+    expect((thrown(() => load({ PORT: 'x' })) as ConfigError).message).toBe(
+      'The configuration has a problem:\n  PORT is not a number (for example 3000)',
+    );
+  });
+
+  it('PORT=0 without BASE_URL → BASE_URL is needed', () => {
+    expect(blamed({ PORT: '0' })).toEqual(['BASE_URL']);
+    expect(load({ PORT: '0', BASE_URL: 'http://localhost:4000' }).listen.port).toBe(0);
+  });
+
+  it('secret values in every wrong place → in no message, field or stack', () => {
+    const marker = 'sEcReT-2f9b';
+    const error = thrown(() =>
+      load({
+        NODE_ENV: 'production',
+        PORT: marker,
+        BASE_URL: `https://user:${marker}@portal.example.com`,
+        FULLSCRIPT_REGION: marker,
+        FULLSCRIPT_ENVIRONMENT: marker,
+        FULLSCRIPT_CLIENT_SECRET: marker,
+        FULLSCRIPT_CA_CLIENT_SECRET: marker,
+        FULLSCRIPT_API_URL: `ftp://user:${marker}@h`,
+        FULLSCRIPT_REDIRECT_URI: `http://user:${marker}@portal.example.com/x?code=${marker}`,
+        FULLSCRIPT_PKCE: marker,
+        REDIS_URL: `redis://user:${marker}@${marker}@host/${marker}`,
+        SESSION_SECRET: `${marker},`,
+        TOKEN_ENCRYPTION_KEYS: `k1:${marker}`,
+        SESSION_IDLE_HOURS: marker,
+        LOG_LEVEL: marker,
+        METRICS_TOKEN: marker,
+        TRUST_PROXY: 'true',
+      }),
+    );
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).problems.length).toBeGreaterThan(10);
+    expect(shown(error)).not.toContain(marker);
+  });
+});
+
+describe('loadConfig, registrations', () => {
+  it('one application → one registration with the documented hosts and redirect URI', () => {
+    const { registrations, simulator } = load({
+      ...CLIENT,
+      BASE_URL: 'https://portal.example.com',
+      FULLSCRIPT_REGION: 'ca',
+    });
+    expect(simulator).toBeUndefined();
+    expect(registrations).toHaveLength(1);
+    expect(registrations[0]).toMatchObject({
+      id: 'ca-sandbox',
+      region: 'ca',
+      environment: 'sandbox',
+      clientId: 'client-1',
+      redirectUri: 'https://portal.example.com/oauth/callback',
+      server: { apiUrl: 'https://api-ca-snd.fullscript.io/api' },
+      pkce: false,
+    });
+  });
+
+  it('both countries → both, each with its own, what is common inherited', () => {
+    const { registrations } = load({
+      FULLSCRIPT_ENVIRONMENT: 'production',
+      FULLSCRIPT_REDIRECT_URI: 'https://portal.example.com/back',
+      FULLSCRIPT_US_CLIENT_ID: 'us-id',
+      FULLSCRIPT_US_CLIENT_SECRET: 'us-secret',
+      FULLSCRIPT_US_API_URL: 'https://us.example.com/api',
+      FULLSCRIPT_CA_CLIENT_ID: 'ca-id',
+      FULLSCRIPT_CA_CLIENT_SECRET: 'ca-secret',
+      FULLSCRIPT_CA_ENVIRONMENT: 'sandbox',
+      FULLSCRIPT_CA_REDIRECT_URI: 'https://portal.example.com/ca',
+      FULLSCRIPT_CA_AUTHORIZE_URL: 'https://ca.example.com/authorize',
+      FULLSCRIPT_CA_TOKEN_URL: 'https://ca.example.com/token',
+      FULLSCRIPT_CA_REVOKE_URL: 'https://ca.example.com/revoke',
+      FULLSCRIPT_CA_PKCE: 'on',
+    });
+    expect(registrations.map((one) => [one.id, one.clientId, one.clientSecret.reveal()])).toEqual([
+      ['us-production', 'us-id', 'us-secret'],
+      ['ca-sandbox', 'ca-id', 'ca-secret'],
+    ]);
+    expect(registrations[0]).toMatchObject({
+      redirectUri: 'https://portal.example.com/back',
+      server: {
+        apiUrl: 'https://us.example.com/api',
+        tokenUrl: 'https://us.example.com/api/oauth/token',
+      },
+      pkce: false,
+    });
+    expect(registrations[1]).toMatchObject({
+      redirectUri: 'https://portal.example.com/ca',
+      server: {
+        apiUrl: 'https://api-ca-snd.fullscript.io/api',
+        authorizeUrl: 'https://ca.example.com/authorize',
+        tokenUrl: 'https://ca.example.com/token',
+        revokeUrl: 'https://ca.example.com/revoke',
+      },
+      pkce: true,
+    });
+  });
+
+  it("the plain variables and the other country's → both, the plain one is the default", () => {
+    const { registrations } = load({
+      ...CLIENT,
+      FULLSCRIPT_API_URL: 'https://us.example.com/api',
+      FULLSCRIPT_CA_CLIENT_ID: 'ca-id',
+      FULLSCRIPT_CA_CLIENT_SECRET: 'ca-secret',
+    });
+    expect(registrations.map(({ id, server }) => [id, server.apiUrl])).toEqual([
+      ['us-sandbox', 'https://us.example.com/api'],
+      ['ca-sandbox', 'https://api-ca-snd.fullscript.io/api'],
+    ]);
+  });
+
+  it('the same country twice → refused', () => {
+    const twice = { FULLSCRIPT_US_CLIENT_ID: 'x', FULLSCRIPT_US_CLIENT_SECRET: 'y' };
+    expect(blamed({ ...CLIENT, ...twice })).toEqual(['FULLSCRIPT_US_CLIENT_ID']);
+    expect(load({ ...CLIENT, ...twice, FULLSCRIPT_REGION: 'ca' }).registrations).toHaveLength(2);
+  });
+
+  it.each([
+    ['FULLSCRIPT_CLIENT_ID', 'FULLSCRIPT_CLIENT_SECRET'],
+    ['FULLSCRIPT_CLIENT_SECRET', 'FULLSCRIPT_CLIENT_ID'],
+    ['FULLSCRIPT_CA_CLIENT_ID', 'FULLSCRIPT_CA_CLIENT_SECRET'],
+    ['FULLSCRIPT_US_CLIENT_SECRET', 'FULLSCRIPT_US_CLIENT_ID'],
+  ])('%s without %s → the missing half is named', (given, missing) => {
+    expect(problemsOf({ [given]: 'x' })).toMatchObject([
+      { variable: missing, problem: `is missing while ${given} is set` },
+    ]);
+  });
+
+  it.each(['FULLSCRIPT_CA_ENVIRONMENT', 'FULLSCRIPT_US_PKCE', 'FULLSCRIPT_CA_API_URL'])(
+    '%s wrong → refused by its own name',
+    (variable) => {
+      expect(blamed({ [variable]: 'wrong' })).toEqual([variable]);
+    },
+  );
+
+  it.each([
+    ['FULLSCRIPT_ENVIRONMENT', 'production'],
+    ['FULLSCRIPT_API_URL', 'https://api.example.com/api'],
+  ])('%s=%s without an application → asked for, instead of simulated', (variable, value) => {
+    expect(blamed({ [variable]: value })).toEqual(['FULLSCRIPT_CLIENT_ID']);
+  });
+
+  it.each([
+    'FULLSCRIPT_REDIRECT_URI',
+    'FULLSCRIPT_API_URL',
+    'FULLSCRIPT_AUTHORIZE_URL',
+    'FULLSCRIPT_TOKEN_URL',
+    'FULLSCRIPT_REVOKE_URL',
+  ])('%s by http → refused, except on this machine', (variable) => {
+    expect(blamed({ ...CLIENT, [variable]: 'http://portal.example.com/x' })).toEqual([variable]);
+    expect(blamed({ ...CLIENT, [variable]: 'http://localhost.example.com/x' })).toEqual([variable]);
+    for (const host of ['localhost:3000', '127.0.0.1', '[::1]:3000', 'app.localhost']) {
+      expect(load({ ...CLIENT, [variable]: `http://${host}/x` }).registrations).toHaveLength(1);
+    }
+  });
+
+  it('BASE_URL by http on another host → the redirect URI made of it is refused', () => {
+    expect(blamed({ ...CLIENT, BASE_URL: 'http://portal.example.com' })).toEqual([
+      'FULLSCRIPT_REDIRECT_URI',
+    ]);
+  });
+});
+
+describe('isLoopback', () => {
+  it.each([
+    ['http://localhost:3000', true],
+    ['http://LOCALHOST', true],
+    ['http://a.localhost', true],
+    ['http://127.0.0.1', true],
+    ['http://127.9.9.9', true],
+    ['http://127.1', true],
+    ['http://[::1]:1', true],
+    ['http://localhost.example.com', false],
+    ['http://notlocalhost', false],
+    ['http://127.0.0.1.example.com', false],
+    ['http://127.0.0.1@example.com', false],
+    ['http://128.0.0.1', false],
+    ['http://0.0.0.0', false],
+    ['http://192.168.0.1', false],
+  ])('%s → %s', (url, expected) => {
+    expect(isLoopback(url)).toBe(expected);
+  });
+});
+
+describe('loadConfig in production', () => {
+  it('everything set → starts, and makes no secrets', () => {
+    const config = load(PRODUCTION);
+    expect(config).toMatchObject({ production: true, simulator: undefined });
+    expect(config.registrations.map(({ id }) => id)).toEqual(['us-production']);
+    expect(() => statSync(join(dataDir, 'secrets.json'))).toThrow('ENOENT');
+  });
+
+  it('nothing set → every missing part at once', () => {
+    expect(blamed({ NODE_ENV: 'production' }).sort()).toEqual([
+      'FULLSCRIPT_CLIENT_ID',
+      'FULLSCRIPT_CLIENT_SECRET',
+      'REDIS_URL',
+      'SESSION_SECRET',
+      'TOKEN_ENCRYPTION_KEYS',
+    ]);
+    expect(() => statSync(join(dataDir, 'secrets.json'))).toThrow('ENOENT');
+  });
+
+  it.each(['REDIS_URL', 'SESSION_SECRET', 'TOKEN_ENCRYPTION_KEYS'])(
+    '%s missing, or empty → refused, while development goes on',
+    (variable) => {
+      expect(blamed({ ...PRODUCTION, [variable]: undefined })).toEqual([variable]);
+      expect(blamed({ ...PRODUCTION, [variable]: ' ' })).toEqual([variable]);
+      expect(load({ ...PRODUCTION, NODE_ENV: 'development', [variable]: '' })).toBeDefined();
+    },
+  );
+
+  it.each([
+    ['REDIS_URL', 'garbage'],
+    ['SESSION_SECRET', ','],
+    ['TOKEN_ENCRYPTION_KEYS', 'k1:x'],
+  ])('%s set but unreadable → said once, not called missing as well', (variable, value) => {
+    expect(blamed({ ...PRODUCTION, [variable]: value })).toEqual([variable]);
+  });
+
+  it.each([
+    ['one short', 'x'.repeat(31)],
+    ['a short one behind a long one', `${SESSION_SECRET},short`],
+  ])('SESSION_SECRET with %s → refused, while development goes on', (_what, value) => {
+    expect(blamed({ ...PRODUCTION, SESSION_SECRET: value })).toEqual(['SESSION_SECRET']);
+    const development = { ...PRODUCTION, NODE_ENV: 'development', SESSION_SECRET: value };
+    expect(load(development).production).toBe(false);
+  });
+
+  it('SESSION_SECRET of 32 characters → accepted', () => {
+    expect(load({ ...PRODUCTION, SESSION_SECRET: 'x'.repeat(32) }).production).toBe(true);
+  });
+
+  it('BASE_URL by http outside loopback → refused', () => {
+    const redirect = { FULLSCRIPT_REDIRECT_URI: 'https://portal.example.com/oauth/callback' };
+    const plain = { ...PRODUCTION, ...redirect, BASE_URL: 'http://portal.example.com' };
+    expect(blamed(plain)).toEqual(['BASE_URL']);
+    expect(load({ ...plain, BASE_URL: 'http://localhost:3000' }).production).toBe(true);
+  });
+
+  it('redirect URI by http outside loopback → refused', () => {
+    const plain = { FULLSCRIPT_REDIRECT_URI: 'http://portal.example.com/oauth/callback' };
+    expect(blamed({ ...PRODUCTION, ...plain })).toEqual(['FULLSCRIPT_REDIRECT_URI']);
+  });
+
+  it('applications per country only → accepted', () => {
+    const { registrations } = load({
+      ...PRODUCTION,
+      FULLSCRIPT_CLIENT_ID: '',
+      FULLSCRIPT_CLIENT_SECRET: '',
+      FULLSCRIPT_CA_CLIENT_ID: 'ca-id',
+      FULLSCRIPT_CA_CLIENT_SECRET: 'ca-secret',
+    });
+    expect(registrations.map(({ id }) => id)).toEqual(['ca-production']);
+  });
+
+  it('the simulator by its URL → refused, the application is missing', () => {
+    const simulated = { FULLSCRIPT_CLIENT_ID: '', FULLSCRIPT_CLIENT_SECRET: '' };
+    const env = { ...PRODUCTION, ...simulated, SIMULATOR_URL: 'http://localhost:4010' };
+    expect(new Set(blamed(env))).toEqual(
+      new Set(['FULLSCRIPT_CLIENT_ID', 'FULLSCRIPT_CLIENT_SECRET']),
+    );
+  });
+
+  it('TRUST_PROXY=true → refused', () => {
+    expect(blamed({ ...PRODUCTION, TRUST_PROXY: 'true' })).toEqual(['TRUST_PROXY']);
+  });
+});
+
+describe('the configuration', () => {
+  it('written to → refused', () => {
+    const config = load(PRODUCTION);
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(() => Object.assign(config, { baseUrl: 'https://evil.example' })).toThrow(TypeError);
+  });
+
+  it('JSON and inspect → show no client secret, session secret, password or metrics token', () => {
+    const text = shown(load({ ...PRODUCTION, METRICS_TOKEN: 'metrics-token-1' }));
+    const values = ['client-secret-1', SESSION_SECRET, 'redis-password-1', 'metrics-token-1'];
+    for (const value of values) expect(text).not.toContain(value);
+  });
+
+  it('JSON and inspect → show no byte of the sealing keys', () => {
+    const config = load({
+      TOKEN_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 0xab).toString('base64')}`,
+    });
+    expect(JSON.stringify(config)).not.toMatch(/171,171,171|qtqt|abab|q6ur/i);
+    expect(shown(config)).not.toMatch(/171,\s*171|ab ab ab/i);
+  });
+});
+
+describe('generatedSecrets', () => {
+  it('first call → makes them, for the owner alone to read', () => {
+    const dir = join(dataDir, 'deep', 'er');
+    const { sessionSecret, encryptionKey } = generatedSecrets(dir);
+    expect(sessionSecret).toMatch(/^[\w-]{43}$/);
+    expect(encryptionKey).toHaveLength(32);
+    expect(statSync(join(dir, 'secrets.json')).mode & 0o777).toBe(0o600);
+    expect(statSync(dir).mode & 0o777).toBe(0o700);
+  });
+
+  it('called again → the same ones, file untouched', () => {
+    const first = generatedSecrets(dataDir);
+    const file = readFileSync(join(dataDir, 'secrets.json'), 'utf8');
+    expect(generatedSecrets(dataDir)).toEqual(first);
+    expect(readFileSync(join(dataDir, 'secrets.json'), 'utf8')).toBe(file);
+  });
+
+  it('another folder → others', () => {
+    const [a, b] = [generatedSecrets(join(dataDir, 'a')), generatedSecrets(join(dataDir, 'b'))];
+    expect(a.sessionSecret).not.toBe(b.sessionSecret);
+    expect(a.encryptionKey).not.toEqual(b.encryptionKey);
+  });
+
+  it('two starts of the server → the same session secret and sealing key', () => {
+    const [a, b] = [load(), load()];
+    expect(a.session.secrets[0].reveal()).toBe(b.session.secrets[0].reveal());
+    expect(a.sealingKeys).toEqual(b.sealingKeys);
+  });
+
+  it('only one of the two set → the other one is made', () => {
+    const config = load({ SESSION_SECRET });
+    expect(config.session.secrets.map((one) => one.reveal())).toEqual([SESSION_SECRET]);
+    expect(config.sealingKeys).toEqual([
+      { id: 'generated', key: generatedSecrets(dataDir).encryptionKey },
+    ]);
+  });
+
+  it('four starts at the same moment, fifty times → all find the same, none fails', async () => {
+    const answers = await startTogether({ threads: 4, rounds: 50, root: dataDir });
+    const rounds = Array.from({ length: 50 }, (_, round) => answers.map((one) => one[round]));
+    const failed = rounds.filter((round) => round.some((answer) => answer?.startsWith('failed')));
+    expect(failed).toEqual([]);
+    expect(rounds.map((round) => new Set(round).size)).toEqual(rounds.map(() => 1));
+  }, 30_000);
+});
+
+/** What each thread got in each round; all of them ask at the same moment, folder by folder. */
+async function startTogether(at: {
+  threads: number;
+  rounds: number;
+  root: string;
+}): Promise<string[][]> {
+  const source = new URL('../../src/config/generated-secrets.ts', import.meta.url).href;
+  const gate = new SharedArrayBuffer(4 * at.rounds);
+  const workerData = { ...at, gate, source };
+  const workers = Array.from(
+    { length: at.threads },
+    () => new Worker(THREAD, { eval: true, workerData }),
+  );
+  return Promise.all(
+    workers.map(async (worker) => {
+      const [answers] = (await once(worker, 'message')) as [string[]];
+      return answers;
+    }),
+  );
+}
+
+const THREAD = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { gate, rounds, root, source, threads } = workerData;
+import('tsx/esm/api').then(async ({ tsImport }) => {
+  const { generatedSecrets } = await tsImport(source, source);
+  const arrived = new Int32Array(gate);
+  const answers = [];
+  for (let round = 0; round < rounds; round += 1) {
+    Atomics.add(arrived, round, 1);
+    while (Atomics.load(arrived, round) < threads);
+    try {
+      answers.push(generatedSecrets(root + '/' + round).sessionSecret);
+    } catch (error) {
+      answers.push('failed: ' + error.message);
+    }
+  }
+  parentPort.postMessage(answers);
+});`;
