@@ -21,7 +21,9 @@ export function exchangeRetryDelay(at: {
   elapsedMs: number;
 }): number | undefined {
   if (!(at.error instanceof TokenEndpointError) || !mayRepeat(at.error)) return undefined;
-  const wait = at.error.retryAfterMs ?? FIRST_WAIT_MS * 2 ** (at.attempt - 1);
+  // Never sooner than our own pace: a server in trouble that says "0" does not mean a storm.
+  const pace = FIRST_WAIT_MS * 2 ** (at.attempt - 1);
+  const wait = Math.max(pace, at.error.retryAfterMs ?? 0);
   return at.elapsedMs + wait <= Math.min(PATIENCE_MS, CODE_LIFETIME_MS) ? wait : undefined;
 }
 

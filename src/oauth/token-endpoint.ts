@@ -62,24 +62,31 @@ export function createTokenEndpoint(options: {
 }): TokenEndpoint {
   const { timeoutMs, now } = options;
 
-  async function requestTokens(url: string, body: Record<string, string>): Promise<TokenSet> {
+  async function requestTokens(url: string, body: Record<string, string>) {
     const response = await postJson(url, body, timeoutMs);
     const receivedAt = now();
     if (response.statusCode !== 200) throw errorFrom(response, receivedAt);
     const serverDate = Date.parse(response.headers.date ?? '');
-    return parseTokenSet({
+    return {
       body: jsonOf(response.body),
       receivedAt,
       serverDate: Number.isFinite(serverDate) ? serverDate : undefined,
-    });
+    };
   }
 
   return {
-    exchangeCode: (registration, request) =>
-      requestTokens(registration.server.tokenUrl, exchangeBody(registration, request)),
+    exchangeCode: async (registration, request) => {
+      const answer = await requestTokens(
+        registration.server.tokenUrl,
+        exchangeBody(registration, request),
+      );
+      return parseTokenSet({ ...answer, mayBeOld: true });
+    },
 
-    refresh: (registration, refreshToken) =>
-      requestTokens(registration.server.tokenUrl, refreshBody(registration, refreshToken)),
+    refresh: async (registration, refreshToken) =>
+      parseTokenSet(
+        await requestTokens(registration.server.tokenUrl, refreshBody(registration, refreshToken)),
+      ),
 
     revoke: async (registration, token) => {
       const body = { ...credentials(registration), token: token.reveal() };

@@ -21,13 +21,18 @@ export interface TokenSet {
 export const DEFAULT_LIFETIME_SECONDS = 7200;
 
 const token = z.string().min(1);
+/** A number, or one in a string. Nobody means more than a year, and dates end somewhere. */
+const seconds = z
+  .union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+  .pipe(z.number().positive())
+  .transform((value) => Math.min(value, 366 * 86_400));
 
 // Loose on everything but the access token: past this point the old refresh token may be spent, and
 // refusing an answer for the form of a side field would throw away the only living pair.
 const wireTokens = z.looseObject({
   access_token: token,
   token_type: z.string().optional().catch(undefined),
-  expires_in: z.coerce.number().int().positive().optional().catch(undefined),
+  expires_in: seconds.optional().catch(undefined),
   refresh_token: token.optional().catch(undefined),
   scope: z.string().catch(''),
   created_at: z.union([z.string(), z.number()]).optional().catch(undefined),
@@ -42,6 +47,8 @@ const wireAnswer = z.object({ oauth: wireTokens });
  * @param answer.body the parsed JSON body.
  * @param answer.receivedAt when it arrived, by our clock.
  * @param answer.serverDate the answer's own `Date` header in milliseconds, where it has one.
+ * @param answer.mayBeOld whether the server may have handed out a token it made before, as it may for
+ *   a code, but not for a refresh token.
  * @throws TokenEndpointError `invalid_response` without an access token inside `oauth`,
  *   `unsupported_token_type` when the type is not Bearer.
  * @throws ResourceOwnerError for a resource owner of an unknown type.
@@ -52,6 +59,7 @@ export function parseTokenSet(answer: {
   body: unknown;
   receivedAt: number;
   serverDate?: number | undefined;
+  mayBeOld?: boolean;
 }): TokenSet {
   const parsed = wireAnswer.safeParse(answer.body);
   if (!parsed.success) throw new TokenEndpointError('invalid_response');
@@ -69,6 +77,7 @@ export function parseTokenSet(answer: {
       serverDate: answer.serverDate,
       createdAt: instantOf(wire.created_at),
       lifetimeMs: (wire.expires_in ?? DEFAULT_LIFETIME_SECONDS) * 1000,
+      mayBeOld: answer.mayBeOld ?? false,
     }),
     resourceOwner:
       wire.resource_owner === undefined || wire.resource_owner === null
@@ -80,20 +89,22 @@ export function parseTokenSet(answer: {
 /**
  * Expiry by our own clock. The token's age on arrival is measured between two readings of the
  * *server's* clock, `created_at` and the answer's `Date`, so a difference between its clock and ours
- * cancels out. An age that makes no sense (negative, or older than the token may become) is not
- * believed: a token that came this moment counts from this moment, else a stopped clock at the
- * server would have us refresh for ever.
+ * cancels out. A negative age makes no sense and counts as none. A token that is past its life when it
+ * comes is taken as expired once, when it came for a code; when it came for a refresh token, it counts
+ * from this moment, else a stopped clock at the server would have us refresh for ever.
  */
 export function expiryOf(at: {
   receivedAt: number;
   serverDate: number | undefined;
   createdAt: number | undefined;
   lifetimeMs: number;
+  mayBeOld?: boolean;
 }): number {
-  const { receivedAt, serverDate, createdAt, lifetimeMs } = at;
+  const { receivedAt, serverDate, createdAt, lifetimeMs, mayBeOld = false } = at;
   const age = serverDate === undefined || createdAt === undefined ? 0 : serverDate - createdAt;
-  const believable = age > 0 && age < lifetimeMs;
-  return receivedAt + lifetimeMs - (believable ? age : 0);
+  if (age <= 0) return receivedAt + lifetimeMs;
+  if (age < lifetimeMs) return receivedAt + lifetimeMs - age;
+  return mayBeOld ? receivedAt : receivedAt + lifetimeMs;
 }
 
 /** `created_at` as documented (ISO 8601) or as Rails writes it by default (epoch seconds). */

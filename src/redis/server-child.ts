@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasCode } from './file-lock.js';
-import { requestShutdown, serverState } from './server-socket.js';
+import { serverState } from './server-socket.js';
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
 /** GETDEL and ZADD GT came with 6.2. */
@@ -59,7 +59,7 @@ export async function startServerChild(deps: {
   const { program, socketPath } = deps;
   const child = launch(deps);
   const ended = untilEnded(child);
-  const stop = () => stopChild(child, ended, socketPath);
+  const stop = () => stopChild(child, ended);
   const ready = await isReadyBefore(ended, socketPath);
   if (!ready || child.pid === undefined) {
     await stop();
@@ -119,14 +119,11 @@ function untilEnded(child: ChildProcess): Promise<string> {
   });
 }
 
-async function stopChild(
-  child: ChildProcess,
-  ended: Promise<string>,
-  socketPath: string,
-): Promise<void> {
+/** SIGTERM makes a server write what it has and end; a frozen one does not hear it. */
+async function stopChild(child: ChildProcess, ended: Promise<string>): Promise<void> {
   child.ref();
+  child.kill('SIGTERM');
   const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await requestShutdown(socketPath);
   await ended;
   clearTimeout(killTimer);
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded-server.js';
@@ -12,16 +12,18 @@ import { until } from '../support/contract.js';
 
 const MODULE = fileURLToPath(new URL('../../src/redis/embedded-server.ts', import.meta.url));
 
+let root = '';
 let dataDir = '';
 const open: EmbeddedRedis[] = [];
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'fc-embedded-'));
+  root = await mkdtemp(join(tmpdir(), 'fc-embedded-'));
+  dataDir = root;
 });
 
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await rm(root, { recursive: true, force: true });
 });
 
 async function start(log?: (message: string) => void): Promise<EmbeddedRedis> {
@@ -146,13 +148,14 @@ describe('startEmbeddedRedis', () => {
   });
 
   it('path too long for a socket → the socket is elsewhere, the data is not', async () => {
-    dataDir = join(dataDir, 'long-'.repeat(20), 'longer-'.repeat(10));
+    dataDir = join(root, 'long-'.repeat(20), 'longer-'.repeat(10));
     await mkdir(dataDir, { recursive: true });
     const embedded = await start();
     expect(Buffer.byteLength(pathOf(embedded))).toBeLessThanOrEqual(100);
     expect(await withClient(embedded, (client) => client.set('a', 'b'))).toBe('OK');
     expect((await stat(join(dataDir, 'appendonlydir'))).isDirectory()).toBe(true);
-    await rm(join(pathOf(embedded), '..'), { recursive: true, force: true });
+    await embedded.close();
+    await rm(dirname(pathOf(embedded)), { recursive: true });
   });
 
   it('the server ends by itself → told in the log', async () => {
