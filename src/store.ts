@@ -8,7 +8,7 @@ import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
 import { createMemorySessionStore } from './memory/session-store.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
-import { closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
+import { type ClientState, closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
@@ -63,15 +63,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
 async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store> {
   const { log } = deps;
-  const client = connectRedis(address, {
-    onError: (err) => {
-      log.debug({ err }, 'Redis connection');
-    },
-    onStateChange: (state) => {
-      if (state === 'lost') log.error('Redis does not answer; requests get 503 until it does');
-      else log.info(`Redis connection is ${state}`);
-    },
-  });
+  const watch = watchConnection(log);
+  const client = connectRedis(address, watch);
   if (!(await waitUntilReady(client, READY_WAIT_MS))) {
     log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
   }
@@ -90,7 +83,32 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
       storeCall('ping', async () => {
         await client.ping();
       }),
-    close: () => closeRedis(client),
+    close: () => {
+      watch.closing();
+      return closeRedis(client);
+    },
+  };
+}
+
+/** Says once what is wrong with the connection, not with every attempt to mend it. */
+function watchConnection(log: Logger) {
+  let said = '';
+  let closing = false;
+  return {
+    onError: (err: Error) => {
+      if (err.message === said) return;
+      said = err.message;
+      log.error({ reason: err.message }, 'Redis connection failed; trying again for ever');
+    },
+    onStateChange: (state: ClientState) => {
+      if (closing) return;
+      if (state === 'lost') log.error('Redis does not answer; requests get 503 until it does');
+      if (state === 'ready') log.info('Redis connection is ready');
+      if (state === 'ready') said = '';
+    },
+    closing: () => {
+      closing = true;
+    },
   };
 }
 

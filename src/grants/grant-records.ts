@@ -6,16 +6,15 @@ export interface GrantRecord {
 
 /**
  * Storage for grants, one record an id. Adapters know nothing of tokens; what they promise is the
- * order of versions.
+ * order of versions. Every call fails with StoreUnavailableError when storage does not answer.
  */
 export interface GrantRecords {
-  /** @throws StoreUnavailableError */
   readonly read: (id: string) => Promise<GrantRecord | undefined>;
   /**
    * Stores `record` if the last version is `expected`, as one atomic step.
    *
    * @returns false when it is another one; nothing was written then.
-   * @throws StoreUnavailableError the write may or may not have happened.
+   * @throws StoreUnavailableError; then the write may or may not have happened.
    */
   readonly compareAndSet: (id: string, record: GrantRecord, expected: number) => Promise<boolean>;
   /**

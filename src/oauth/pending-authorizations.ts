@@ -1,6 +1,7 @@
 /**
  * Short-lived records between redirect and callback. Values are opaque (sealed by the caller), ids
- * are hashes; adapters add nothing but storage.
+ * are hashes; adapters add nothing but storage. Every call fails with StoreUnavailableError when
+ * storage does not answer.
  */
 export interface PendingAuthorizations {
   /** Keeps `value` for `ttlMs`. */

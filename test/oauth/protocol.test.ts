@@ -490,10 +490,20 @@ describe('expiryOf', () => {
     ['no age known', undefined, undefined, 0],
     ['1 ms old', NOW, NOW - 1, 1],
     ['1 ms before its end', NOW, NOW - lifetimeMs + 1, lifetimeMs - 1],
-    ['at its end, which nobody believes', NOW, NOW - lifetimeMs, 0],
     ['made in the future', NOW, NOW + 1, 0],
-  ])('%s → age of %s to %s counts as %d ms', (...[, serverDate, createdAt, counted]) => {
-    const expiresAt = expiryOf({ receivedAt: NOW, serverDate, createdAt, lifetimeMs });
-    expect(expiresAt).toBe(NOW + lifetimeMs - counted);
+  ])('%s → counts the same for a code and for a refresh token', (...[, date, created, age]) => {
+    const at = { receivedAt: NOW, serverDate: date, createdAt: created, lifetimeMs };
+    expect(expiryOf({ ...at, mayBeOld: true })).toBe(NOW + lifetimeMs - age);
+    expect(expiryOf({ ...at, mayBeOld: false })).toBe(NOW + lifetimeMs - age);
   });
+
+  it.each([lifetimeMs, lifetimeMs + 1, 5 * 365 * 24 * HOUR])(
+    '%d ms old, past its life → expired for a code, a full life for a refresh token',
+    (age) => {
+      const at = { receivedAt: NOW, serverDate: NOW, createdAt: NOW - age, lifetimeMs };
+      expect(expiryOf({ ...at, mayBeOld: true })).toBe(NOW);
+      expect(expiryOf({ ...at, mayBeOld: false })).toBe(NOW + lifetimeMs);
+      expect(expiryOf(at)).toBe(NOW + lifetimeMs);
+    },
+  );
 });

@@ -105,9 +105,24 @@ describe('exchangeCode on the wire', () => {
     expect(tokens).toMatchObject({
       scope: ['catalog:read'],
       obtainedAt: NOW,
-      expiresAt: NOW + 2 * HOUR,
       resourceOwner: ANSWER.oauth.resource_owner,
     });
+  });
+
+  it('made in 2021, by the Date of the same answer → expired, which a refresh mends', async () => {
+    const date = new Date(NOW).toUTCString();
+    const { registration, endpoint } = await endpointAt(answering(200, ANSWER, { date }));
+    const { expiresAt } = await endpoint.exchangeCode(registration, { code: REQUEST.code });
+    expect(expiresAt).toBe(NOW);
+  });
+
+  it('made in 2021, in an answer without a Date → a full life from now', async () => {
+    const { registration, endpoint } = await endpointAt((res) => {
+      res.sendDate = false;
+      res.end(JSON.stringify(ANSWER));
+    });
+    const { expiresAt } = await endpoint.exchangeCode(registration, { code: REQUEST.code });
+    expect(expiresAt).toBe(NOW + 2 * HOUR);
   });
 
   it('PKCE verifier → sent after the documented fields, in the body only', async () => {
@@ -166,6 +181,13 @@ describe('refresh on the wire', () => {
     });
     expect(peer.received[0]?.headers['content-type']).toBe('application/json');
     expect(peer.received[0]?.headers).not.toHaveProperty('authorization');
+  });
+
+  it('made in 2021, by the Date of the same answer → a full life, so that nothing loops', async () => {
+    const date = new Date(NOW).toUTCString();
+    const { registration, endpoint } = await endpointAt(answering(200, ANSWER, { date }));
+    const { expiresAt } = await endpoint.refresh(registration, secret(REFRESH_TOKEN));
+    expect(expiresAt).toBe(NOW + 2 * HOUR);
   });
 
   it('answer without refresh token and owner → tokens without them', async () => {
@@ -385,6 +407,8 @@ describe('exchangeRetryDelay', () => {
     ['third', refused, 3, 1_500, 2_000],
     ['503 that says nothing', busy(), 1, 0, 500],
     ['503 that says when', busy(3_000), 1, 0, 3_000],
+    ['503 that says at once', busy(0), 3, 1_500, 2_000],
+    ['503 that says sooner than our own pace', busy(1_000), 3, 1_500, 2_000],
     ['429', new TokenEndpointError('rate_limited', { status: 429 }), 1, 0, 500],
     ['a wait that ends with our patience', busy(5_000), 4, 15_000, 5_000],
     ['a wait that outlasts it by 1 ms', busy(5_001), 4, 15_000, undefined],
