@@ -39,6 +39,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     for (const closeOne of opened.splice(0).reverse()) await closeOne();
   };
   try {
+    warnOfMissingProxy(config, log);
     const registrations = await openRegistrations(config, log, opened);
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
@@ -53,6 +54,15 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     await close();
     throw error;
   }
+}
+
+/** The cookie middleware stays silent about this one, and nobody could stay signed in. */
+function warnOfMissingProxy(config: Config, log: Logger): void {
+  if (!isHttps(config) || config.trustProxy !== false) return;
+  log.warn(
+    'BASE_URL is https but TRUST_PROXY is unset: requests look like plain http, so the session cookie ' +
+      'will not be set and nobody can sign in. Set TRUST_PROXY to the number of proxies in front',
+  );
 }
 
 async function openRegistrations(

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../support/app.js';
@@ -508,7 +509,7 @@ describe('health', () => {
 
 describe('Redis', () => {
   const away = [
-    ['frozen', () => Promise.resolve(redis.pause()), () => Promise.resolve(redis.resume())],
+    ['frozen', () => redis.pause(), () => redis.resume()],
     ['dead', () => redis.kill(), () => redis.restart()],
   ] as const;
 
@@ -555,7 +556,6 @@ describe('what is written down', () => {
     await browser.signIn(practitioner);
     const started = await browser.send('/oauth/authorize');
     const state = new URL(started.location!).searchParams.get('state')!;
-    const { execFileSync } = await import('node:child_process');
     const cli = (...args: string[]) =>
       execFileSync('redis-cli', ['-s', redis.socketPath, ...args], { encoding: 'utf8' });
     const dump = cli('--scan')

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  SIMULATOR_CLIENT_ID,
+  SIMULATOR_CLIENT_SECRET,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../src/simulator/simulator.js';
+import { environment, freePort, startApp } from '../support/app.js';
+import { createBrowser } from '../support/browser.js';
+import { approve } from '../simulator/drive.js';
+import { type TestRedis, startRedis } from '../support/redis-server.js';
+
+let redis: TestRedis;
+const opened: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+afterAll(async () => {
+  for (const close of opened.reverse()) await close();
+  await redis.stop();
+});
+
+async function simulatorWith(options: SimulatorOptions = {}): Promise<Simulator> {
+  const simulator = await startSimulator(options);
+  opened.push(() => simulator.close());
+  return simulator;
+}
+
+async function appWith(simulator: Simulator, extra: (port: number) => Record<string, string>) {
+  const port = await freePort();
+  const env = environment({ simulator, redisUrl: redis.url, port });
+  const app = await startApp({ ...env, ...extra(port) });
+  opened.push(app.close);
+  return { ...app, local: `http://127.0.0.1:${port}` };
+}
+
+interface Session {
+  registration: string;
+  resourceOwner: { id: string; type: string };
+  signedIn: boolean;
+}
+
+describe('two countries at once', () => {
+  it('each has its own button, its own server and its own grant of the same person', async () => {
+    const us = await simulatorWith();
+    const ca = await simulatorWith();
+    const { origin } = await appWith(us, () => ({
+      FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
+      FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
+      FULLSCRIPT_CA_API_URL: ca.apiUrl,
+    }));
+    const browser = createBrowser(origin);
+    expect(await browser.send('/portal')).toMatchObject({
+      status: 303,
+      location: '/?returnTo=%2Fportal',
+    });
+    const landing = await browser.send('/?returnTo=%2Fportal');
+    expect(landing.text).toContain('(United States)');
+    expect(landing.text).toContain(
+      '/oauth/authorize?registration=ca-sandbox&amp;returnTo=%2Fportal',
+    );
+    const person = us.people[0]!.id;
+    await browser.signIn(person, '/oauth/authorize?registration=ca-sandbox');
+    expect(await browser.json<Session>('/api/session')).toMatchObject({
+      registration: 'ca-sandbox',
+      resourceOwner: { id: person },
+    });
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+    const other = createBrowser(origin);
+    await other.signIn(person, '/oauth/authorize?registration=us-sandbox');
+    await browser.post('/oauth/disconnect');
+    expect((await other.send('/api/fullscript/clinic')).status).toBe(200);
+    expect({ us: us.stats.exchanges, ca: ca.stats.exchanges }).toEqual({ us: 1, ca: 1 });
+    expect({ us: us.stats.livePairs, ca: ca.stats.livePairs }).toEqual({ us: 1, ca: 0 });
+  });
+});
+
+describe('an application from before 26 August 2021', () => {
+  it('acts for the clinic, and the portal says so', async () => {
+    const simulator = await simulatorWith({ legacyClinicTokens: true });
+    const { origin } = await appWith(simulator, () => ({}));
+    const browser = createBrowser(origin);
+    const person = simulator.people[0]!.id;
+    const portal = await browser.signIn(person);
+    expect(portal.text).toContain('it acts for the whole clinic');
+    expect(await browser.json<Session>('/api/session')).toMatchObject({
+      resourceOwner: { type: 'Clinic' },
+    });
+  });
+});
+
+describe('PKCE', () => {
+  it('switched on → challenge at the authorize page, verifier at the token endpoint', async () => {
+    const simulator = await simulatorWith();
+    const { origin } = await appWith(simulator, () => ({ FULLSCRIPT_PKCE: 'on' }));
+    const browser = createBrowser(origin);
+    const portal = await browser.signIn(simulator.people[0]!.id);
+    expect(portal.url).toBe(`${origin}/portal`);
+    const authorize = simulator.requests.find(({ path }) => path.endsWith('/oauth/authorize'))!;
+    expect(authorize.search).toContain('code_challenge_method=S256');
+    const exchange = simulator.requests.find(({ grantType }) => grantType !== undefined)!;
+    expect(exchange.body).toContain('"code_verifier":"');
+  });
+});
+
+describe('a redirect URI of its own', () => {
+  it('is served at its path, byte for byte, whatever Host the caller sends', async () => {
+    const simulator = await simulatorWith();
+    const { origin } = await appWith(simulator, (port) => ({
+      FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/auth/fullscript.return`,
+    }));
+    const browser = createBrowser(origin);
+    const started = await browser.send('/oauth/authorize', {
+      headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+    });
+    expect(new URL(started.location!).searchParams.get('redirect_uri')).toBe(
+      `${origin}/auth/fullscript.return`,
+    );
+    expect((await browser.signIn(simulator.people[0]!.id)).url).toBe(`${origin}/portal`);
+    expect((await browser.send('/auth/fullscriptXreturn?state=a')).status).toBe(404);
+    expect((await browser.send('/oauth/callback?state=a')).status).toBe(404);
+  });
+});
+
+describe('behind a TLS proxy', () => {
+  const proxied = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' };
+
+  it('cookies are __Host-, Secure and HttpOnly, and HSTS is sent', async () => {
+    const simulator = await simulatorWith();
+    const { local } = await appWith(simulator, (port) => ({
+      BASE_URL: 'https://portal.example.test',
+      FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
+      TRUST_PROXY: '1',
+    }));
+    const browser = createBrowser(local);
+    const started = await browser.send('/oauth/authorize', { headers: proxied });
+    expect(started.headers.get('strict-transport-security')).toContain('max-age=');
+    const person = simulator.people[0]!.id;
+    const back = new URL(await approve({ authorizeUrl: started.location!, person }));
+    const answer = await browser.send(`${back.pathname}${back.search}`, { headers: proxied });
+    const cookies = answer.headers.getSetCookie();
+    const session = cookies.find((line) => line.startsWith('__Host-fc_session='))!;
+    for (const attribute of ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Lax']) {
+      expect(session).toContain(attribute);
+    }
+    expect(session).not.toContain('Domain');
+    const binding = started.headers.getSetCookie()[0]!;
+    expect(binding).toMatch(/^__Host-fc_auth_.*HttpOnly; Secure; SameSite=Lax$/);
+    expect(answer).toMatchObject({ status: 303, location: '/portal' });
+  });
+
+  it('without TRUST_PROXY the log says why nobody can sign in', async () => {
+    const { lines } = await appWith(await simulatorWith(), (port) => ({
+      BASE_URL: 'https://portal.example.test',
+      FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
+    }));
+    expect(lines.join('')).toContain('TRUST_PROXY is unset');
+  });
+});
+
+describe('METRICS_TOKEN', () => {
+  it('guards /metrics', async () => {
+    const { origin } = await appWith(await simulatorWith(), () => ({ METRICS_TOKEN: 'm-secret' }));
+    const browser = createBrowser(origin);
+    expect((await browser.send('/metrics')).status).toBe(401);
+    const authorization = 'Bearer m-secret';
+    const answer = await browser.send('/metrics', { headers: { authorization } });
+    expect(answer.status).toBe(200);
+  });
+});
