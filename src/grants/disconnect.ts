@@ -1,6 +1,7 @@
+import type { CustodyDeps } from './custody-deps.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { Lock } from './lock.js';
-import { type RevokeDeps, revokeEach, revokePair } from './revoke-pair.js';
+import { revokeEach, revokePair } from './revoke-pair.js';
 import { type Vault, readIfOpenable } from './vault.js';
 
 /** How long a disconnect waits for a refresh that is running. */
@@ -15,7 +16,7 @@ const WAIT_MS = 30_000;
  *   the connection in Fullscript.
  */
 export function createDisconnect(
-  deps: RevokeDeps & { vault: Vault; lock: Lock },
+  deps: CustodyDeps & { vault: Vault; lock: Lock },
 ): (key: GrantKey) => Promise<boolean> {
   const { vault, lock, events } = deps;
 
@@ -30,7 +31,7 @@ export function createDisconnect(
 }
 
 /** The pair in use first: it is the one that matters should the process end half-way. */
-async function revokeAll(deps: RevokeDeps, grant: Grant): Promise<boolean> {
+async function revokeAll(deps: CustodyDeps, grant: Grant): Promise<boolean> {
   const pairGone = await revokePair(deps, grant);
   const refused = await revokeEach(deps, grant.key, grant.superseded);
   return pairGone && refused.length === 0;

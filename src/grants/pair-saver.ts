@@ -1,9 +1,7 @@
-import type { Registration, RegistrationId } from '../oauth/registration.js';
-import type { TokenEndpoint } from '../oauth/token-endpoint.js';
 import type { TokenSet } from '../oauth/token-set.js';
+import type { CustodyDeps } from './custody-deps.js';
 import { GrantNotFoundError, OwnerChangedError, StoreUnavailableError } from './errors.js';
 import type { Grant } from './grant.js';
-import type { GrantEvents } from './grant-events.js';
 import { revokePair } from './revoke-pair.js';
 import type { UnversionedGrant, Vault } from './vault.js';
 
@@ -20,14 +18,9 @@ const FIRST_PAUSE_MS = 100;
  * meanwhile, the pair still wins over a mere change of status, and gives way to anything else: then
  * it is revoked, so that no living pair is left that nobody knows.
  */
-export function createPairSaver(deps: {
-  vault: Vault;
-  tokenEndpoint: TokenEndpoint;
-  registration: (id: RegistrationId) => Registration;
-  events: GrantEvents;
-  now: () => number;
-  sleep: (ms: number) => Promise<unknown>;
-}): (redeemed: Grant, answer: TokenSet) => Promise<Grant> {
+export function createPairSaver(
+  deps: CustodyDeps & { vault: Vault; sleep: (ms: number) => Promise<unknown> },
+): (redeemed: Grant, answer: TokenSet) => Promise<Grant> {
   const { vault, events, sleep } = deps;
 
   async function persist(grant: UnversionedGrant, expected: number): Promise<Grant | undefined> {

@@ -1,20 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { TokenEndpointError } from '../oauth/errors.js';
-import type { Registration, RegistrationId } from '../oauth/registration.js';
-import type { TokenEndpoint } from '../oauth/token-endpoint.js';
+import type { CustodyDeps } from './custody-deps.js';
 import { NeedsReconnectError } from './errors.js';
 import type { Grant, ReconnectReason } from './grant.js';
-import type { GrantEvents } from './grant-events.js';
 import { createPairSaver } from './pair-saver.js';
 import type { Retirement } from './superseded.js';
 import { usable } from './usable.js';
 import type { Vault } from './vault.js';
 
-export interface RedeemerDeps {
+export interface RedeemerDeps extends CustodyDeps {
   readonly vault: Vault;
-  readonly tokenEndpoint: TokenEndpoint;
-  readonly registration: (id: RegistrationId) => Registration;
-  readonly events: GrantEvents;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
@@ -30,7 +25,7 @@ export function createRedeemer(
   deps: RedeemerDeps & { retirement: Retirement },
 ): (grant: Grant) => Promise<Grant> {
   const { vault, tokenEndpoint, registration, events, now, sleep = wait } = deps;
-  const save = createPairSaver({ vault, tokenEndpoint, registration, events, now, sleep });
+  const save = createPairSaver({ vault, tokenEndpoint, registration, events, sleep });
 
   /** `invalid_grant` means "read again": only an unchanged grant is really refused. */
   async function refused(grant: Grant, reason: ReconnectReason) {

@@ -1,14 +1,6 @@
-import type { Registration, RegistrationId } from '../oauth/registration.js';
 import type { Secret } from '../oauth/secret.js';
-import type { TokenEndpoint } from '../oauth/token-endpoint.js';
+import type { CustodyDeps } from './custody-deps.js';
 import type { Grant, GrantKey } from './grant.js';
-import type { GrantEvents } from './grant-events.js';
-
-export interface RevokeDeps {
-  readonly tokenEndpoint: TokenEndpoint;
-  readonly registration: (id: RegistrationId) => Registration;
-  readonly events: GrantEvents;
-}
 
 /**
  * Revokes both halves of a pair at Fullscript, the refresh token first: servers of this kind ignore
@@ -18,7 +10,7 @@ export interface RevokeDeps {
  * @see https://www.rfc-editor.org/rfc/rfc7009.html#section-2.1
  */
 export async function revokePair(
-  deps: RevokeDeps,
+  deps: CustodyDeps,
   grant: Pick<Grant, 'key' | 'tokens'>,
 ): Promise<boolean> {
   const { refreshToken, accessToken } = grant.tokens;
@@ -29,7 +21,7 @@ export async function revokePair(
 
 /** Revokes tokens one after the other; answers those that Fullscript did not confirm. */
 export async function revokeEach(
-  deps: RevokeDeps,
+  deps: CustodyDeps,
   key: GrantKey,
   tokens: readonly Secret[],
 ): Promise<Secret[]> {

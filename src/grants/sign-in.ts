@@ -9,12 +9,11 @@ import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
 import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
-import type { TokenEndpoint } from '../oauth/token-endpoint.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { Cipher } from './cipher.js';
+import type { CustodyDeps } from './custody-deps.js';
 import { LockTimeoutError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
-import type { GrantEvents } from './grant-events.js';
 import { supersededBy } from './superseded.js';
 import { type Vault, readIfOpenable } from './vault.js';
 
@@ -47,13 +46,10 @@ export interface SignIn {
   ) => Promise<{ grantId: string; returnTo: string | undefined } | undefined>;
 }
 
-export interface SignInDeps {
+export interface SignInDeps extends CustodyDeps {
   readonly pending: PendingAuthorizations;
   readonly cipher: Cipher;
   readonly vault: Vault;
-  readonly tokenEndpoint: TokenEndpoint;
-  readonly registration: (id: RegistrationId) => Registration;
-  readonly events: GrantEvents;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
 }

@@ -1,6 +1,7 @@
 import type { Secret } from '../oauth/secret.js';
+import type { CustodyDeps } from './custody-deps.js';
 import type { Grant } from './grant.js';
-import { type RevokeDeps, revokeEach } from './revoke-pair.js';
+import { revokeEach } from './revoke-pair.js';
 import type { Vault } from './vault.js';
 
 /** More sign-ins than this between two refreshes: the oldest are forgotten and lapse by themselves. */
@@ -29,7 +30,7 @@ export interface Retirement {
   readonly settled: () => Promise<void>;
 }
 
-export function createRetirement(deps: RevokeDeps & { vault: Vault }): Retirement {
+export function createRetirement(deps: CustodyDeps & { vault: Vault }): Retirement {
   const running = new Set<Promise<void>>();
 
   async function retire(grant: Grant): Promise<void> {
