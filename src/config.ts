@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { SealingKey } from './grants/cipher.js';
 import type { Region } from './oauth/authorization-server.js';
@@ -103,7 +104,10 @@ function secretsOf(values: Values): Pick<Config, 'dataDir' | 'session' | 'sealin
   const complete = sessionSecret !== undefined && encryptionKeys !== undefined;
   const made = complete ? undefined : generatedSecrets(dataDir);
   const [first = '', ...others] = sessionSecret ?? [made?.sessionSecret ?? ''];
-  const generated = { id: 'generated', key: made?.encryptionKey ?? Buffer.alloc(0) };
+  const generated = {
+    id: 'generated',
+    key: createSecretKey(made?.encryptionKey ?? Buffer.alloc(0)),
+  };
   const [sealing = generated, ...older] = encryptionKeys ?? [];
   return {
     dataDir,

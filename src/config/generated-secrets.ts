@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -15,16 +15,24 @@ export function generatedSecrets(dataDir: string): {
 } {
   const path = join(dataDir, 'secrets.json');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  try {
-    const made = {
-      sessionSecret: randomBytes(32).toString('base64url'),
-      encryptionKey: randomBytes(32).toString('base64'),
-    };
-    // One write of a small file behind O_EXCL: a process that finds the file finds it whole.
-    writeFileSync(path, `${JSON.stringify(made)}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
+  if (!existsSync(path)) make(path);
   const { sessionSecret, encryptionKey } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
   return { sessionSecret, encryptionKey: Buffer.from(encryptionKey, 'base64') };
+}
+
+/** Written under a name of its own and linked: whoever finds the file finds it whole. */
+function make(path: string): void {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  const made = {
+    sessionSecret: randomBytes(32).toString('base64url'),
+    encryptionKey: randomBytes(32).toString('base64'),
+  };
+  writeFileSync(draft, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft);
+  }
 }

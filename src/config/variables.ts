@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
-import { parseStoreUrl } from '../redis/store-url.js';
+import {
+  hours,
+  origin,
+  port,
+  sealingKeys,
+  secretList,
+  storeUrl,
+  text,
+  trustProxy,
+  url,
+} from './parsers.js';
 
 /** One environment variable: how it is read, and what the documentation says of it. */
 export interface Variable {
@@ -11,64 +21,6 @@ export interface Variable {
   readonly example: string;
   readonly schema: z.ZodType;
 }
-
-const url = z.url({ protocol: /^https?$/, error: 'is not an http(s) URL' });
-const text = z.string();
-const hours = z.coerce
-  .number({ error: 'is not a number of hours' })
-  .positive({ error: 'must be above 0' })
-  .max(24 * 90, { error: 'must be 2160 or less' });
-const port = z.coerce
-  .number({ error: 'is not a number' })
-  .int({ error: 'is not a whole number' })
-  .min(0, { error: 'must be 0 or more' })
-  .max(65535, { error: 'must be 65535 or less' });
-
-const origin = url.refine((value) => new URL(value).origin === value.replace(/\/$/, ''), {
-  error: 'must be an origin: scheme, host and port, no path',
-});
-
-const storeUrl = z.string().transform((value, ctx) => {
-  try {
-    return parseStoreUrl(value);
-  } catch (error) {
-    ctx.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is wrong' });
-    return z.NEVER;
-  }
-});
-
-const secretList = z
-  .string()
-  .transform((value) => value.split(',').map((part) => part.trim()))
-  .refine((parts) => parts.every((part) => part !== ''), { error: 'has an empty entry' });
-
-const sealingKeys = z.string().transform((value, ctx) => {
-  const keys = value.split(',').map((entry) => {
-    const [, id, base64] = /^\s*([\w-]{1,32}):([A-Za-z0-9+/_=-]+)\s*$/.exec(entry) ?? [];
-    return { id: id ?? '', key: Buffer.from(base64 ?? '', 'base64') };
-  });
-  const broken = keys.findIndex(({ id, key }) => id === '' || key.length !== 32);
-  if (broken >= 0) {
-    ctx.addIssue({
-      code: 'custom',
-      message: `entry ${broken + 1} is not id:base64 of 32 bytes (make one with: openssl rand -base64 32)`,
-    });
-  } else if (new Set(keys.map(({ id }) => id)).size < keys.length) {
-    ctx.addIssue({ code: 'custom', message: 'names the same key id twice' });
-  }
-  return keys;
-});
-
-/** As Express reads it; `true` is refused because it lets any caller choose its own address. */
-const trustProxy = z
-  .string()
-  .refine((value) => value !== 'true', {
-    error: 'must not be true: name the proxies or their number',
-  })
-  .transform((value) => {
-    if (value === 'false') return false;
-    return /^\d+$/.test(value) ? Number(value) : value;
-  });
 
 function define<S extends z.ZodType>(
   name: string,

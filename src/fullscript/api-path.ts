@@ -31,7 +31,7 @@ function isPlain(segment: string): boolean {
   return (
     decoded !== undefined &&
     !/[/\\\p{Cc}]/u.test(decoded) &&
-    !/%(2e|2f|5c|25)/i.test(decoded) &&
+    !/%[0-9a-f]{2}/i.test(decoded) &&
     !/^\.+$/.test(decoded) &&
     decoded.toLowerCase() !== 'oauth'
   );

@@ -1,5 +1,4 @@
-import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { SealError } from './errors.js';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -9,7 +8,8 @@ const TAG_BYTES = 16;
 /** A named 256-bit key. The id travels with each sealed record and tells which key opens it. */
 export interface SealingKey {
   readonly id: string;
-  readonly key: Uint8Array;
+  /** 32 bytes. */
+  readonly key: KeyObject;
 }
 
 /** Seals records so that a copy of the store tells nothing and a swapped record does not open. */
@@ -25,16 +25,16 @@ export interface Cipher {
  * A sealed record is `keyId.base64url(nonce ‖ ciphertext ‖ tag)`.
  */
 export function createCipher(keys: readonly [SealingKey, ...SealingKey[]]): Cipher {
-  const imported = new Map(keys.map(({ id, key }) => [id, createSecretKey(key)]));
+  const byId = new Map(keys.map(({ id, key }) => [id, key]));
   const [{ id: sealingId }] = keys;
 
   return {
     seal: (plaintext, context) =>
-      `${sealingId}.${encrypt(keyOf(imported, sealingId), plaintext, context)}`,
+      `${sealingId}.${encrypt(keyOf(byId, sealingId), plaintext, context)}`,
     open: (sealed, context) => {
       const dot = sealed.indexOf('.');
       const keyId = sealed.slice(0, Math.max(dot, 0));
-      return decrypt(keyOf(imported, keyId), sealed.slice(dot + 1), context);
+      return decrypt(keyOf(byId, keyId), sealed.slice(dot + 1), context);
     },
   };
 }

@@ -43,7 +43,7 @@ export function errorHandler(deps: {
 export function errorCode(error: unknown): ErrorCode {
   if (!(error instanceof Error)) return 'internal_error';
   const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string' && code in ERROR_TABLE) return code as ErrorCode;
+  if (typeof code === 'string' && Object.hasOwn(ERROR_TABLE, code)) return code as ErrorCode;
   // Express's own and its body parsers' errors carry a status.
   const status = (error as { status?: unknown }).status;
   if (status === 413) return 'payload_too_large';

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type SealingKey, createCipher } from '../../src/grants/cipher.js';
@@ -12,7 +12,7 @@ import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { secret } from '../../src/oauth/secret.js';
 import { MINUTE, type World, createWorld, gate, until } from '../support/world.js';
 
-const key = (id: string): SealingKey => ({ id, key: randomBytes(32) });
+const key = (id: string): SealingKey => ({ id, key: createSecretKey(randomBytes(32)) });
 const k1 = key('k1');
 const k2 = key('k2');
 const ana: GrantKey = {

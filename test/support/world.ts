@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { createCipher } from '../../src/grants/cipher.js';
 import { createDisconnect } from '../../src/grants/disconnect.js';
 import type { GrantEvents } from '../../src/grants/grant-events.js';
@@ -91,7 +91,7 @@ export async function createWorld(options: WorldOptions = {}) {
   const plainRecords = createMemoryGrantRecords({ now: clock.now });
   const records = options.records?.(plainRecords) ?? plainRecords;
   const lock = options.lock ?? createMemoryLock();
-  const cipher = createCipher([{ id: 'k1', key: randomBytes(32) }]);
+  const cipher = createCipher([{ id: 'k1', key: createSecretKey(randomBytes(32)) }]);
   const vault = createVault({ records, cipher });
   const { events, seen } = recordEvents();
   let registration = registrationFor(simulator, options.registration);

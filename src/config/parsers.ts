@@ -1,0 +1,82 @@
+import { createSecretKey } from 'node:crypto';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseStoreUrl } from '../redis/store-url.js';
+
+// How the values of environment variables are read. Messages read on after the variable's name.
+
+export const url = z.url({ protocol: /^https?$/, error: 'is not an http(s) URL' });
+export const text = z.string();
+export const hours = z.coerce
+  .number({ error: 'is not a number of hours' })
+  .positive({ error: 'must be above 0' })
+  .max(24 * 90, { error: 'must be 2160 or less' });
+export const port = z.coerce
+  .number({ error: 'is not a number' })
+  .int({ error: 'is not a whole number' })
+  .min(0, { error: 'must be 0 or more' })
+  .max(65535, { error: 'must be 65535 or less' });
+
+/** zod asks this also of what is no URL at all. */
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value.replace(/\/$/, '');
+}
+
+export const origin = url.refine(isOrigin, {
+  error: 'must be an origin: scheme, host and port, no path',
+});
+
+export const storeUrl = z.string().transform((value, ctx) => {
+  try {
+    return parseStoreUrl(value);
+  } catch (error) {
+    ctx.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is wrong' });
+    return z.NEVER;
+  }
+});
+
+export const secretList = z
+  .string()
+  .transform((value) => value.split(',').map((part) => part.trim()))
+  .refine((parts) => parts.every((part) => part !== ''), { error: 'has an empty entry' });
+
+export const sealingKeys = z.string().transform((value, ctx) => {
+  const keys = value.split(',').map((entry) => {
+    const [, id, base64] = /^\s*([\w-]{1,32}):([A-Za-z0-9+/_=-]+)\s*$/.exec(entry) ?? [];
+    // As key objects from here on: they print nothing of themselves.
+    return { id: id ?? '', key: createSecretKey(Buffer.from(base64 ?? '', 'base64')) };
+  });
+  const broken = keys.findIndex(({ id, key }) => id === '' || key.symmetricKeySize !== 32);
+  if (broken >= 0) {
+    ctx.addIssue({
+      code: 'custom',
+      message: `entry ${broken + 1} is not id:base64 of 32 bytes (make one with: openssl rand -base64 32)`,
+    });
+  } else if (new Set(keys.map(({ id }) => id)).size < keys.length) {
+    ctx.addIssue({ code: 'custom', message: 'names the same key id twice' });
+  }
+  return keys;
+});
+
+/** As Express reads it; `true` is refused because it lets any caller choose its own address. */
+export const trustProxy = z
+  .string()
+  .refine((value) => value !== 'true', {
+    error: 'must not be true: name the proxies or their number',
+  })
+  .refine((value) => /^(false|\d{1,2})$/.test(value) || value.split(',').every(isProxyAddress), {
+    error: 'is neither a number of proxies nor a list of addresses (loopback, 10.0.0.0/8, …)',
+  })
+  .transform((value) => {
+    if (value === 'false') return false;
+    return /^\d+$/.test(value) ? Number(value) : value;
+  });
+
+/** What Express takes in its "trust proxy" setting, judged here so that the problem has a name. */
+function isProxyAddress(entry: string): boolean {
+  const [address = '', prefix, ...more] = entry.trim().split('/');
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(entry.trim())) return true;
+  const bits = isIP(address) === 4 ? 32 : 128;
+  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+  return isIP(address) !== 0 && prefixFits && more.length === 0;
+}
