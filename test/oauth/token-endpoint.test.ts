@@ -257,6 +257,8 @@ describe('answers of the token endpoint', () => {
     ['rate limit', 429, body('invalid_grant'), 'rate_limited'],
     ['accepted, but not now', 202, ANSWER, 'invalid_response'],
     ['no content', 204, '', 'invalid_response'],
+    ['an error inside 202', 202, body('invalid_grant'), 'invalid_response'],
+    ['an error inside a redirect', 302, body('invalid_grant'), 'invalid_response'],
     ['not modified', 304, '', 'invalid_response'],
     ['an error inside 200', 200, body('invalid_grant'), 'invalid_response'],
     ['garbage', 200, '<html>', 'invalid_response'],
