@@ -77,6 +77,6 @@ function isProxyAddress(entry: string): boolean {
   const [address = '', prefix, ...more] = entry.trim().split('/');
   if (['loopback', 'linklocal', 'uniquelocal'].includes(entry.trim())) return true;
   const bits = isIP(address) === 4 ? 32 : 128;
-  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+  const prefixFits = prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
   return isIP(address) !== 0 && prefixFits && more.length === 0;
 }

@@ -3,7 +3,7 @@ import session from 'express-session';
 import { grantId } from '../grants/grant.js';
 import { randomToken } from '../oauth/authorization-request.js';
 import { cookieName } from './cookies.js';
-import { endSession, signedIn } from './signed-in.js';
+import { dropSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
 export type SessionStore = session.Store & {
@@ -54,7 +54,7 @@ export function sessions(options: {
   });
   const absoluteLimit: RequestHandler = async (req, _res, next) => {
     const current = signedIn(req);
-    if (current !== undefined && now() >= current.at + lifetime.maxMs) await endSession(req);
+    if (current !== undefined && now() >= current.at + lifetime.maxMs) await dropSession(req);
     next();
   };
   return [middleware, absoluteLimit];

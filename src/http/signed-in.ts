@@ -29,6 +29,11 @@ export async function startSession(req: Request, signIn: SignedIn): Promise<void
   await settle((done) => req.session.save(done));
 }
 
+/** Forgets who was signed in; the request goes on as anybody's. */
+export async function dropSession(req: Request): Promise<void> {
+  await settle((done) => req.session.regenerate(done));
+}
+
 /** Ends this session here and in the store. */
 export async function endSession(req: Request): Promise<void> {
   await settle((done) => req.session.destroy(done));

@@ -257,7 +257,7 @@ const TABLE: Record<
     value: '2',
     read: ({ trustProxy }) => trustProxy,
     as: 2,
-    refused: ['true', 'TRUE', 'yes', 'proxy.example.com', '10.0.0.0/99'],
+    refused: ['true', 'TRUE', 'yes', 'proxy.example.com', '10.0.0.0/99', '10.0.0.0/0'],
   },
   logLevel: {
     value: 'silent',
@@ -341,6 +341,10 @@ describe('loadConfig, one variable', () => {
   });
 });
 
+/** A secret value that is a good key as well. */
+const MARKED = Buffer.from('sEcReT-2f9b-0123456789abcdef-xyz').toString('base64');
+const markedTwice = { FULLSCRIPT_US_CLIENT_ID: 'x', FULLSCRIPT_US_CLIENT_SECRET: MARKED };
+
 describe('loadConfig, several problems', () => {
   it('→ all of them at once, in words, with examples', () => {
     const env = { PORT: 'x', FULLSCRIPT_REGION: 'eu', LOG_LEVEL: 'x', FULLSCRIPT_CLIENT_ID: 'c' };
@@ -398,6 +402,26 @@ describe('loadConfig, several problems', () => {
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as ConfigError).problems.length).toBeGreaterThan(10);
     expect(shown(error)).not.toContain(marker);
+  });
+
+  it.each<[string, Env]>([
+    ['the same key id twice', { TOKEN_ENCRYPTION_KEYS: `k1:${MARKED},k1:${MARKED}` }],
+    ['a key without id', { TOKEN_ENCRYPTION_KEYS: MARKED }],
+    ['a key id with a blank', { TOKEN_ENCRYPTION_KEYS: `k 1:${MARKED}` }],
+    ['an empty session secret', { SESSION_SECRET: `${MARKED},` }],
+    ['a short session secret', { ...PRODUCTION, SESSION_SECRET: MARKED.slice(0, 31) }],
+    ['a password with a slash', { REDIS_URL: `redis://user:${MARKED}/x@host` }],
+    ['a password without user', { REDIS_URL: `redis://${MARKED}@host` }],
+    ['a database that is a password', { REDIS_URL: `redis://host/${MARKED}` }],
+    ['a host that is a password', { REDIS_URL: `redis://host:${MARKED}` }],
+    ['no scheme', { REDIS_URL: `user:${MARKED}@host` }],
+    ['a parameter', { REDIS_URL: `redis://host?password=${MARKED}` }],
+    ['half of the credentials', { FULLSCRIPT_CLIENT_SECRET: MARKED }],
+    ['the same country twice', { ...CLIENT, ...markedTwice }],
+  ])('secret value in: %s → in no message, field or stack', (_what, env) => {
+    const error = thrown(() => load(env));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(shown(error)).not.toContain(MARKED.slice(0, 20));
   });
 });
 

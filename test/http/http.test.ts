@@ -3,7 +3,12 @@ import { get as httpGet } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import express, { type Express, type Request, type RequestHandler } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+} from 'express';
 import supertest from 'supertest';
 import { FullscriptApiError } from '../../src/fullscript/errors.js';
 import { GrantNotFoundError, StoreUnavailableError } from '../../src/grants/errors.js';
@@ -616,8 +621,9 @@ describe('requestLog', () => {
     call.on('error', () => undefined);
     await arrived;
     call.destroy();
-    expect(await line).toMatchObject({ status: 499, path: '/oauth/authorize' });
+    const reported = await line;
     server.close();
+    expect(reported).toMatchObject({ status: 499, path: '/oauth/authorize' });
   });
 });
 
@@ -695,7 +701,13 @@ describe('errorHandler', () => {
       throw error;
     });
     app.use(errorHandler({ report: (report) => reports.push(report) }));
-    return { agent: supertest(app), reports };
+    const left: unknown[] = [];
+    // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
+    app.use(((failure, _req, _res, next) => {
+      left.push(failure);
+      next(failure);
+    }) as ErrorRequestHandler);
+    return { agent: supertest(app), reports, left };
   }
 
   const coded = (code: string) => Object.assign(new Error('for the log only'), { code });
@@ -801,10 +813,12 @@ describe('errorHandler', () => {
   });
 
   it('headers are out already → the connection is cut, and the failure reported once', async () => {
-    const { agent, reports } = failingWith(new Error('late'), { sendFirst: 'half' });
+    const error = new Error('late');
+    const { agent, reports, left } = failingWith(error, { sendFirst: 'half' });
     const failure = await rejection(agent.get('/api/x').then((response) => response.text));
     expect(failure).toMatchObject({ code: 'ECONNRESET' });
-    expect(reports).toMatchObject([{ code: 'internal_error' }]);
+    expect(reports).toMatchObject([{ error, code: 'internal_error' }]);
+    expect(left).toEqual([error]);
   });
 
   it.each<[string, Error, string | undefined]>([
@@ -884,13 +898,13 @@ describe('sessionOwner', () => {
 });
 
 describe('sessions', () => {
-  function appWith(options: { secure?: boolean } = {}) {
-    const { secure = false } = options;
+  function appWith(options: { secure?: boolean; forgetful?: boolean } = {}) {
+    const { secure = false, forgetful = true } = options;
     const clock = { now: NOW };
     const lifetime = { idleMs: 8 * HOUR, maxMs: 24 * HOUR };
     const now = () => clock.now;
     const store = createMemorySessionStore({
-      ttlMs: (data) => sessionTtl(data, { ...lifetime, now: now() }),
+      ttlMs: (data) => (forgetful ? sessionTtl(data, { ...lifetime, now: now() }) : 1000 * HOUR),
       ownerOf: sessionOwner,
       now,
     });
@@ -985,6 +999,26 @@ describe('sessions', () => {
     }
     clock.now = NOW + 24 * HOUR;
     expect(await who(cookie)).toBe('nobody');
+  });
+
+  it('a store that keeps sessions for longer → the absolute limit holds all the same', async () => {
+    const { clock, signIn, who } = appWith({ forgetful: false });
+    const { cookie } = await signIn();
+    clock.now = NOW + 24 * HOUR - 1;
+    expect(await who(cookie)).toBe('ada-0b6a2d8e');
+    clock.now = NOW + 24 * HOUR;
+    expect(await who(cookie)).toBe('nobody');
+    clock.now = NOW;
+    expect(await who(cookie)).toBe('nobody');
+  });
+
+  it('a session at its absolute limit comes to sign in → signs in', async () => {
+    const { agent, clock, signIn, who } = appWith({ forgetful: false });
+    const { cookie } = await signIn();
+    clock.now = NOW + 24 * HOUR;
+    const response = await agent.get('/in').set('Cookie', cookie);
+    expect(response.status).toBe(200);
+    expect(await who(sentBack(cookiesOf(response)))).toBe('ada-0b6a2d8e');
   });
 
   it('no request for longer than the idle limit → over', async () => {
