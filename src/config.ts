@@ -74,7 +74,7 @@ export function loadConfig(env: Environment): Config {
   if (production) problems.push(...productionProblems({ env, values, baseUrl, simulated }));
   if (problems.length > 0) throw new ConfigError(problems);
 
-  return Object.freeze({
+  return deepFreeze({
     production,
     listen: { host: values.host ?? '127.0.0.1', port },
     baseUrl,
@@ -88,6 +88,14 @@ export function loadConfig(env: Environment): Config {
   });
 }
 
+/** Plain data all the way down; keys and secrets look after themselves. */
+function deepFreeze<T>(value: T): T {
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype;
+  if (plain && !Object.isFrozen(value))
+    Object.values(Object.freeze(value) as object).forEach(deepFreeze);
+  return value;
+}
+
 function simulatorConfig(values: Values, baseUrl: string): SimulatorConfig {
   return {
     region: values.region ?? 'us',
@@ -98,11 +106,21 @@ function simulatorConfig(values: Values, baseUrl: string): SimulatorConfig {
   };
 }
 
+function secretsIn(dataDir: string): ReturnType<typeof generatedSecrets> {
+  try {
+    return generatedSecrets(dataDir);
+  } catch (error) {
+    const { code = 'its secrets.json is damaged' } = error as NodeJS.ErrnoException;
+    const problem = `cannot keep generated secrets (${dataDir}: ${code})`;
+    throw new ConfigError([{ variable: 'DATA_DIR', problem }]);
+  }
+}
+
 function secretsOf(values: Values): Pick<Config, 'dataDir' | 'session' | 'sealingKeys'> {
   const dataDir = resolve(values.dataDir ?? '.data');
   const { sessionSecret, encryptionKeys } = values;
   const complete = sessionSecret !== undefined && encryptionKeys !== undefined;
-  const made = complete ? undefined : generatedSecrets(dataDir);
+  const made = complete ? undefined : secretsIn(dataDir);
   const [first = '', ...others] = sessionSecret ?? [made?.sessionSecret ?? ''];
   const generated = {
     id: 'generated',

@@ -11,11 +11,11 @@ export const hours = z.coerce
   .number({ error: 'is not a number of hours' })
   .positive({ error: 'must be above 0' })
   .max(24 * 90, { error: 'must be 2160 or less' });
-export const port = z.coerce
-  .number({ error: 'is not a number' })
-  .int({ error: 'is not a whole number' })
-  .min(0, { error: 'must be 0 or more' })
-  .max(65535, { error: 'must be 65535 or less' });
+export const port = z
+  .string()
+  .regex(/^\d+$/, { error: 'is not a whole number' })
+  .transform(Number)
+  .pipe(z.number().max(65535, { error: 'must be 65535 or less' }));
 
 /** zod asks this also of what is no URL at all. */
 function isOrigin(value: string): boolean {
@@ -24,6 +24,11 @@ function isOrigin(value: string): boolean {
 
 export const origin = url.refine(isOrigin, {
   error: 'must be an origin: scheme, host and port, no path',
+});
+
+/** RFC 6749 section 3.1.2: a redirection endpoint has no fragment. */
+export const redirectUri = url.refine((value) => !value.includes('#'), {
+  error: 'must not have a fragment (#…)',
 });
 
 export const storeUrl = z.string().transform((value, ctx) => {
@@ -77,6 +82,7 @@ function isProxyAddress(entry: string): boolean {
   const [address = '', prefix, ...more] = entry.trim().split('/');
   if (['loopback', 'linklocal', 'uniquelocal'].includes(entry.trim())) return true;
   const bits = isIP(address) === 4 ? 32 : 128;
-  const prefixFits = prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
+  const prefixFits =
+    prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
   return isIP(address) !== 0 && prefixFits && more.length === 0;
 }

@@ -4,6 +4,7 @@ import {
   hours,
   origin,
   port,
+  redirectUri,
   sealingKeys,
   secretList,
   storeUrl,
@@ -67,7 +68,7 @@ export const VARIABLES = {
     otherwise: 'the simulator is used',
     example: 'def…',
   }),
-  redirectUri: define('FULLSCRIPT_REDIRECT_URI', url, {
+  redirectUri: define('FULLSCRIPT_REDIRECT_URI', redirectUri, {
     meaning: "redirect URI, exactly as on Fullscript's dashboard",
     otherwise: 'BASE_URL/oauth/callback',
     example: 'https://portal.example.com/oauth/callback',

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import got, { type Method, TimeoutError } from 'got';
 import { apiUrlFor } from './api-path.js';
 import { FullscriptApiError } from './errors.js';
-import { retryDelay } from './retry-policy.js';
+import { type CallOutcome, retryDelay } from './retry-policy.js';
 
 /** Where the client gets its bearer from; what stands behind it knows about grants, this folder not. */
 export interface TokenSource {
@@ -61,12 +61,12 @@ export function createApiClient(deps: {
 
   async function send(request: ApiRequest, url: URL, token: string): Promise<ApiResponse> {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await sendOnce({ request, url, token, timeoutMs });
-      const status = outcome instanceof FullscriptApiError ? undefined : outcome.status;
-      const pause = retryDelay({ attempt, method: request.method, status });
+      const result = await sendOnce({ request, url, token, timeoutMs });
+      const { method } = request;
+      const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
       if (pause === undefined) {
-        if (outcome instanceof FullscriptApiError) throw outcome;
-        return outcome;
+        if (result instanceof FullscriptApiError) throw result;
+        return result;
       }
       await sleep(pause);
     }
@@ -81,6 +81,11 @@ export function createApiClient(deps: {
       return send(request, url, await tokenSource.replacing(token));
     },
   };
+}
+
+function outcomeOf(result: ApiResponse | FullscriptApiError): CallOutcome {
+  if (!(result instanceof FullscriptApiError)) return result.status;
+  return result.code === 'fullscript_timeout' ? 'timed_out' : 'connection_lost';
 }
 
 async function sendOnce(call: {

@@ -3,18 +3,21 @@ const PASSING = new Set([502, 503, 504]);
 const ATTEMPTS = 2;
 const WAIT_MS = 150;
 
+/** What came of a call: a status, or no answer because the connection broke or time ran out. */
+export type CallOutcome = number | 'connection_lost' | 'timed_out';
+
 /**
  * Milliseconds until a call may be repeated, or `undefined` when it may not. Only calls that change
- * nothing are repeated, once, and never against a rate limit.
- *
- * @param at.status of the answer; undefined when there was none.
+ * nothing are repeated, once, and never against a rate limit. Not after a time-out either: the person
+ * has waited long enough.
  */
 export function retryDelay(at: {
   attempt: number;
   method: string;
-  status: number | undefined;
+  outcome: CallOutcome;
 }): number | undefined {
   const safe = at.method === 'GET' || at.method === 'HEAD';
-  const passing = at.status === undefined || PASSING.has(at.status);
+  const { outcome } = at;
+  const passing = outcome === 'connection_lost' || PASSING.has(Number(outcome));
   return safe && passing && at.attempt < ATTEMPTS ? WAIT_MS * at.attempt : undefined;
 }

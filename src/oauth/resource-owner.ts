@@ -33,12 +33,14 @@ const wireOwner = z.object({
  * Reads `resource_owner` of a token answer. Types are compared without case, since Fullscript's
  * documentation writes them both ways.
  *
- * @throws ResourceOwnerError when it is missing or of a type we do not know.
+ * @returns undefined when there is none, or nothing that names one. What that means is the caller's to
+ *   say: a sign-in cannot go on, a refresh can.
+ * @throws ResourceOwnerError when it is of a type we do not know.
  * @see https://fullscript.dev/docs/how-to-guides/oauth/using-oauth/request-access-token
  */
-export function parseResourceOwner(value: unknown): ResourceOwner {
+export function parseResourceOwner(value: unknown): ResourceOwner | undefined {
   const parsed = wireOwner.safeParse(value);
-  if (!parsed.success) throw new ResourceOwnerError('resource_owner_missing');
+  if (!parsed.success) return undefined;
   const { id, type: wireType } = parsed.data;
   const type = RESOURCE_OWNER_TYPES.find((t) => t.toLowerCase() === wireType.toLowerCase());
   if (type === undefined) throw new ResourceOwnerError('resource_owner_unknown_type');

@@ -79,10 +79,7 @@ export function parseTokenSet(answer: {
       lifetimeMs: (wire.expires_in ?? DEFAULT_LIFETIME_SECONDS) * 1000,
       mayBeOld: answer.mayBeOld ?? false,
     }),
-    resourceOwner:
-      wire.resource_owner === undefined || wire.resource_owner === null
-        ? undefined
-        : parseResourceOwner(wire.resource_owner),
+    resourceOwner: parseResourceOwner(wire.resource_owner),
   };
 }
 

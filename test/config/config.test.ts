@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -114,7 +114,7 @@ const TABLE: Record<
     value: ' 8080 ',
     read: ({ listen, baseUrl }) => [listen.port, baseUrl],
     as: [8080, 'http://localhost:8080'],
-    refused: ['abc', '-1', '65536', '80.5', 'Infinity', '3000 3001'],
+    refused: ['abc', '-1', '65536', '80.5', '0x10', '1e3', 'Infinity', '3000 3001'],
   },
   host: { value: '0.0.0.0', read: ({ listen }) => listen.host, as: '0.0.0.0' },
   baseUrl: {
@@ -161,7 +161,7 @@ const TABLE: Record<
     with: CLIENT,
     read: ({ registrations }) => registrations[0]?.redirectUri,
     as: 'https://Portal.example.com:443/a/../back?x=%20',
-    refused: ['/oauth/callback', 'garbage', 'javascript:alert(1)', 'ftp://h/x'],
+    refused: ['/oauth/callback', 'garbage', 'javascript:alert(1)', 'ftp://h/x', 'https://h/cb#x'],
   },
   apiUrl: {
     value: 'https://api-us.fullscript.com/api/',
@@ -357,7 +357,7 @@ describe('loadConfig, several problems', () => {
     expect((thrown(() => load(env)) as ConfigError).message).toBe(
       [
         'The configuration has 4 problems:',
-        '  PORT is not a number (for example 3000)',
+        '  PORT is not a whole number (for example 3000)',
         '  FULLSCRIPT_REGION is neither us nor ca (for example us)',
         '  LOG_LEVEL is not a log level of pino (for example info)',
         '  FULLSCRIPT_CLIENT_SECRET is missing while FULLSCRIPT_CLIENT_ID is set',
@@ -367,8 +367,23 @@ describe('loadConfig, several problems', () => {
 
   it('one problem → singular', () => {
     expect((thrown(() => load({ PORT: 'x' })) as ConfigError).message).toBe(
-      'The configuration has a problem:\n  PORT is not a number (for example 3000)',
+      'The configuration has a problem:\n  PORT is not a whole number (for example 3000)',
     );
+  });
+
+  it('a DATA_DIR that cannot be used → named, with the reason', () => {
+    const file = join(dataDir, 'a-file');
+    writeFileSync(file, '');
+    const error = thrown(() => load({ DATA_DIR: join(file, 'below') }));
+    expect(error).toMatchObject({ problems: [{ variable: 'DATA_DIR' }] });
+    expect((error as ConfigError).message).toContain('ENOTDIR');
+  });
+
+  it('the answer → frozen all the way down', () => {
+    const config = load();
+    for (const part of [config, config.listen, config.session, config.session.secrets]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
   });
 
   it('PORT=0 without BASE_URL → BASE_URL is needed', () => {

@@ -5,7 +5,7 @@ import { apiUrlFor } from '../../src/fullscript/api-path.js';
 import { getClinic, getResourceOwner } from '../../src/fullscript/clinic.js';
 import { FullscriptApiError } from '../../src/fullscript/errors.js';
 import { getJson } from '../../src/fullscript/json.js';
-import { retryDelay } from '../../src/fullscript/retry-policy.js';
+import { type CallOutcome, retryDelay } from '../../src/fullscript/retry-policy.js';
 import {
   type Answer,
   answering,
@@ -147,25 +147,26 @@ describe('apiUrlFor', () => {
 });
 
 describe('retryDelay', () => {
-  it.each<[string, number, string, number | undefined, number | undefined]>([
+  it.each<[string, number, string, CallOutcome, number | undefined]>([
     ['GET 502', 1, 'GET', 502, 150],
     ['GET 503', 1, 'GET', 503, 150],
     ['GET 504', 1, 'GET', 504, 150],
-    ['GET without answer', 1, 'GET', undefined, 150],
-    ['HEAD without answer', 1, 'HEAD', undefined, 150],
+    ['GET without answer', 1, 'GET', 'connection_lost', 150],
+    ['HEAD without answer', 1, 'HEAD', 'connection_lost', 150],
     ['GET 503 again', 2, 'GET', 503, undefined],
-    ['GET without answer again', 2, 'GET', undefined, undefined],
+    ['GET without answer again', 2, 'GET', 'connection_lost', undefined],
+    ['GET timed out', 1, 'GET', 'timed_out', undefined],
     ['GET 500', 1, 'GET', 500, undefined],
     ['GET 429', 1, 'GET', 429, undefined],
     ['GET 401', 1, 'GET', 401, undefined],
     ['GET 200', 1, 'GET', 200, undefined],
     ['POST 503', 1, 'POST', 503, undefined],
-    ['POST without answer', 1, 'POST', undefined, undefined],
-    ['PUT without answer', 1, 'PUT', undefined, undefined],
+    ['POST without answer', 1, 'POST', 'connection_lost', undefined],
+    ['PUT without answer', 1, 'PUT', 'connection_lost', undefined],
     ['PATCH 503', 1, 'PATCH', 503, undefined],
     ['DELETE 503', 1, 'DELETE', 503, undefined],
-  ])('%s → waits, or does not', (...[, attempt, method, status, wait]) => {
-    expect(retryDelay({ attempt, method, status })).toBe(wait);
+  ])('%s → waits, or does not', (...[, attempt, method, outcome, wait]) => {
+    expect(retryDelay({ attempt, method, outcome })).toBe(wait);
   });
 });
 
