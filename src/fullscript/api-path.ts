@@ -19,7 +19,8 @@ export function apiUrlFor(apiUrl: string, path: string, query = ''): URL {
   const url = new URL(`${apiUrl}${path}`);
   url.search = query;
   url.hash = '';
-  const inside = url.origin === base.origin && url.pathname.startsWith(`${base.pathname}/`);
+  const root = `${base.pathname.replace(/\/$/, '')}/`;
+  const inside = url.origin === base.origin && url.pathname.startsWith(root);
   if (!inside) throw new ApiPathError();
   return url;
 }

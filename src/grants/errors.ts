@@ -48,6 +48,16 @@ export class OwnerChangedError extends Error {
   }
 }
 
+/** Fullscript rejects one fresh token after the other; renewing it again so soon would not help. */
+export class TokenRejectedError extends Error {
+  override readonly name = 'TokenRejectedError';
+  readonly code = 'token_rejected';
+
+  constructor() {
+    super('Fullscript keeps rejecting fresh access tokens');
+  }
+}
+
 export type SealErrorCode = 'sealing_key_missing' | 'seal_broken';
 
 /** A sealed record cannot be opened: its key was removed too early, or the record was tampered with. */

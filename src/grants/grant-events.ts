@@ -1,3 +1,4 @@
+import type { RegistrationId } from '../oauth/registration.js';
 import type { GrantKey, ReconnectReason } from './grant.js';
 
 /** What happens to grants, for logs and metrics. None of it carries a token. */
@@ -9,6 +10,6 @@ export interface GrantEvents {
   readonly reconnectNeeded: (key: GrantKey, reason: ReconnectReason) => void;
   readonly saveFailed: (key: GrantKey, error: unknown) => void;
   readonly latePairDiscarded: (key: GrantKey) => void;
-  readonly revokeFailed: (key: GrantKey, error: unknown) => void;
+  readonly revokeFailed: (registration: RegistrationId, error: unknown) => void;
   readonly disconnected: (key: GrantKey, revoked: boolean) => void;
 }

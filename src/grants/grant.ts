@@ -34,7 +34,13 @@ export interface Grant {
   readonly superseded: readonly Secret[];
 }
 
-export type GrantTokens = Omit<TokenSet, 'resourceOwner'>;
+export type GrantTokens = Omit<TokenSet, 'resourceOwner' | 'ownerProblem'>;
+
+/** What of an answer is kept. */
+export function grantTokens(answer: TokenSet): GrantTokens {
+  const { accessToken, refreshToken, scope, obtainedAt, expiresAt } = answer;
+  return { accessToken, refreshToken, scope, obtainedAt, expiresAt };
+}
 
 /**
  * The grant's name in storage, logs of the store and associated data. Ids are opaque and may hold

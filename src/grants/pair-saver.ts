@@ -1,13 +1,10 @@
 import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
-import { GrantNotFoundError, OwnerChangedError, StoreUnavailableError } from './errors.js';
-import type { Grant } from './grant.js';
+import { GrantNotFoundError, OwnerChangedError } from './errors.js';
+import { type Grant, grantTokens } from './grant.js';
+import { patiently } from './patience.js';
 import { revokePair } from './revoke-pair.js';
 import type { UnversionedGrant, Vault } from './vault.js';
-
-/** Tries to write for about as long as the lock's lease lasts without renewal. */
-const SAVE_ATTEMPTS = 6;
-const FIRST_PAUSE_MS = 100;
 
 /**
  * Saves the pair that a refresh has brought, before anyone uses it: Fullscript keeps the old refresh
@@ -24,20 +21,19 @@ export function createPairSaver(
   const { vault, events, sleep } = deps;
 
   async function persist(grant: UnversionedGrant, expected: number): Promise<Grant | undefined> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await vault.write(grant, expected);
-      } catch (error) {
-        if (!(error instanceof StoreUnavailableError) || attempt === SAVE_ATTEMPTS) {
-          events.saveFailed(grant.key, error);
-          throw error;
-        }
-        await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
-      }
+    try {
+      return await patiently(sleep, () => vault.write(grant, expected));
+    } catch (error) {
+      events.saveFailed(grant.key, error);
+      throw error;
     }
   }
 
   return async (redeemed, answer) => {
+    if (isForeign(redeemed, answer)) {
+      await revokePair(deps, redeemed.key.registration, answer);
+      throw new OwnerChangedError();
+    }
     const renewed = renewedGrant(redeemed, answer);
     let expected = redeemed.version;
     for (;;) {
@@ -59,21 +55,22 @@ async function giveWay(
   latest: Grant | undefined,
 ): Promise<Grant> {
   deps.events.latePairDiscarded(late.key);
-  await revokePair(deps, late);
+  await revokePair(deps, late.key.registration, late.tokens);
   if (latest === undefined) throw new GrantNotFoundError();
   return latest;
 }
 
+/** Somebody else's tokens. An answer that names nobody is taken for what was asked. */
+function isForeign(redeemed: Grant, { resourceOwner, ownerProblem }: TokenSet): boolean {
+  const { owner } = redeemed.key;
+  if (ownerProblem !== undefined) return true;
+  if (resourceOwner === undefined) return false;
+  return resourceOwner.id !== owner.id || resourceOwner.type !== owner.type;
+}
+
 /** RFC 6749 section 6: an answer without a refresh token leaves the old one in force. */
 function renewedGrant(redeemed: Grant, answer: TokenSet): UnversionedGrant {
-  const { resourceOwner, ...tokens } = answer;
-  const { owner } = redeemed.key;
-  if (
-    resourceOwner !== undefined &&
-    (resourceOwner.id !== owner.id || resourceOwner.type !== owner.type)
-  ) {
-    throw new OwnerChangedError();
-  }
+  const tokens = grantTokens(answer);
   return {
     key: redeemed.key,
     status: 'active',

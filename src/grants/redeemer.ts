@@ -54,7 +54,7 @@ export function createRedeemer(
     }
     const saved = await save(grant, tokens);
     events.refreshed(grant.key, now() - startedAt);
-    deps.retirement.start(saved);
+    deps.retirement.start(saved, saved.superseded);
     return usable(saved);
   };
 }

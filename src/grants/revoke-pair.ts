@@ -1,6 +1,7 @@
+import type { RegistrationId } from '../oauth/registration.js';
 import type { Secret } from '../oauth/secret.js';
+import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
-import type { Grant, GrantKey } from './grant.js';
 
 /**
  * Revokes both halves of a pair at Fullscript, the refresh token first: servers of this kind ignore
@@ -11,28 +12,35 @@ import type { Grant, GrantKey } from './grant.js';
  */
 export async function revokePair(
   deps: CustodyDeps,
-  grant: Pick<Grant, 'key' | 'tokens'>,
+  registration: RegistrationId,
+  { refreshToken, accessToken }: Pick<TokenSet, 'refreshToken' | 'accessToken'>,
 ): Promise<boolean> {
-  const { refreshToken, accessToken } = grant.tokens;
-  const refreshTokens = refreshToken === undefined ? [] : [refreshToken];
-  const refused = await revokeEach(deps, grant.key, [...refreshTokens, accessToken]);
-  return refused.length === 0;
+  const refreshTokenGone =
+    refreshToken === undefined || (await revokeToken(deps, registration, refreshToken));
+  const accessTokenGone = await revokeToken(deps, registration, accessToken);
+  return refreshTokenGone && accessTokenGone;
 }
 
-/** Revokes tokens one after the other; answers those that Fullscript did not confirm. */
+/** Revokes tokens of different pairs, at the same time; answers those that were not confirmed. */
 export async function revokeEach(
   deps: CustodyDeps,
-  key: GrantKey,
+  registration: RegistrationId,
   tokens: readonly Secret[],
 ): Promise<Secret[]> {
-  const refused: Secret[] = [];
-  for (const token of tokens) {
-    try {
-      await deps.tokenEndpoint.revoke(deps.registration(key.registration), token);
-    } catch (error) {
-      deps.events.revokeFailed(key, error);
-      refused.push(token);
-    }
+  const gone = await Promise.all(tokens.map((token) => revokeToken(deps, registration, token)));
+  return tokens.filter((_, index) => gone[index] !== true);
+}
+
+async function revokeToken(
+  deps: CustodyDeps,
+  registration: RegistrationId,
+  token: Secret,
+): Promise<boolean> {
+  try {
+    await deps.tokenEndpoint.revoke(deps.registration(registration), token);
+    return true;
+  } catch (error) {
+    deps.events.revokeFailed(registration, error);
+    return false;
   }
-  return refused;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { authorizationUrl, randomToken } from '../oauth/authorization-request.js';
 import { codeOf, parseAuthorizationResponse } from '../oauth/authorization-response.js';
 import { CODE_LIFETIME_MS, exchangeCode } from '../oauth/code-exchange.js';
-import { AuthorizationResponseError, ResourceOwnerError } from '../oauth/errors.js';
+import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
 import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
@@ -12,16 +12,13 @@ import { type Secret, secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { Cipher } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
-import { LockTimeoutError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
-import { supersededBy } from './superseded.js';
-import { type Vault, readIfOpenable } from './vault.js';
+import { saveConsent } from './save-consent.js';
+import { type Retirement, createRetirement } from './superseded.js';
+import type { Vault } from './vault.js';
 
 /** How long a person may take at Fullscript, signing up included. */
 export const PENDING_LIFETIME_MS = 10 * 60_000;
-
-/** Every lost attempt means that another sign-in of the same user was saved: tabs, not strangers. */
-const SAVE_ATTEMPTS = 50;
 
 /** Sign-in with Fullscript: from "connect" to a stored grant. */
 export interface SignIn {
@@ -34,16 +31,20 @@ export interface SignIn {
    * Finishes one: state, exchange, grant saved.
    *
    * @param callback.bindingOf the binding that this browser holds for a state, if it does.
+   * @param callback.onTaken called when the sign-in is spent: from here on a reload cannot succeed.
    * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, StoreUnavailableError
    */
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
+    onTaken?: () => void;
   }) => Promise<{ key: GrantKey; returnTo: string | undefined }>;
   /** What a callback that has succeeded before led to; a reload goes there again. */
   readonly finished: (
     query: URLSearchParams,
   ) => Promise<{ grantId: string; returnTo: string | undefined } | undefined>;
+  /** Resolves when nothing is left to do in the background; for shutdown. */
+  readonly settled: Retirement['settled'];
 }
 
 export interface SignInDeps extends CustodyDeps {
@@ -66,34 +67,25 @@ const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().opti
  * cookie cannot even name it, so it can neither finish nor spoil somebody else's sign-in.
  */
 export function createSignIn(deps: SignInDeps): SignIn {
-  const { pending, cipher } = deps;
+  const { pending, cipher, sleep = wait } = deps;
+  const retirement = createRetirement(deps);
+  const consentDeps = { ...deps, retirement, sleep };
 
   return {
-    start: async ({ registration, returnTo }) => {
-      const state = randomToken();
-      const binding = randomBytes(16).toString('base64url');
-      const codeVerifier = registration.pkce ? randomToken() : undefined;
-      const id = pendingId(state, binding);
-      const record = { registration: registration.id, returnTo, codeVerifier };
-      await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
-      const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
-      return {
-        location: authorizationUrl({ registration, state, codeChallenge: challenge }),
-        stateId: stateId(state),
-        binding,
-      };
-    },
+    start: (request) => start(deps, request),
+    settled: retirement.settled,
 
-    finish: async ({ query, bindingOf }) => {
+    finish: async ({ query, bindingOf, onTaken }) => {
       const response = parseAuthorizationResponse(query);
       const { registration, returnTo, codeVerifier } = await takePending(
         deps,
         response.state,
         bindingOf(stateId(response.state)),
       );
+      onTaken?.();
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
-      const key = await saveGrant(deps, registration, tokens);
+      const key = await saveConsent(consentDeps, registration.id, tokens);
       await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
       return { key, returnTo };
     },
@@ -105,6 +97,24 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const { grantId, returnTo } = finishedRecord.parse(JSON.parse(cipher.open(sealed, id)));
       return { grantId, returnTo };
     },
+  };
+}
+
+async function start(
+  { pending, cipher }: SignInDeps,
+  { registration, returnTo }: Parameters<SignIn['start']>[0],
+): ReturnType<SignIn['start']> {
+  const state = randomToken();
+  const binding = randomBytes(16).toString('base64url');
+  const codeVerifier = registration.pkce ? randomToken() : undefined;
+  const id = pendingId(state, binding);
+  const record = { registration: registration.id, returnTo, codeVerifier };
+  await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
+  const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
+  return {
+    location: authorizationUrl({ registration, state, codeChallenge: challenge }),
+    stateId: stateId(state),
+    binding,
   };
 }
 
@@ -148,29 +158,6 @@ function exchange(
 ): Promise<TokenSet> {
   const { tokenEndpoint, now, sleep = wait } = deps;
   return exchangeCode({ ...request, tokenEndpoint, now, sleep });
-}
-
-/** A new consent wins over whatever is stored, also over a refresh that is under way. */
-async function saveGrant(
-  deps: SignInDeps,
-  registration: Registration,
-  answer: TokenSet,
-): Promise<GrantKey> {
-  const { resourceOwner, ...tokens } = answer;
-  if (resourceOwner === undefined) throw new ResourceOwnerError('resource_owner_missing');
-  const key: GrantKey = { registration: registration.id, owner: resourceOwner };
-  const status = 'active' as const;
-  const fresh = { key, status, reconnectReason: undefined, connectedAt: deps.now(), tokens };
-  for (let attempt = 1; attempt <= SAVE_ATTEMPTS; attempt += 1) {
-    const previous = await readIfOpenable(deps.vault, key);
-    const superseded = supersededBy(tokens.refreshToken, previous);
-    const expected = previous?.version ?? (await deps.vault.lastVersion(key));
-    const saved = await deps.vault.write({ ...fresh, superseded }, expected);
-    if (saved === undefined) continue;
-    deps.events.connected(key);
-    return key;
-  }
-  throw new LockTimeoutError();
 }
 
 /** Comfort for a reload; the sign-in has succeeded and must not fail for it. */

@@ -1,4 +1,9 @@
-import { LockTimeoutError } from './errors.js';
+import {
+  GrantNotFoundError,
+  LockTimeoutError,
+  NeedsReconnectError,
+  TokenRejectedError,
+} from './errors.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { Lock } from './lock.js';
 import { type RedeemerDeps, createRedeemer } from './redeemer.js';
@@ -8,6 +13,7 @@ import {
   createRefreshFlights,
   landed,
 } from './refresh-flights.js';
+import { type RefreshBackoff, createRefreshBackoff } from './refresh-backoff.js';
 import { freshness } from './refresh-policy.js';
 import { createRetirement } from './superseded.js';
 import { usable } from './usable.js';
@@ -30,8 +36,6 @@ export interface TokenRefresher {
 
 /** How long a caller waits for another one's refresh: a slow token call plus a dead holder's lease. */
 const DEFAULT_WAIT_MS = 30_000;
-/** After a failed early refresh this process goes on with the valid token for so long. */
-const EARLY_PAUSE_MS = 30_000;
 /** Each round means that another process wrote meanwhile; more than a few of those is no progress. */
 const ROUNDS = 4;
 
@@ -50,26 +54,28 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   const { vault, lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
   const flights = createRefreshFlights();
   const retirement = createRetirement(deps);
-  const redeem = createRedeemer({ ...deps, retirement });
+  const backoff = createRefreshBackoff(deps);
+  const redeemWithin = withinLimits(createRedeemer({ ...deps, retirement }), backoff, now);
 
   function join(grant: Grant, early: boolean): Flight {
-    const { key, tokens } = grant;
-    const stale = tokens.accessToken.reveal();
-    const renew = () =>
-      lock.run(grantId(key), early ? 0 : waitMs, async () => {
+    const { key } = grant;
+    const stale = grant.tokens.accessToken.reveal();
+    const renew = async () => {
+      backoff.check(grantId(key));
+      return lock.run(grantId(key), early ? 0 : waitMs, async () => {
         const latest = usable(await vault.read(key));
-        return isDue(latest, stale, now()) ? redeem(latest) : latest;
+        return isDue(latest, stale, now()) ? redeemWithin(latest) : latest;
       });
+    };
     return flights.join(key, { early, renew });
   }
 
-  const refreshEarly = createEarlyRefresh(deps, flights, (grant) => join(grant, true));
+  const refreshEarly = createEarlyRefresh({ ...deps, flights, backoff }, (grant) =>
+    join(grant, true),
+  );
 
   return {
-    settled: async () => {
-      await flights.settled();
-      await retirement.settled();
-    },
+    settled: () => flights.settled().then(retirement.settled),
     current: async (key, rejected) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const grant = usable(await vault.read(key));
@@ -86,24 +92,39 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   };
 }
 
+/** Redeems, and keeps count of what did not work or did not help. */
+function withinLimits(
+  redeem: (grant: Grant) => Promise<Grant>,
+  backoff: RefreshBackoff,
+  now: () => number,
+): (grant: Grant) => Promise<Grant> {
+  return async (grant) => {
+    const id = grantId(grant.key);
+    const goodByTheClock = freshness(grant.tokens, { now: now() }) === 'fresh';
+    if (goodByTheClock && !backoff.mayForce(id)) throw new TokenRejectedError();
+    try {
+      const renewed = await redeem(grant);
+      backoff.succeeded(id);
+      return renewed;
+    } catch (error) {
+      const ended = error instanceof NeedsReconnectError || error instanceof GrantNotFoundError;
+      if (!ended) backoff.failed(id, error);
+      throw error;
+    }
+  };
+}
+
 /** Refreshes behind the caller's back while the token is still valid; a failure only costs a pause. */
 function createEarlyRefresh(
-  deps: Pick<TokenRefresherDeps, 'now' | 'events'>,
-  flights: RefreshFlights,
+  deps: Pick<TokenRefresherDeps, 'events'> & { flights: RefreshFlights; backoff: RefreshBackoff },
   start: (grant: Grant) => Flight,
 ): (grant: Grant) => void {
-  const { now, events } = deps;
-  const pausedUntil = new Map<string, number>();
+  const { events, flights, backoff } = deps;
   return (grant) => {
-    const id = grantId(grant.key);
-    if (flights.has(grant.key) || (pausedUntil.get(id) ?? 0) > now()) return;
-    landed(start(grant)).then(
-      () => pausedUntil.delete(id),
-      (error: unknown) => {
-        pausedUntil.set(id, now() + EARLY_PAUSE_MS);
-        events.earlyRefreshFailed(grant.key, error);
-      },
-    );
+    if (flights.has(grant.key) || backoff.failedLately(grantId(grant.key))) return;
+    landed(start(grant)).catch((error: unknown) => {
+      events.earlyRefreshFailed(grant.key, error);
+    });
   };
 }
 

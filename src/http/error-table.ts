@@ -109,6 +109,12 @@ const connection = {
     detail: 'Fullscript ended the connection. Connect again; nothing else is lost.',
     way: 'reconnect',
   },
+  token_rejected: {
+    status: 401,
+    title: 'Fullscript does not accept the connection',
+    detail: 'It refuses new permissions as well. Try again in a minute, or connect again.',
+    way: 'reconnect',
+  },
   refresh_busy: upstream(
     503,
     'The connection is being renewed',

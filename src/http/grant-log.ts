@@ -27,7 +27,7 @@ export function grantLog(log: Logger): GrantEvents {
       log.error({ ...about(key), err }, 'refreshed pair could not be saved and was not used'),
     latePairDiscarded: (key) =>
       log.warn(about(key), 'refreshed pair came too late; it was not saved and is being revoked'),
-    revokeFailed: (key, err) => log.warn({ ...about(key), err }, 'revocation failed'),
+    revokeFailed: (registration, err) => log.warn({ registration, err }, 'revocation failed'),
     disconnected: (key, revoked) => log.info({ ...about(key), revoked }, 'grant disconnected'),
   };
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ResourceOwnerError } from './errors.js';
 
 /**
  * The kinds of Fullscript user that can authorize us. `Clinic` appears only for applications made
@@ -33,16 +32,19 @@ const wireOwner = z.object({
  * Reads `resource_owner` of a token answer. Types are compared without case, since Fullscript's
  * documentation writes them both ways.
  *
- * @returns undefined when there is none, or nothing that names one. What that means is the caller's to
- *   say: a sign-in cannot go on, a refresh can.
- * @throws ResourceOwnerError when it is of a type we do not know.
+ * @returns no owner when there is none, or nothing that names one, and a problem when its type is one we
+ *   do not know. What that means is the caller's to say: a sign-in cannot go on without, a refresh can.
  * @see https://fullscript.dev/docs/how-to-guides/oauth/using-oauth/request-access-token
  */
-export function parseResourceOwner(value: unknown): ResourceOwner | undefined {
+export function parseResourceOwner(value: unknown): {
+  resourceOwner: ResourceOwner | undefined;
+  ownerProblem: 'resource_owner_unknown_type' | undefined;
+} {
   const parsed = wireOwner.safeParse(value);
-  if (!parsed.success) return undefined;
+  if (!parsed.success) return { resourceOwner: undefined, ownerProblem: undefined };
   const { id, type: wireType } = parsed.data;
   const type = RESOURCE_OWNER_TYPES.find((t) => t.toLowerCase() === wireType.toLowerCase());
-  if (type === undefined) throw new ResourceOwnerError('resource_owner_unknown_type');
-  return { id, type };
+  return type === undefined
+    ? { resourceOwner: undefined, ownerProblem: 'resource_owner_unknown_type' }
+    : { resourceOwner: { id, type }, ownerProblem: undefined };
 }

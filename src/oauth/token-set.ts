@@ -15,6 +15,11 @@ export interface TokenSet {
   readonly expiresAt: number;
   /** Absent when the answer of a refresh leaves it out. */
   readonly resourceOwner: ResourceOwner | undefined;
+  /**
+   * Set when the answer is for somebody of a kind we do not know. Not thrown, because the pair is
+   * alive and whoever asked for it has to get rid of it.
+   */
+  readonly ownerProblem: 'resource_owner_unknown_type' | undefined;
 }
 
 /** Used when an answer has no usable `expires_in`; a wrong guess shows as 401, which refreshes. */
@@ -51,7 +56,6 @@ const wireAnswer = z.object({ oauth: wireTokens });
  *   a code, but not for a refresh token.
  * @throws TokenEndpointError `invalid_response` without an access token inside `oauth`,
  *   `unsupported_token_type` when the type is not Bearer.
- * @throws ResourceOwnerError for a resource owner of an unknown type.
  * @see https://fullscript.dev/docs/how-to-guides/oauth/using-oauth/request-access-token
  * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-5.1
  */
@@ -79,7 +83,7 @@ export function parseTokenSet(answer: {
       lifetimeMs: (wire.expires_in ?? DEFAULT_LIFETIME_SECONDS) * 1000,
       mayBeOld: answer.mayBeOld ?? false,
     }),
-    resourceOwner: parseResourceOwner(wire.resource_owner),
+    ...parseResourceOwner(wire.resource_owner),
   };
 }
 

@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
 import { type Clinic, type Person, getClinic, getResourceOwner } from '../fullscript/clinic.js';
-import { FullscriptApiError } from '../fullscript/errors.js';
+import { ApiPathError, FullscriptApiError } from '../fullscript/errors.js';
 import { GrantNotFoundError, NeedsReconnectError } from '../grants/errors.js';
 import type { Csrf } from '../http/csrf.js';
 import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
@@ -75,7 +75,8 @@ async function orReason<T>(call: Promise<T>): Promise<{ value?: T; problem?: str
   try {
     return { value: await call };
   } catch (error) {
-    if (!(error instanceof FullscriptApiError)) throw error;
+    // An id may be such that no path can carry it; then there is a gap too.
+    if (!(error instanceof FullscriptApiError || error instanceof ApiPathError)) throw error;
     return {
       problem:
         error.code === 'fullscript_forbidden'

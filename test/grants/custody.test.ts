@@ -241,6 +241,13 @@ describe('disconnect', () => {
     expect(await world.vault.read(owner)).toBeUndefined();
   });
 
+  it('twice → the second time there is nothing left to end', async () => {
+    world = await createWorld();
+    const owner = await world.connect();
+    expect(await world.disconnect(owner)).toBe(true);
+    expect(await world.disconnect(owner)).toBe(true);
+  });
+
   it('of a record that cannot be opened → it is gone all the same', async () => {
     world = await createWorld();
     const owner = await world.connect();

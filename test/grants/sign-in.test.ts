@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { grantId } from '../../src/grants/grant.js';
 import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
 import { codeChallenge } from '../../src/oauth/pkce.js';
@@ -157,6 +158,25 @@ describe('a callback', () => {
     });
     await expect((await tab()).finish()).rejects.toMatchObject({ code: 'resource_owner_missing' });
     expect(world.seen).toEqual([]);
+    // The refusal holds at Fullscript too: nothing is left alive there.
+    expect(world.simulator.stats.livePairs).toBe(0);
+  });
+
+  it('while the store fails for a moment → saved when it is back', async () => {
+    let failures = 0;
+    await open({
+      records: (inner) => ({
+        ...inner,
+        compareAndSet: (...args) => {
+          if (failures-- > 0) throw new StoreUnavailableError('save', new Error('down'));
+          return inner.compareAndSet(...args);
+        },
+      }),
+    });
+    failures = 3;
+    const { key } = await (await tab()).finish();
+    expect((await world.vault.read(key))!.status).toBe('active');
+    expect(exchanges()).toBe(1);
   });
 
   it('met by 503 → the code is exchanged again, and met by 500 it is not', async () => {

@@ -328,6 +328,7 @@ describe('a failing token endpoint', () => {
       const one = refresher();
       await expect(one.current(key)).rejects.toMatchObject({ code });
       expect((await vault.read(key))!.status).toBe('active');
+      clock.advance(3_000);
       expect(await world.call(token(await one.current(key)))).toBe(200);
       expect(simulator.stats.refreshes).toBe(2);
     },
@@ -366,6 +367,70 @@ describe('a failing token endpoint', () => {
     expect(grant.tokens.expiresAt - clock.now()).toBe(LIFETIME);
     for (let call = 0; call < 5; call += 1) await one.current(key);
     expect(simulator.stats.refreshes).toBe(1);
+  });
+});
+
+describe('refreshes that fail again and again', () => {
+  it('may be tried once more at once, then at longer and longer intervals', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const one = refresher();
+    for (let second = 0; second < 60; second += 1) {
+      for (let call = 0; call < 5; call += 1) {
+        await expect(one.current(key)).rejects.toMatchObject({ code: 'server_error', status: 500 });
+      }
+      clock.advance(1_000);
+    }
+    expect(simulator.stats.refreshes).toBeGreaterThan(4);
+    expect(simulator.stats.refreshes).toBeLessThan(10);
+    simulator.faults.reset();
+    clock.advance(MINUTE);
+    expect(await world.call(token(await one.current(key)))).toBe(200);
+  });
+
+  it('wait as long as Retry-After says, and say how long that is', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const headers = { 'retry-after': '120' };
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 429, headers, times: 1 });
+    const one = refresher();
+    await expect(one.current(key)).rejects.toMatchObject({ code: 'rate_limited' });
+    clock.advance(MINUTE);
+    await expect(one.current(key)).rejects.toMatchObject({
+      code: 'rate_limited',
+      retryAfterMs: MINUTE,
+    });
+    expect(simulator.stats.refreshes).toBe(1);
+    clock.advance(MINUTE);
+    await one.current(key);
+  });
+
+  it('because Fullscript rejects every token → five in half a minute, then token_rejected', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    const one = refresher();
+    let grant = await one.current(key);
+    for (let call = 0; call < 5; call += 1) grant = await one.current(key, token(grant));
+    await expect(one.current(key, token(grant))).rejects.toMatchObject({ code: 'token_rejected' });
+    expect(simulator.stats.refreshes).toBe(5);
+    clock.advance(MINUTE);
+    await one.current(key, token(grant));
+    expect(simulator.stats.refreshes).toBe(6);
+  });
+
+  it('answered for somebody of an unknown kind → refused, and that pair revoked', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const owner = { id: 'p1', type: 'Patient' };
+    simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
+    const one = refresher();
+    await expect(one.current(key)).rejects.toMatchObject({ code: 'resource_owner_changed' });
+    expect(simulator.stats.livePairs).toBe(1);
+    expect((await vault.read(key))!.status).toBe('active');
   });
 });
 
@@ -535,11 +600,25 @@ describe('pairs of earlier sign-ins', () => {
     expect(simulator.stats.livePairs).toBe(1);
   });
 
-  it('are remembered up to ten', async () => {
-    const { connect, vault } = await open();
+  it('of a moment ago are remembered, ten at the most; the others are revoked at once', async () => {
+    const { connect, vault, simulator, signIn } = await open();
     const key = await connect();
-    for (let again = 0; again < 12; again += 1) await connect();
+    for (let again = 0; again < 14; again += 1) await connect();
+    await signIn.settled();
     expect((await vault.read(key))!.superseded).toHaveLength(10);
+    expect(simulator.stats.livePairs).toBe(11);
+    expect(await world.disconnect(key)).toBe(true);
+    expect(simulator.stats.livePairs).toBe(0);
+  });
+
+  it('of earlier days are revoked by the next sign-in, all but the last one', async () => {
+    const { connect, clock, simulator, signIn } = await open();
+    for (let day = 0; day < 5; day += 1) {
+      await connect();
+      await signIn.settled();
+      clock.advance(24 * 60 * MINUTE);
+    }
+    expect(simulator.stats.livePairs).toBe(2);
   });
 });
 

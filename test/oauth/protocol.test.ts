@@ -62,15 +62,16 @@ describe('parseResourceOwner', () => {
     ['clinic', 'Clinic'],
     ['Clinic', 'Clinic'],
   ])('type %s → %s', (wire, type) => {
-    expect(parseResourceOwner({ id: 'u-1', type: wire })).toEqual({ id: 'u-1', type });
+    expect(parseResourceOwner({ id: 'u-1', type: wire })).toEqual({
+      resourceOwner: { id: 'u-1', type },
+    });
   });
 
   it.each(['Patient', 'Spree::User', 'Practitioner ', '', 'toString'])(
-    'type "%s" → refused as unknown',
+    'type "%s" → no owner, and the problem named',
     (type) => {
-      expect(thrown(() => parseResourceOwner({ id: 'u-1', type }))).toMatchObject({
-        name: 'ResourceOwnerError',
-        code: 'resource_owner_unknown_type',
+      expect(parseResourceOwner({ id: 'u-1', type })).toEqual({
+        ownerProblem: 'resource_owner_unknown_type',
       });
     },
   );
@@ -82,11 +83,11 @@ describe('parseResourceOwner', () => {
     ['one character', '1'],
     ['255 characters', 'x'.repeat(255)],
   ])('id is %s → kept as it is', (_what, id) => {
-    expect(parseResourceOwner({ id, type: 'Staff' })?.id).toBe(id);
+    expect(parseResourceOwner({ id, type: 'Staff' }).resourceOwner?.id).toBe(id);
   });
 
   it('number as id → its digits', () => {
-    expect(parseResourceOwner({ id: 4711, type: 'Staff' })?.id).toBe('4711');
+    expect(parseResourceOwner({ id: 4711, type: 'Staff' }).resourceOwner?.id).toBe('4711');
   });
 
   it.each<[string, unknown]>([
@@ -104,7 +105,7 @@ describe('parseResourceOwner', () => {
     ['null', null],
     ['nothing', undefined],
   ])('%s → names nobody', (_what, value) => {
-    expect(parseResourceOwner(value)).toBeUndefined();
+    expect(parseResourceOwner(value)).toEqual({});
   });
 });
 
@@ -472,11 +473,11 @@ describe('parseTokenSet', () => {
     expect(parse({ resource_owner: owner }).resourceOwner).toBeUndefined();
   });
 
-  it('resource_owner of a kind we do not know → refused', () => {
-    const owner = { id: 'u-1', type: 'Patient' };
-    expect(thrown(() => parse({ resource_owner: owner }))).toMatchObject({
-      code: 'resource_owner_unknown_type',
-    });
+  it('resource_owner of a kind we do not know → the tokens, with the problem named', () => {
+    const tokens = parse({ resource_owner: { id: 'u-1', type: 'Patient' } });
+    expect(tokens.ownerProblem).toBe('resource_owner_unknown_type');
+    expect(tokens.resourceOwner).toBeUndefined();
+    expect(tokens.accessToken.reveal()).toBe('access-token-1d7e0c5b92fa48');
   });
 });
 

@@ -57,7 +57,7 @@ export function registrationFor(simulator: Simulator, overrides: Partial<Registr
 /** Grant events as text, for assertions. */
 export function recordEvents() {
   const seen: string[] = [];
-  const note = (name: string) => (_key: GrantKey, detail?: unknown) => {
+  const note = (name: string) => (_whose: unknown, detail?: unknown) => {
     const code = (detail as { code?: unknown } | undefined)?.code;
     const extra = typeof code === 'string' ? code : typeof detail === 'string' ? detail : undefined;
     seen.push(extra === undefined ? name : `${name}: ${extra}`);

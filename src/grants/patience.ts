@@ -1,0 +1,26 @@
+import { StoreUnavailableError } from './errors.js';
+
+/** Together about three seconds: a restart of the store, or a failover that goes well. */
+const ATTEMPTS = 6;
+const FIRST_PAUSE_MS = 100;
+
+/**
+ * Repeats work that the store let down. For what must not be lost: a code is spent, a refresh token
+ * redeemed, and the answer has to be written somewhere. The work must bear being done twice, because a
+ * write whose answer was lost may have happened.
+ *
+ * @throws StoreUnavailableError the last one; anything else at once.
+ */
+export async function patiently<T>(
+  sleep: (ms: number) => Promise<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || attempt === ATTEMPTS) throw error;
+      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { ResourceOwnerError } from '../oauth/errors.js';
+import type { RegistrationId } from '../oauth/registration.js';
+import type { TokenSet } from '../oauth/token-set.js';
+import type { CustodyDeps } from './custody-deps.js';
+import { LockTimeoutError } from './errors.js';
+import { type GrantKey, type GrantTokens, grantTokens } from './grant.js';
+import { patiently } from './patience.js';
+import { revokePair } from './revoke-pair.js';
+import { type Retirement, supersededBy } from './superseded.js';
+import { type Vault, readIfOpenable } from './vault.js';
+
+/** Every lost attempt means that another sign-in of the same user was saved: tabs, not strangers. */
+const ATTEMPTS = 50;
+
+export interface SaveConsentDeps extends CustodyDeps {
+  readonly vault: Vault;
+  readonly retirement: Retirement;
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+/**
+ * Turns the answer of a code exchange into a grant. A new consent wins over whatever is stored, also
+ * over a refresh that is under way.
+ *
+ * @throws ResourceOwnerError when the answer names nobody we can keep a grant for; its pair is revoked,
+ *   so that the refusal holds at Fullscript too.
+ * @throws StoreUnavailableError when the store failed for seconds. The pair is not revoked then: the
+ *   write may have happened, and the grant be in use.
+ */
+export async function saveConsent(
+  deps: SaveConsentDeps,
+  registration: RegistrationId,
+  answer: TokenSet,
+): Promise<GrantKey> {
+  const { resourceOwner, ownerProblem } = answer;
+  if (resourceOwner === undefined) {
+    await revokePair(deps, registration, answer);
+    throw new ResourceOwnerError(ownerProblem ?? 'resource_owner_missing');
+  }
+  const key: GrantKey = { registration, owner: resourceOwner };
+  const tokens = grantTokens(answer);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    if (await patiently(deps.sleep, () => tryToSave(deps, key, tokens))) return key;
+  }
+  throw new LockTimeoutError();
+}
+
+async function tryToSave(
+  deps: SaveConsentDeps,
+  key: GrantKey,
+  tokens: GrantTokens,
+): Promise<boolean> {
+  const { vault, events, retirement, now } = deps;
+  const previous = await readIfOpenable(vault, key);
+  const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
+  const expected = previous?.version ?? (await vault.lastVersion(key));
+  const fresh = { key, status: 'active' as const, reconnectReason: undefined, tokens };
+  const grant = { ...fresh, connectedAt: now(), superseded: kept };
+  const saved = await vault.write(grant, expected);
+  if (saved === undefined) return false;
+  events.connected(key);
+  retirement.start(saved, due);
+  return true;
+}
