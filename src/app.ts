@@ -14,7 +14,7 @@ import type { Metrics } from './http/metrics.js';
 import { requestId } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
-import { securityHeaders } from './http/security-headers.js';
+import { noStore, securityHeaders } from './http/security-headers.js';
 import { type SessionLifetime, type SessionStore, sessions } from './http/session.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
@@ -55,8 +55,8 @@ const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
 export function createApp(deps: AppDeps): Express {
   const { baseUrl, registrations, sessionStore, metrics } = deps;
   const secure = baseUrl.startsWith('https:');
-  const [{ reveal: csrfSecret }] = deps.sessionSecrets;
-  const csrf = createCsrf({ secret: csrfSecret(), baseUrl, now: deps.now });
+  const secrets = deps.sessionSecrets.map((one) => one.reveal());
+  const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
   const grantRequired = requireGrant({ ...deps, signInPath: signInPath(registrations) });
   const app = bareApp(deps.trustProxy);
 
@@ -64,9 +64,11 @@ export function createApp(deps: AppDeps): Express {
   app.use(requestLog(reportRequest(deps)));
   app.use(securityHeaders({ https: secure }));
   // Ahead of the session: these are asked for often, by nobody in particular.
-  app.use(healthRoutes({ ...deps, registry: metrics.registry }));
   app.use('/assets', express.static(PUBLIC, { index: false, maxAge: '1h' }));
-  app.use(sessions({ ...deps, secure, store: sessionStore, ...sessionSettings(deps) }));
+  app.use(noStore);
+  app.use(healthRoutes({ ...deps, registry: metrics.registry }));
+  const lifetime = deps.sessionLifetime;
+  app.use(sessions({ ...deps, secure, store: sessionStore, secrets, lifetime }));
   // Ahead of csrf: the token may be a form field.
   app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
@@ -77,7 +79,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ requireGrant: grantRequired, csrf }));
   app.use(nothingHere);
-  app.use(errorHandler({ report: reportFailure(deps.log) }));
+  app.use(errorHandler({ report: reportFailure(deps.log), csrfToken: csrf.token }));
   return app;
 }
 
@@ -97,10 +99,6 @@ function isForm(req: IncomingMessage): boolean {
   const type = req.headers['content-type'] ?? '';
   const ours = !(req.url ?? '').startsWith('/api/');
   return ours && type.startsWith('application/x-www-form-urlencoded');
-}
-
-function sessionSettings({ sessionSecrets, sessionLifetime }: AppDeps) {
-  return { secrets: sessionSecrets.map((one) => one.reveal()), lifetime: sessionLifetime };
 }
 
 function clearSessionCookie(secure: boolean) {
@@ -127,9 +125,15 @@ function reportRequest({ log, metrics }: AppDeps): Parameters<typeof requestLog>
   };
 }
 
+function reasonOf(err: unknown): string {
+  return err instanceof Error ? err.message : 'unknown';
+}
+
 function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
   return ({ error: err, code, status, requestId: id }) => {
-    const level = status === 500 ? 'error' : status > 500 ? 'warn' : 'debug';
-    log[level]({ err, code, status, requestId: id }, 'request failed');
+    // People read out the reference of an error page, so each of them is in the log.
+    const line = { code, status, requestId: id };
+    if (status >= 500) log[status === 500 ? 'error' : 'warn']({ ...line, err }, 'request failed');
+    else log.info({ ...line, reason: reasonOf(err) }, 'request refused');
   };
 }

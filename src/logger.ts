@@ -15,7 +15,7 @@ export function createLogger(options: {
   const settings = { level, base: null, serializers: { err: describeError } };
   if (destination !== undefined) return pino(settings, destination);
   if (production) return pino(settings);
-  const stream = pretty({ sync: true, ignore: 'requestId', singleLine: true });
+  const stream = pretty({ sync: true, singleLine: true });
   return pino(settings, stream);
 }
 

@@ -20,6 +20,12 @@ function readConfig(): Config {
   }
 }
 
+/** What Node adds to the error of a listen that failed. */
+interface Listening {
+  readonly address?: string;
+  readonly port?: number;
+}
+
 async function main(): Promise<void> {
   const config = readConfig();
   const log = createLogger({ level: config.logLevel, production: config.production });
@@ -27,7 +33,12 @@ async function main(): Promise<void> {
   try {
     server = await startServer(config, log);
   } catch (err) {
-    log.fatal({ err }, 'the server could not start');
+    const { code, address = '', port = '' } = err as NodeJS.ErrnoException & Listening;
+    if (code === 'EADDRINUSE' || code === 'EACCES') {
+      log.fatal(`cannot listen on ${address}:${port} (${code}): choose another PORT or HOST`);
+    } else {
+      log.fatal({ err }, 'the server could not start');
+    }
     process.exitCode = EXIT_FAILURE;
     return;
   }

@@ -8,8 +8,10 @@ import type { Config } from './config.js';
 import { createCipher } from './grants/cipher.js';
 import { createDisconnect } from './grants/disconnect.js';
 import type { GrantEvents } from './grants/grant-events.js';
-import { PENDING_LIFETIME_MS, createSignIn } from './grants/sign-in.js';
-import { type TokenRefresher, createTokenRefresher } from './grants/token-refresher.js';
+import type { GrantKey } from './grants/grant.js';
+import { createInFlight } from './grants/in-flight.js';
+import { PENDING_LIFETIME_MS, type SignIn, createSignIn } from './grants/sign-in.js';
+import { createTokenRefresher } from './grants/token-refresher.js';
 import { createVault } from './grants/vault.js';
 import { createBindingCookies } from './http/binding-cookie.js';
 import { RouteError } from './http/errors.js';
@@ -28,6 +30,8 @@ export interface RunningServer {
 }
 
 const TOKEN_TIMEOUT_MS = 20_000;
+/** Somebody waits for a disconnect, and what is not confirmed is said so. */
+const REVOKE_TIMEOUT_MS = 5_000;
 const API_TIMEOUT_MS = 25_000;
 /** Requests that are still running so long after the signal are cut off. */
 const DRAIN_MS = 20_000;
@@ -43,8 +47,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const registrations = await openRegistrations(config, log, opened);
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
-    const { app, refresher } = compose({ config, log, registrations, store });
-    opened.push(refresher.settled);
+    const { app, settled } = compose({ config, log, registrations, store });
+    opened.push(settled);
     const server = await listen(app, config);
     opened.push(() => drain(server));
     const address = addressOf(server, config);
@@ -83,33 +87,26 @@ async function openRegistrations(
   return [registration];
 }
 
-function compose(parts: {
-  config: Config;
-  log: Logger;
-  registrations: readonly Registration[];
-  store: Store;
-}): { app: Express; refresher: TokenRefresher } {
+interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly registrations: readonly Registration[];
+  readonly store: Store;
+}
+
+function compose(parts: Parts): { app: Express; settled: () => Promise<void> } {
   const { config, log, registrations, store } = parts;
-  const { lock, pending, records } = store;
   const now = Date.now;
   const metrics = createMetrics();
-  const events = both(grantLog(log), metrics.grants);
   const registration = lookUp(registrations);
-  const tokenEndpoint = createTokenEndpoint({ timeoutMs: TOKEN_TIMEOUT_MS, now });
-  const cipher = createCipher(config.sealingKeys);
-  const vault = createVault({ records, cipher });
-  const custody = { vault, lock, tokenEndpoint, registration, events, now };
-  const refresher = createTokenRefresher(custody);
+  const custody = composeCustody(parts, registration, both(grantLog(log), metrics.grants));
   const bindings = { secure: isHttps(config), lifetimeMs: PENDING_LIFETIME_MS, now };
   const app = createApp({
+    ...custody,
     ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
     registrations,
     registration,
     simulated: config.simulator !== undefined,
-    signIn: createSignIn({ ...custody, pending, cipher }),
-    disconnect: createDisconnect(custody),
-    refresher,
-    vault,
     bindings: createBindingCookies(bindings),
     sessionStore: store.sessions,
     sessionSecrets: config.session.secrets,
@@ -121,7 +118,40 @@ function compose(parts: {
     log,
     now,
   });
-  return { app, refresher };
+  return { app, settled: custody.settled };
+}
+
+/** Everything that handles tokens, and a way to wait for what of it is under way. */
+function composeCustody(
+  { config, store }: Parts,
+  registration: (id: RegistrationId) => Registration,
+  events: GrantEvents,
+) {
+  const now = Date.now;
+  const { lock, pending, records } = store;
+  const timeouts = { timeoutMs: TOKEN_TIMEOUT_MS, revokeTimeoutMs: REVOKE_TIMEOUT_MS };
+  const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
+  const cipher = createCipher(config.sealingKeys);
+  const vault = createVault({ records, cipher });
+  const deps = { vault, lock, tokenEndpoint, registration, events, now };
+  const refresher = createTokenRefresher(deps);
+  const signIn = createSignIn({ ...deps, pending, cipher });
+  const disconnect = createDisconnect(deps);
+  const { track, settled } = createInFlight();
+  return {
+    vault,
+    refresher,
+    // Browsers go away; a spent code and a half-done disconnect must be seen through all the same.
+    signIn: {
+      ...signIn,
+      finish: (callback: Parameters<SignIn['finish']>[0]) => track(signIn.finish(callback)),
+    },
+    disconnect: (key: GrantKey) => track(disconnect(key)),
+    settled: async () => {
+      await settled();
+      await Promise.all([refresher.settled(), signIn.settled()]);
+    },
+  };
 }
 
 function isHttps({ baseUrl }: Config): boolean {

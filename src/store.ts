@@ -44,7 +44,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     log.info({ store: config.store.kind }, 'store: Redis at REDIS_URL');
     return openRedis(deps, config.store);
   }
-  const embedded = await startEmbeddedRedis({ dataDir: config.dataDir });
+  const embedded = await startEmbeddedRedis({
+    dataDir: config.dataDir,
+    log: (message) => {
+      log.info(message);
+    },
+  });
   if (embedded === undefined) {
     log.warn(
       'store: in this process. NOTHING SURVIVES A RESTART. Install redis-server, or set REDIS_URL',

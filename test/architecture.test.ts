@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { renderDocs } from '../scripts/render-docs.js';
-import { VARIABLES } from '../src/config/variables.js';
+import { PER_REGION, VARIABLES } from '../src/config/variables.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -147,8 +147,13 @@ describe('the documents', () => {
     const passed = [...app.matchAll(/^ {6}([A-Z_]+):/gm)].map((match) => match[1]!);
     expect(passed.length).toBeGreaterThan(20);
     expect(passed.filter((name) => !known.has(name))).toEqual([]);
-    const missing = Object.values(VARIABLES).filter(({ name }) => !passed.includes(name));
-    expect(missing.map(({ name }) => name)).toEqual([
+    const perRegion = PER_REGION.flatMap((name) =>
+      ['US', 'CA'].map((region) =>
+        VARIABLES[name].name.replace('FULLSCRIPT_', `FULLSCRIPT_${region}_`),
+      ),
+    );
+    const wanted = [...Object.values(VARIABLES).map(({ name }) => name), ...perRegion];
+    expect(wanted.filter((name) => !passed.includes(name))).toEqual([
       // Fixed by the compose file: the simulator is a service of its own.
       'SIMULATOR_PORT',
     ]);

@@ -71,6 +71,7 @@ function registrationOf(source: Source, baseUrl: string, problems: Problem[]): R
   }
   const redirectUri = values.redirectUri ?? `${baseUrl}/oauth/callback`;
   refusePlainHttp(source, redirectUri, problems);
+  refuseOwnRoute(source, redirectUri, problems);
   if (clientId === undefined || clientSecret === undefined) return [];
   return [
     {
@@ -92,6 +93,20 @@ function endpointsOf(values: Values) {
     return value === undefined ? [] : [[name, value] as const];
   });
   return Object.fromEntries(set);
+}
+
+const OWN_ROUTES =
+  /^\/($|portal(\/|$)|api\/|assets\/|sign-out|oauth\/(authorize|disconnect)\/?$|livez$|readyz$|metrics$)/;
+
+/** The callback is served at the path of the redirect URI, which must not be taken. */
+function refuseOwnRoute({ nameIn }: Source, redirectUri: string, problems: Problem[]): void {
+  if (!OWN_ROUTES.test(new URL(redirectUri).pathname)) return;
+  const problem = 'has a path that this server uses for something else';
+  problems.push({
+    variable: nameIn('redirectUri'),
+    problem,
+    example: VARIABLES.redirectUri.example,
+  });
 }
 
 /** Codes and tokens in clear over a network are somebody else's (RFC 9700 section 2.6). */

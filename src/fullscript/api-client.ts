@@ -12,6 +12,8 @@ export interface TokenSource {
   readonly current: () => Promise<string>;
   /** One to use instead of `rejected`, which Fullscript has answered with 401. */
   readonly replacing: (rejected: string) => Promise<string>;
+  /** Told whether the call with the replaced token got through, or was answered 401 again. */
+  readonly replaced?: (accepted: boolean) => void;
 }
 
 export interface ApiRequest {
@@ -78,7 +80,9 @@ export function createApiClient(deps: {
       const token = await tokenSource.current();
       const answer = await send(request, url, token);
       if (answer.status !== 401) return answer;
-      return send(request, url, await tokenSource.replacing(token));
+      const second = await send(request, url, await tokenSource.replacing(token));
+      tokenSource.replaced?.(second.status !== 401);
+      return second;
     },
   };
 }

@@ -9,9 +9,11 @@ export interface RefreshBackoff {
   readonly succeeded: (id: string) => void;
   /** Whether the last half minute saw a failure; an early refresh can wait that long. */
   readonly failedLately: (id: string) => boolean;
+  /** Tells whether a token that was fetched because another was rejected got through. */
+  readonly renewed: (id: string, accepted: boolean) => void;
   /**
-   * Whether a token that is good by the clock, but rejected, may be renewed. Counts as one renewal.
-   * An account that answers 401 whatever the token would otherwise cost a refresh a request.
+   * Whether a token that is good by the clock, but rejected, may be renewed. An account that answers
+   * 401 whatever the token would otherwise cost a refresh a request.
    */
   readonly mayForce: (id: string) => boolean;
 }
@@ -28,8 +30,6 @@ const LONGEST_WAIT_MS = 60_000;
 const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
 const FORGET_AFTER_MS = 5 * 60_000;
 const LATELY_MS = 30_000;
-const FORCED_AT_ONCE = 5;
-const FORCED_PER_MS = 30_000;
 const GRANTS_REMEMBERED = 10_000;
 
 /**
@@ -44,7 +44,7 @@ export function createRefreshBackoff(deps: {
 }): RefreshBackoff {
   const { now, random = Math.random } = deps;
   const failures = createBoundedMap<Failures>(GRANTS_REMEMBERED);
-  const forced = createBoundedMap<readonly number[]>(GRANTS_REMEMBERED);
+  const useless = createBoundedMap<{ count: number; at: number }>(GRANTS_REMEMBERED);
 
   return {
     check: (id) => {
@@ -61,11 +61,13 @@ export function createRefreshBackoff(deps: {
     },
     succeeded: failures.delete,
     failedLately: (id) => now() - (failures.get(id)?.at ?? -Infinity) < LATELY_MS,
+    renewed: (id, accepted) => {
+      if (accepted) useless.delete(id);
+      else useless.set(id, { count: (useless.get(id)?.count ?? 0) + 1, at: now() });
+    },
     mayForce: (id) => {
-      const recent = (forced.get(id) ?? []).filter((at) => now() - at < FORCED_PER_MS);
-      if (recent.length >= FORCED_AT_ONCE) return false;
-      forced.set(id, [...recent, now()]);
-      return true;
+      const last = useless.get(id);
+      return last === undefined || now() - last.at >= waitAfter(last.count);
     },
   };
 }

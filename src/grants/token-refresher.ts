@@ -30,6 +30,11 @@ export interface TokenRefresher {
    *   again later; the grant is untouched.
    */
   readonly current: (key: GrantKey, rejected?: string) => Promise<Grant>;
+  /**
+   * Tells what became of a token that was fetched because another one was rejected. While new tokens
+   * are rejected like old ones, they are fetched less and less often.
+   */
+  readonly renewed: (key: GrantKey, accepted: boolean) => void;
   /** Resolves when no refresh is running any more; for shutdown. */
   readonly settled: () => Promise<void>;
 }
@@ -75,6 +80,7 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   );
 
   return {
+    renewed: (key, accepted) => backoff.renewed(grantId(key), accepted),
     settled: () => flights.settled().then(retirement.settled),
     current: async (key, rejected) => {
       for (let round = 0; round < ROUNDS; round += 1) {

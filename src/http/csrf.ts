@@ -25,31 +25,39 @@ const PERIOD_MS = 12 * 3_600_000;
  *
  * @see https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
  */
-export function createCsrf(options: { secret: string; baseUrl: string; now: () => number }): Csrf {
-  const { secret, now } = options;
+export function createCsrf(options: {
+  /** The first one makes tokens, all of them are accepted. */
+  secrets: readonly string[];
+  baseUrl: string;
+  now: () => number;
+}): Csrf {
+  const { secrets, now } = options;
+  const [making = ''] = secrets;
   const ownOrigin = new URL(options.baseUrl).origin;
 
-  function tokenOf({ key }: SignedIn, periodsAgo = 0): string {
+  function tokenOf({ key }: SignedIn, secret: string, periodsAgo = 0): string {
     const period = Math.floor(now() / PERIOD_MS) - periodsAgo;
-    return createHmac('sha256', secret)
-      .update(`csrf ${period} ${grantId(key)}`)
-      .digest('base64url');
+    const text = `csrf ${period} ${grantId(key)}`;
+    return createHmac('sha256', secret).update(text).digest('base64url');
+  }
+
+  function accepts(user: SignedIn, given: string): boolean {
+    return secrets.some(
+      (secret) => same(tokenOf(user, secret), given) || same(tokenOf(user, secret, 1), given),
+    );
   }
 
   function check(req: Request): void {
     if (isForeign(req, ownOrigin)) throw new CsrfError('foreign_origin');
     const user = signedIn(req);
     if (user === undefined) return;
-    const given = givenToken(req);
-    if (!same(tokenOf(user), given) && !same(tokenOf(user, 1), given)) {
-      throw new CsrfError('csrf_token_invalid');
-    }
+    if (!accepts(user, givenToken(req))) throw new CsrfError('csrf_token_invalid');
   }
 
   return {
     token: (req) => {
       const user = signedIn(req);
-      return user === undefined ? undefined : tokenOf(user);
+      return user === undefined ? undefined : tokenOf(user, making);
     },
     protect: (req, _res, next) => {
       if (!SAFE_METHODS.has(req.method)) check(req);

@@ -7,8 +7,17 @@ export interface ErrorView {
   readonly code: string;
   readonly title: string;
   readonly detail: string;
-  readonly way: WayForward;
+  /** The button that leads on. */
+  readonly href: string;
+  readonly label: string;
   readonly requestId: string;
+}
+
+const START_AGAIN = 'startAgain';
+
+/** Says that repeating this request cannot help, whatever goes wrong with it from here on. */
+export function offerStartAgain(res: Response): void {
+  res.locals[START_AGAIN] = true;
 }
 
 /**
@@ -19,6 +28,8 @@ export interface ErrorView {
  */
 export function errorHandler(deps: {
   report: (failure: { error: unknown; code: ErrorCode; status: number; requestId: string }) => void;
+  /** For the sign-out button of people who are signed in. */
+  csrfToken?: (req: Request) => string | undefined;
 }): ErrorRequestHandler {
   // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
   return (error: unknown, req, res, next) => {
@@ -35,7 +46,10 @@ export function errorHandler(deps: {
     const wait = retryAfter(error, entry);
     if (wait !== undefined) res.set('Retry-After', wait);
     if (wantsJson(req)) sendProblem(res, { code, entry, requestId });
-    else res.render('error', { page: { ...entry, code, requestId } satisfies ErrorView });
+    else {
+      const page = errorView({ req, res, code });
+      res.render('error', { page, csrfToken: deps.csrfToken?.(req) });
+    }
   };
 }
 
@@ -51,6 +65,28 @@ export function errorCode(error: unknown): ErrorCode {
   return typeof status === 'number' && status >= 400 && status < 500
     ? 'bad_request'
     : 'internal_error';
+}
+
+function errorView(of: { req: Request; res: Response; code: ErrorCode }): ErrorView {
+  const { req, res, code } = of;
+  const { title, detail, way }: ErrorEntry = ERROR_TABLE[code];
+  const spent = way === 'retry' && res.locals[START_AGAIN] === true;
+  const { href, label } = wayOut(spent ? 'start_again' : way, req);
+  return { code, title, detail, href, label, requestId: requestIdOf(res) };
+}
+
+function wayOut(way: WayForward, req: Request): { href: string; label: string } {
+  switch (way) {
+    case 'reconnect':
+      return { href: '/oauth/authorize', label: 'Connect again' };
+    case 'start_again':
+      return { href: '/', label: 'Start again' };
+    case 'retry':
+      // What was posted is not posted again by a link; the portal has the button.
+      return { href: req.method === 'GET' ? '' : '/portal', label: 'Try again' };
+    default:
+      return { href: '/', label: 'Back to the start' };
+  }
 }
 
 function wantsJson(req: Request): boolean {
@@ -70,8 +106,9 @@ function sendProblem(
 
 /** Seconds until it makes sense to come back, for the answers that say "later". */
 function retryAfter(error: unknown, entry: ErrorEntry): string | undefined {
-  if (entry.status !== 503) return undefined;
   const { retryAfterMs, retryAfter } = error as { retryAfterMs?: number; retryAfter?: string };
+  if (entry.status < 502) return undefined;
   if (retryAfterMs !== undefined) return String(Math.ceil(retryAfterMs / 1000));
+  if (entry.status !== 503) return undefined;
   return /^\d{1,5}$/.test(retryAfter ?? '') ? retryAfter : '2';
 }

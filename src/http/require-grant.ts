@@ -50,6 +50,9 @@ export function requireGrant(deps: {
       current: () => Promise.resolve(grant.tokens.accessToken.reveal()),
       replacing: async (rejected: string) =>
         (await refresher.current(user.key, rejected)).tokens.accessToken.reveal(),
+      replaced: (accepted: boolean) => {
+        refresher.renewed(user.key, accepted);
+      },
     };
     const api = createApiClient({ apiUrl, tokenSource, timeoutMs: apiTimeoutMs });
     res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;

@@ -13,7 +13,7 @@ export function parseReturnTo(value: unknown, baseUrl: string): string | undefin
 
 /** Browsers drop tabs and line breaks, and read a backslash as a slash: `/\t/evil` leaves the site. */
 function isLocal(path: string): boolean {
-  return /^\/(?![/\\])/.test(path) && !/[\p{Cc}\\]/u.test(path) && !path.startsWith('/%');
+  return /^\/(?![/\\])/.test(path) && !/[\p{Cc}\\]/u.test(path) && !/^\/%(2f|5c|25)/i.test(path);
 }
 
 function decoded(value: string): string {
@@ -27,5 +27,6 @@ function decoded(value: string): string {
 function resolved(path: string, baseUrl: string): string | undefined {
   const url = new URL(path, baseUrl);
   const ours = url.origin === new URL(baseUrl).origin && !url.pathname.startsWith('//');
-  return ours ? `${url.pathname}${url.search}${url.hash}` : undefined;
+  const result = `${url.pathname}${url.search}${url.hash}`;
+  return ours && isLocal(result) ? result : undefined;
 }

@@ -2,11 +2,11 @@ import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
 /**
- * Headers of every answer. Nothing may frame, sniff or cache us, scripts and styles come from here
+ * Headers of every answer. Nothing may frame or sniff us, scripts and styles come from here
  * only, and a link away tells nobody where it was clicked.
  */
-export function securityHeaders(options: { https: boolean }): RequestHandler[] {
-  const headers = helmet({
+export function securityHeaders(options: { https: boolean }): RequestHandler {
+  return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -24,17 +24,16 @@ export function securityHeaders(options: { https: boolean }): RequestHandler[] {
     },
     // On plain http a browser must not be told to insist on https.
     strictTransportSecurity: options.https
-      ? { maxAge: 63_072_000, includeSubDomains: true }
+      ? { maxAge: 63_072_000, includeSubDomains: false }
       : false,
     // Not `no-referrer`: with it browsers send our own forms with `Origin: null`.
     referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'deny' },
   });
-  return [headers, noStore];
 }
 
-/** Every answer is about one person at one moment; static files set their own. */
-const noStore: RequestHandler = (_req, res, next) => {
+/** Every answer is about one person at one moment. Static files are not: they come before this. */
+export const noStore: RequestHandler = (_req, res, next) => {
   res.set('Cache-Control', 'no-store');
   next();
 };

@@ -7,7 +7,10 @@ import type { TokenSet } from './token-set.js';
 /** Fullscript's codes live this long; a code that is older is not worth a request. */
 export const CODE_LIFETIME_MS = 10 * 60_000;
 
-/** How long a person is kept waiting on the callback before being asked to start again. */
+/**
+ * How long a person is kept waiting on the callback before being asked to start again. Far inside the
+ * code's ten minutes.
+ */
 const PATIENCE_MS = 20_000;
 const FIRST_WAIT_MS = 500;
 
@@ -24,7 +27,7 @@ export function exchangeRetryDelay(at: {
   // Never sooner than our own pace: a server in trouble that says "0" does not mean a storm.
   const pace = FIRST_WAIT_MS * 2 ** (at.attempt - 1);
   const wait = Math.max(pace, at.error.retryAfterMs ?? 0);
-  return at.elapsedMs + wait <= Math.min(PATIENCE_MS, CODE_LIFETIME_MS) ? wait : undefined;
+  return at.elapsedMs + wait <= PATIENCE_MS ? wait : undefined;
 }
 
 /**

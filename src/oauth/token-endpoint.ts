@@ -55,12 +55,16 @@ const agent = {
   https: new https.Agent({ keepAlive: false }),
 };
 
-/** @param options.timeoutMs how long one call may take, answer included. */
+/**
+ * @param options.timeoutMs how long one call may take, answer included.
+ * @param options.revokeTimeoutMs the same for a revocation, where it differs.
+ */
 export function createTokenEndpoint(options: {
   timeoutMs: number;
+  revokeTimeoutMs?: number;
   now: () => number;
 }): TokenEndpoint {
-  const { timeoutMs, now } = options;
+  const { timeoutMs, revokeTimeoutMs = timeoutMs, now } = options;
 
   async function requestTokens(url: string, body: Record<string, string>) {
     const response = await postJson(url, body, timeoutMs);
@@ -90,7 +94,7 @@ export function createTokenEndpoint(options: {
 
     revoke: async (registration, token) => {
       const body = { ...credentials(registration), token: token.reveal() };
-      const response = await postJson(registration.server.revokeUrl, body, timeoutMs);
+      const response = await postJson(registration.server.revokeUrl, body, revokeTimeoutMs);
       if (response.statusCode !== 200) throw errorFrom(response, now());
     },
   };

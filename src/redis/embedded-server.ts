@@ -2,8 +2,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, isAlive, withFileLock } from './file-lock.js';
-import { type ServerChild, findServerProgram, startServerChild } from './server-child.js';
-import { requestShutdown, serverState, socketPathFor } from './server-socket.js';
+import { findServerProgram, startServerChild } from './server-child.js';
+import { isListening, requestShutdown, serverState, socketPathFor } from './server-socket.js';
 import type { StoreAddress } from './store-url.js';
 
 /** A private Redis of our own, shared by all our processes that use the same data folder. */
@@ -11,9 +11,9 @@ export interface EmbeddedRedis {
   readonly address: StoreAddress;
   /** The program that is installed here, `redis-server` or `valkey-server`. */
   readonly program: string;
-  /** Whether the server ends with this process. */
+  /** Whether the server ends with this process. It changes when a process takes over. */
   readonly owned: boolean;
-  /** Ends an owned server and waits until it has ended; does nothing to another one's. */
+  /** Ends an owned server and waits until it has ended; leaves another one's alone. */
   readonly close: () => Promise<void>;
 }
 
@@ -31,22 +31,38 @@ interface Place {
   /** Holds the process id of the owner. */
   readonly ownerFile: string;
   readonly log: (message: string) => void;
+  readonly closing: AbortSignal;
 }
 
-const BUSY_MS = 30_000;
+/** What this process has to do with the server. */
+interface Part {
+  readonly owned: boolean;
+  /** Resolves with what has happened when the server or its owner is gone, or when we close. */
+  readonly lost: () => Promise<string>;
+  readonly end: () => Promise<void>;
+}
+
 const STOP_MS = 5_000;
 const POLL_MS = 25;
+const WATCH_MS = 1_000;
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5_000;
+/** A server that ran for so long is no part of a row of failures. */
+const STEADY_MS = 10_000;
 
 /**
  * Starts a private server for `dataDir`, or joins the one that another process of ours has started.
  * A server whose owner died is adopted.
  *
- * NOTE: when the owner ends properly, the server ends with it, and the processes that had joined lose
- * their store until one of them is started again. It is a store for development; production has
- * `REDIS_URL`.
+ * Until it is closed it sees to it that there is a server: the owner starts one that ended again, and
+ * when the owner itself ends, one of the processes that had joined takes its place within about a
+ * second. Everything that was answered is kept, so a client only has to connect again.
+ *
+ * NOTE: it is a store for development; production has `REDIS_URL`.
  *
  * @returns undefined when no server program (6.2 or newer) is installed.
- * @throws Error with the program's last output lines when it does not start.
+ * @throws Error with the program's last output lines when it does not start. Later failures are
+ *   logged, and tried again for ever.
  */
 export async function startEmbeddedRedis(
   options: EmbeddedRedisOptions,
@@ -55,14 +71,43 @@ export async function startEmbeddedRedis(
   if (program === undefined) return undefined;
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const closing = new AbortController();
   const place: Place = {
     program,
     dataDir,
     socketPath: await socketPathFor(dataDir),
     ownerFile: join(dataDir, 'redis.owner'),
     log: options.log ?? ignore,
+    closing: closing.signal,
   };
-  return await locked(place, () => joinOrStart(place));
+  const held = { part: await locked(place, () => joinOrStart(place)) };
+  const kept = keep(place, held);
+  const close = async () => {
+    closing.abort();
+    // A start that is under way has the lock: wait for it, then end what it started.
+    await locked(place, async () => {
+      await held.part.end();
+      held.part = failed('closed');
+    });
+    await kept;
+  };
+  return embedded(place, held, close);
+}
+
+function embedded(
+  { socketPath, program }: Place,
+  held: { readonly part: Part },
+  close: () => Promise<void>,
+): EmbeddedRedis {
+  let closed: Promise<void> | undefined;
+  return {
+    address: { kind: 'socket', path: socketPath, db: 0 },
+    program,
+    get owned() {
+      return held.part.owned;
+    },
+    close: () => (closed ??= close()),
+  };
 }
 
 /** Two servers on one folder would destroy its data, so starting and ending take turns. */
@@ -70,33 +115,103 @@ function locked<T>({ dataDir }: Place, work: () => Promise<T>): Promise<T> {
   return withFileLock(join(dataDir, 'redis.lock'), work);
 }
 
-async function joinOrStart(place: Place): Promise<EmbeddedRedis> {
-  const { socketPath, ownerFile, program, log } = place;
-  if (await isListening(socketPath)) {
-    const owner = await ownerOf(ownerFile);
-    if (owner !== undefined && isAlive(owner)) {
-      log(`using the embedded ${program} of process ${owner}`);
-      return embedded(place, { owned: false, close: () => Promise.resolve() });
-    }
-    await writeFile(ownerFile, `${process.pid}\n`);
-    log(`adopted an embedded ${program} whose owner is gone`);
-    return embedded(place, { owned: true, close: () => endAdopted(place) });
+/** Joins or starts again whenever our part is lost, until we close. */
+async function keep(place: Place, held: { part: Part }): Promise<void> {
+  let waitMs = FIRST_WAIT_MS;
+  for (;;) {
+    const since = performance.now();
+    const reason = await held.part.lost();
+    if (place.closing.aborted) return;
+    // Nothing is left to end; by the time we close, the server may be another process's.
+    held.part = failed(reason);
+    place.log(reason);
+    if (performance.now() - since > STEADY_MS) waitMs = FIRST_WAIT_MS;
+    await pause(place, waitMs);
+    waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    await regain(place, held);
   }
-  const child = await startServerChild(place);
-  await writeFile(ownerFile, `${process.pid}\n`);
-  log(`started an embedded ${program}, process ${child.pid}`);
-  return embedded(place, { owned: true, close: endChildOf(place, child) });
 }
 
-/** Waits for one that is loading: it listens from the start, but answers only when it is done. */
-async function isListening(socketPath: string): Promise<boolean> {
-  const deadline = performance.now() + BUSY_MS;
-  while (performance.now() < deadline) {
-    const state = await serverState(socketPath);
-    if (state !== 'busy') return state === 'ready';
-    await delay(POLL_MS);
+async function regain(place: Place, held: { part: Part }): Promise<void> {
+  if (place.closing.aborted) return;
+  try {
+    await locked(place, async () => {
+      if (!place.closing.aborted) held.part = await joinOrStart(place);
+    });
+  } catch (error) {
+    held.part = failed(error instanceof Error ? error.message : String(error));
   }
-  throw new Error(`a server listens on ${socketPath} but does not answer; end it by hand`);
+}
+
+async function joinOrStart(place: Place): Promise<Part> {
+  const { socketPath, ownerFile, program, log } = place;
+  const listening = await isListening(socketPath);
+  const owner = await livingOwner(ownerFile);
+  if (listening && owner !== undefined) {
+    log(`using the embedded ${program} of process ${owner}`);
+    return joined(place);
+  }
+  // Ahead of the start: should we die during it, the server is known to be nobody's.
+  await writeFile(ownerFile, `${process.pid}\n`);
+  if (!listening) return await startOwn(place);
+  log(`adopted an embedded ${program} whose owner is gone`);
+  return adopted(place);
+}
+
+async function startOwn(place: Place): Promise<Part> {
+  const { program } = place;
+  const child = await startServerChild(place);
+  place.log(`started an embedded ${program}, process ${child.pid}`);
+  return {
+    owned: true,
+    lost: async () => `the embedded ${program} ended unexpectedly:\n${await child.ended}`,
+    end: async () => {
+      await child.stop();
+      await disown(place);
+    },
+  };
+}
+
+function adopted(place: Place): Part {
+  return {
+    owned: true,
+    lost: async () => {
+      await watch(place, () => isAbsent(place));
+      return `the embedded ${place.program} ended unexpectedly`;
+    },
+    end: () => endAdopted(place),
+  };
+}
+
+function joined(place: Place): Part {
+  return {
+    owned: false,
+    lost: async () => {
+      await watch(place, async () => !(await livingOwner(place.ownerFile)) || isAbsent(place));
+      return `the embedded ${place.program} or its owner is gone`;
+    },
+    end: () => Promise.resolve(),
+  };
+}
+
+/** No part at all, and a reason to try again. */
+function failed(reason: string): Part {
+  return { owned: false, lost: () => Promise.resolve(reason), end: () => Promise.resolve() };
+}
+
+/** Resolves when `isLost` or when we close. An answer that cannot be had is no loss. */
+async function watch(place: Place, isLost: () => Promise<boolean>): Promise<void> {
+  do await pause(place, WATCH_MS);
+  while (!place.closing.aborted && !(await isLost().catch(() => false)));
+}
+
+/** Waits without keeping the process alive, and not beyond our closing. */
+async function pause({ closing }: Place, ms: number): Promise<void> {
+  await delay(ms, undefined, { signal: closing, ref: false }).catch(() => 'closing');
+}
+
+async function isAbsent({ socketPath }: Place): Promise<boolean> {
+  return (await serverState(socketPath)) === 'absent';
 }
 
 async function ownerOf(ownerFile: string): Promise<number | undefined> {
@@ -109,40 +224,23 @@ async function ownerOf(ownerFile: string): Promise<number | undefined> {
   }
 }
 
-function embedded(place: Place, rest: Pick<EmbeddedRedis, 'owned' | 'close'>): EmbeddedRedis {
-  let closed: Promise<void> | undefined;
-  return {
-    address: { kind: 'socket', path: place.socketPath, db: 0 },
-    program: place.program,
-    owned: rest.owned,
-    close: () => (closed ??= rest.close()),
-  };
+async function endAdopted(place: Place): Promise<void> {
+  await requestShutdown(place.socketPath);
+  const deadline = performance.now() + STOP_MS;
+  while (!(await isAbsent(place))) {
+    if (performance.now() > deadline) throw new Error(`${place.program} does not end`);
+    await delay(POLL_MS);
+  }
+  await disown(place);
 }
 
-function endChildOf(place: Place, child: ServerChild): () => Promise<void> {
-  let closing = false;
-  void child.ended.then((lines) => {
-    if (!closing) place.log(`the embedded ${place.program} ended unexpectedly:\n${lines}`);
-  });
-  return () => {
-    closing = true;
-    return locked(place, async () => {
-      await child.stop();
-      await rm(place.ownerFile, { force: true });
-    });
-  };
+async function livingOwner(ownerFile: string): Promise<number | undefined> {
+  const owner = await ownerOf(ownerFile);
+  return owner !== undefined && isAlive(owner) ? owner : undefined;
 }
 
-function endAdopted(place: Place): Promise<void> {
-  return locked(place, async () => {
-    await requestShutdown(place.socketPath);
-    const deadline = performance.now() + STOP_MS;
-    while ((await serverState(place.socketPath)) !== 'absent') {
-      if (performance.now() > deadline) throw new Error(`${place.program} does not end`);
-      await delay(POLL_MS);
-    }
-    await rm(place.ownerFile, { force: true });
-  });
+async function disown({ ownerFile }: Place): Promise<void> {
+  if ((await ownerOf(ownerFile)) === process.pid) await rm(ownerFile, { force: true });
 }
 
 function ignore(): void {

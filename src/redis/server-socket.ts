@@ -3,11 +3,14 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from './file-lock.js';
 
 /** Socket addresses hold 104 bytes on macOS and 108 on Linux. */
 const LONGEST_PATH = 100;
 const ANSWER_MS = 500;
+const BUSY_MS = 30_000;
+const POLL_MS = 25;
 
 /** `busy` means that somebody listens but does not serve: loading its file, or frozen. */
 export type ServerState = 'ready' | 'busy' | 'absent';
@@ -40,6 +43,22 @@ export async function serverState(socketPath: string): Promise<ServerState> {
     if (hasCode(error, 'ENOENT', 'ECONNREFUSED')) return 'absent';
     throw error;
   }
+}
+
+/**
+ * Whether a server is ready. Waits for one that is loading: it listens from the start, but answers
+ * only when it is done.
+ *
+ * @throws Error when one listens but does not answer for half a minute.
+ */
+export async function isListening(socketPath: string): Promise<boolean> {
+  const deadline = performance.now() + BUSY_MS;
+  while (performance.now() < deadline) {
+    const state = await serverState(socketPath);
+    if (state !== 'busy') return state === 'ready';
+    await delay(POLL_MS);
+  }
+  throw new Error(`a server listens on ${socketPath} but does not answer; end it by hand`);
 }
 
 /** Asks the server to write what it has and end. Returns before it has ended. */

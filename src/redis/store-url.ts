@@ -28,13 +28,6 @@ export type StoreAddress =
     })
   | (NetworkLogin & { readonly kind: 'cluster'; readonly nodes: readonly HostAndPort[] });
 
-const EXAMPLES = {
-  single: 'redis://user:password@localhost:6379/0',
-  socket: 'unix:///run/redis/redis.sock',
-  sentinel: 'redis+sentinel://host1:26379,host2:26379/mymaster',
-  cluster: 'redis+cluster://host1:6379,host2:6379',
-};
-
 type Kind = StoreAddress['kind'];
 
 const SCHEMES = new Map<string, { kind: Kind; tls: boolean }>([
@@ -60,8 +53,8 @@ interface Pieces {
 /**
  * Reads `REDIS_URL`.
  *
- * @throws Error saying what is wrong, with an example. It quotes nothing of the URL, because a
- *   password that was not percent-encoded can end up in any of its parts.
+ * @throws Error whose message reads on after the variable's name ("must start with …"). It quotes
+ *   nothing of the URL, because a password that was not percent-encoded can end up in any of its parts.
  */
 export function parseStoreUrl(url: string): StoreAddress {
   const match = /^([a-z+]+):\/\/(?:([^/]*)@)?([^/@?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/i.exec(
@@ -75,8 +68,8 @@ export function parseStoreUrl(url: string): StoreAddress {
     kind,
     hosts,
     path,
-    login: loginFrom(userInfo, kind),
-    query: queryOf(query, kind),
+    login: loginFrom(userInfo),
+    query: queryOf(query),
   };
   if (kind === 'socket') return socketAddress(pieces);
   if (kind === 'sentinel') return sentinelAddress(pieces, tls);
@@ -85,107 +78,103 @@ export function parseStoreUrl(url: string): StoreAddress {
 }
 
 function singleAddress({ hosts, path, login, query }: Pieces, tls: boolean): StoreAddress {
-  refuseUnknown(query, 'single', []);
-  const [first, ...others] = hostList(hosts, 'single', 6379);
+  refuseUnknown(query, []);
+  const [first, ...others] = hostList(hosts, 6379);
   if (!first || others.length > 0) {
-    throw wrong('names several hosts but is neither a cluster nor a sentinel URL', 'cluster');
+    throw new Error('names several hosts, which needs redis+cluster:// or redis+sentinel://');
   }
-  return { kind: 'single', ...first, tls, ...login, db: database(path.slice(1), 'single') };
+  return { kind: 'single', ...first, tls, ...login, db: database(path.slice(1)) };
 }
 
 function socketAddress({ hosts, path, login, query }: Pieces): StoreAddress {
-  refuseUnknown(query, 'socket', ['db']);
+  refuseUnknown(query, ['db']);
   if (hosts !== '' || path.length < 2) {
-    throw wrong('needs the absolute path of a socket after three slashes', 'socket');
+    throw new Error('needs the absolute path of a socket after three slashes');
   }
-  const db = database(query.get('db') ?? '', 'socket');
-  return { kind: 'socket', path: decoded(path, 'socket'), ...login, db };
+  const db = database(query.get('db') ?? '');
+  return { kind: 'socket', path: decoded(path), ...login, db };
 }
 
 function sentinelAddress({ hosts, path, login, query }: Pieces, tls: boolean): StoreAddress {
-  refuseUnknown(query, 'sentinel', ['sentinelUsername', 'sentinelPassword']);
+  refuseUnknown(query, ['sentinelUsername', 'sentinelPassword']);
   const [name = '', db = '', ...rest] = path.slice(1).split('/');
   if (name === '' || rest.length > 0) {
-    throw wrong('needs the name of the master group after the hosts', 'sentinel');
+    throw new Error('needs the name of the master group after the hosts');
   }
   return {
     kind: 'sentinel',
-    sentinels: hostList(hosts, 'sentinel', 26379),
-    name: decoded(name, 'sentinel'),
+    sentinels: hostList(hosts, 26379),
+    name: decoded(name),
     tls,
     ...login,
-    db: database(db, 'sentinel'),
+    db: database(db),
     sentinelLogin: asLogin(query.get('sentinelUsername'), query.get('sentinelPassword')),
   };
 }
 
 function clusterAddress({ hosts, path, login, query }: Pieces, tls: boolean): StoreAddress {
-  refuseUnknown(query, 'cluster', []);
-  if (database(path.slice(1), 'cluster') !== 0) {
-    throw wrong('selects a database, but a cluster only has database 0', 'cluster');
+  refuseUnknown(query, []);
+  if (database(path.slice(1)) !== 0) {
+    throw new Error('selects a database, but a cluster only has database 0');
   }
-  return { kind: 'cluster', nodes: hostList(hosts, 'cluster', 6379), tls, ...login };
+  return { kind: 'cluster', nodes: hostList(hosts, 6379), tls, ...login };
 }
 
-function hostList(text: string, kind: Kind, defaultPort: number): HostAndPort[] {
+function hostList(text: string, defaultPort: number): HostAndPort[] {
   return text.split(',').map((entry) => {
     const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(entry.trim());
     const host = match?.[1] ?? match?.[2];
     const port = Number(match?.[3] ?? defaultPort);
     if (host === undefined || port < 1 || port > 65_535) {
       const hint = 'percent-encode /, ?, # and @ in a password';
-      throw wrong(`has a host that is not name or name:port (${hint})`, kind);
+      throw new Error(`has a host that is not name or name:port (${hint})`);
     }
     return { host, port };
   });
 }
 
-function database(text: string, kind: Kind): number {
-  if (!/^\d{0,5}$/.test(text)) throw wrong('has a database that is not a number', kind);
+function database(text: string): number {
+  if (!/^\d{0,5}$/.test(text)) throw new Error('has a database that is not a number');
   return Number(text);
 }
 
-function loginFrom(userInfo: string | undefined, kind: Kind): Login {
+function loginFrom(userInfo: string | undefined): Login {
   if (userInfo === undefined) return {};
   const colon = userInfo.indexOf(':');
-  if (colon === -1) throw wrong('has a user name but no password', kind);
+  if (colon === -1) throw new Error('has a user name but no password');
   const [username, password] = [userInfo.slice(0, colon), userInfo.slice(colon + 1)];
-  return asLogin(decoded(username, kind), decoded(password, kind));
+  return asLogin(decoded(username), decoded(password));
 }
 
 function asLogin(username: string | undefined, password: string | undefined): Login {
   return { ...(username && { username }), ...(password && { password: secret(password) }) };
 }
 
-function queryOf(text: string | undefined, kind: Kind): ReadonlyMap<string, string> {
+function queryOf(text: string | undefined): ReadonlyMap<string, string> {
   const pairs = (text ?? '').split('&').filter((pair) => pair !== '');
   return new Map(
     pairs.map((pair) => {
       const [name = '', ...value] = pair.split('=');
-      return [name, decoded(value.join('='), kind)];
+      return [name, decoded(value.join('='))];
     }),
   );
 }
 
-function refuseUnknown(query: ReadonlyMap<string, string>, kind: Kind, known: string[]): void {
+function refuseUnknown(query: ReadonlyMap<string, string>, known: string[]): void {
   if ([...query.keys()].every((name) => known.includes(name))) return;
-  throw wrong('has a parameter after "?" that is not known here', kind);
+  throw new Error('has a parameter after "?" that is not known here');
 }
 
-function decoded(text: string, kind: Kind): string {
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw wrong('is not percent-encoded correctly (write % as %25)', kind);
+    throw new Error('is not percent-encoded correctly (write % as %25)');
   }
 }
 
 function notAUrl(url: string): Error {
   const scheme = /^([a-z+]+):\/\//i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
-  if (SCHEMES.has(scheme)) return wrong('has "?", "#" or "@" where none may stand', 'single');
-  return wrong(`must start with one of ${[...SCHEMES.keys()].join(', ')} and ://`, 'single');
-}
-
-function wrong(problem: string, kind: Kind): Error {
-  return new Error(`the store URL ${problem}; example: ${EXAMPLES[kind]}`);
+  if (SCHEMES.has(scheme)) return new Error('has "?", "#" or "@" where none may stand');
+  return new Error(`must start with ${[...SCHEMES.keys()].map((name) => `${name}://`).join(', ')}`);
 }

@@ -1,14 +1,16 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
-import { StoreUnavailableError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
 import type { BindingCookies } from '../http/binding-cookie.js';
+import { offerStartAgain } from '../http/error-handler.js';
 import { NotSignedInError, RouteError } from '../http/errors.js';
 import { navigationOf } from '../http/navigation.js';
 import { parseReturnTo } from '../http/return-to.js';
 import { signedIn, startSession } from '../http/signed-in.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
+
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
@@ -47,6 +49,11 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const navigation = navigationOf(req);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
     const registration = wanted(deps.registrations, req.query['registration']);
+    const elsewhere = sameServerOtherName(req, registration.redirectUri);
+    if (elsewhere !== undefined) {
+      res.redirect(303, elsewhere);
+      return;
+    }
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
     if (navigation === 'foreign') {
       res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
@@ -56,6 +63,20 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     deps.bindings.set(req, res, { stateId, binding });
     res.redirect(303, location);
   };
+}
+
+/**
+ * The same request under the name that the redirect URI has. A browser at 127.0.0.1 would come back
+ * to localhost without its cookie. Only for names of this machine and the same port: what a proxy
+ * makes of the Host header says nothing about the browser.
+ */
+function sameServerOtherName(req: Request, redirectUri: string): string | undefined {
+  const host = `http://${req.get('host') ?? ''}`;
+  const target = new URL(redirectUri);
+  const here = URL.canParse(host) ? new URL(host) : target;
+  const local = [here, target].every(({ hostname }) => LOOPBACK_NAMES.has(hostname));
+  const differs = here.hostname !== target.hostname && here.port === target.port;
+  return local && differs ? new URL(req.originalUrl, target.origin).href : undefined;
 }
 
 function wanted(registrations: readonly Registration[], id: unknown): Registration {
@@ -88,7 +109,10 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
   };
 }
 
-/** The binding cookie goes with the sign-in, unless the store failed and a reload may still succeed. */
+/**
+ * The binding cookie goes when the sign-in is spent. Before that, when the store failed, a reload may
+ * still succeed; after that there is nothing to try again, only to start again.
+ */
 async function finish(
   deps: OAuthRoutesDeps,
   { req, res, query }: { req: Request; res: Response; query: URLSearchParams },
@@ -98,15 +122,11 @@ async function finish(
     stateId = id;
     return deps.bindings.get(req, id);
   };
-  let keepCookie = false;
-  try {
-    return await deps.signIn.finish({ query, bindingOf });
-  } catch (error) {
-    keepCookie = error instanceof StoreUnavailableError;
-    throw error;
-  } finally {
-    if (stateId !== undefined && !keepCookie) deps.bindings.clear(res, stateId);
-  }
+  const spent = () => {
+    offerStartAgain(res);
+    if (stateId !== undefined) deps.bindings.clear(res, stateId);
+  };
+  return deps.signIn.finish({ query, bindingOf, onTaken: spent });
 }
 
 function isUnknownState(error: unknown): boolean {

@@ -52,7 +52,7 @@ export function consentPage(view: {
         ${describeScopes(view.scopes).map((line) => html`<li>${line}</li>`)}
       </ul>
       <form method="post" action="${view.action}" class="actions">
-        ${hidden(CSRF_FIELD, view.csrfToken)}
+        ${hidden(CSRF_FIELD, view.csrfToken)}${hidden('person', person.id)}
         <button class="primary" name="decision" value="approve">Authorize Application</button>
         <button name="decision" value="deny">Cancel</button>
       </form>

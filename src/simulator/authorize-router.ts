@@ -69,6 +69,8 @@ function decide(deps: Deps, call: Call): Answer {
     const denial = { error: 'access_denied', error_description: DENIED };
     return redirectTo(clientRedirect(request, denial));
   }
+  // Somebody else has signed in in another tab since: nobody consents in another one's name.
+  if (field(call, 'person') !== session.person.id) return redirectTo(call.path + call.search);
   return sendCode(deps.provider, request, codeRequest(deps, session.person, request));
 }
 

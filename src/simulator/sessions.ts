@@ -15,7 +15,10 @@ export interface BrowserSession {
 /** The simulator's sign-in sessions, kept in memory. */
 export interface Sessions {
   find(call: Call): BrowserSession | undefined;
-  /** Starts a session with a new id and drops the one the call came with. */
+  /**
+   * Starts a session with a new id and drops the one the call came with. Its anti-forgery token goes
+   * on: forms of the same browser that are open in other tabs stay valid.
+   */
   start(call: Call, person?: Person): BrowserSession;
 }
 
@@ -25,8 +28,9 @@ export function createSessions(): Sessions {
   return {
     find: (call) => sessions.get(cookie(call, COOKIE) ?? ''),
     start(call, person) {
-      sessions.delete(cookie(call, COOKIE) ?? '');
-      const session: BrowserSession = { id: random(), csrfToken: random() };
+      const former = sessions.get(cookie(call, COOKIE) ?? '');
+      if (former !== undefined) sessions.delete(former.id);
+      const session: BrowserSession = { id: random(), csrfToken: former?.csrfToken ?? random() };
       if (person !== undefined) session.person = person;
       sessions.set(session.id, session);
       const [oldest] = sessions.keys();
@@ -44,7 +48,7 @@ export function sessionCookie(session: BrowserSession): Record<string, string> {
 /** The form field that proves that a form came from one of our pages. */
 export const CSRF_FIELD = 'authenticity_token';
 
-/** Whether the posted form carries the token of this very session. */
+/** Whether the posted form carries the token of this browser's session. */
 export function isOwnForm(session: BrowserSession | undefined, call: Call): boolean {
   return session !== undefined && field(call, CSRF_FIELD) === session.csrfToken;
 }

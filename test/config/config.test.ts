@@ -386,6 +386,24 @@ describe('loadConfig, several problems', () => {
     }
   });
 
+  it.each([
+    '',
+    '/portal',
+    '/portal/x',
+    '/api/cb',
+    '/oauth/authorize',
+    '/oauth/disconnect',
+    '/sign-out',
+  ])('a redirect URI at our own "%s" → refused', (path) => {
+    const FULLSCRIPT_REDIRECT_URI = `https://portal.example.com${path}`;
+    const env = {
+      FULLSCRIPT_CLIENT_ID: 'a',
+      FULLSCRIPT_CLIENT_SECRET: 'b',
+      FULLSCRIPT_REDIRECT_URI,
+    };
+    expect(blamed(env)).toEqual(['FULLSCRIPT_REDIRECT_URI']);
+  });
+
   it('PORT=0 without BASE_URL → BASE_URL is needed', () => {
     expect(blamed({ PORT: '0' })).toEqual(['BASE_URL']);
     expect(load({ PORT: '0', BASE_URL: 'http://localhost:4000' }).listen.port).toBe(0);

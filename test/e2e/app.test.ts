@@ -134,6 +134,31 @@ describe('sign-in', () => {
   });
 });
 
+describe('a failed callback', () => {
+  it('that spent the sign-in offers to start again, not to repeat it', async () => {
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const page = await browser.send(await browser.consent({ person: practitioner }));
+    expect(page.text).toContain('Start again');
+    expect(page.text).not.toContain('Try again');
+  });
+
+  it('leaves its reference and its code in the log', async () => {
+    const headers = { 'x-request-id': 'reference-4711' };
+    await browser.send('/oauth/callback?code=a&state=b', { headers });
+    const line = app.lines.find((one) => one.includes('request refused') && one.includes('4711'));
+    expect(line).toContain('state_unknown');
+  });
+});
+
+describe('static files', () => {
+  it('may be cached, pages may not', async () => {
+    expect((await browser.send('/assets/style.css')).headers.get('cache-control')).toContain(
+      'max-age=3600',
+    );
+    expect((await browser.send('/')).headers.get('cache-control')).toBe('no-store');
+  });
+});
+
 describe('the callback', () => {
   const exchanges = () => simulator.stats.exchanges;
 

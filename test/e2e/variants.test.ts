@@ -125,6 +125,39 @@ describe('a redirect URI of its own', () => {
   });
 });
 
+describe('another name of this machine', () => {
+  it('is left for the one in the redirect URI, so that the cookie comes back', async () => {
+    const simulator = await simulatorWith();
+    const { local } = await appWith(simulator, (port) => ({
+      BASE_URL: `http://localhost:${port}`,
+    }));
+    const { port } = new URL(local);
+    const path = '/oauth/authorize?returnTo=%2Fportal%3Fx%3D1';
+    expect(await createBrowser(local).send(path)).toMatchObject({
+      status: 303,
+      location: `http://localhost:${port}${path}`,
+    });
+    const browser = createBrowser(`http://localhost:${port}`);
+    expect((await browser.signIn(simulator.people[0]!.id, path)).url).toBe(
+      `http://localhost:${port}/portal?x=1`,
+    );
+  });
+});
+
+describe('an API base without a path', () => {
+  it('serves sign-in, gateway and portal', async () => {
+    const simulator = await simulatorWith();
+    const { origin } = await appWith(simulator, () => ({
+      FULLSCRIPT_API_URL: simulator.origin,
+      FULLSCRIPT_AUTHORIZE_URL: `${simulator.apiUrl}/oauth/authorize`,
+      FULLSCRIPT_TOKEN_URL: `${simulator.apiUrl}/oauth/token`,
+    }));
+    const browser = createBrowser(origin);
+    await browser.signIn(simulator.people[0]!.id);
+    expect((await browser.send('/api/fullscript/api/clinic')).status).toBe(200);
+  });
+});
+
 describe('behind a TLS proxy', () => {
   const proxied = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' };
 

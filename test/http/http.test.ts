@@ -17,7 +17,7 @@ import { type BindingCookies, createBindingCookies } from '../../src/http/bindin
 import { cookieName, readCookies } from '../../src/http/cookies.js';
 import { createCsrf } from '../../src/http/csrf.js';
 import { errorCode, errorHandler, type ErrorView } from '../../src/http/error-handler.js';
-import { ERROR_TABLE, type ErrorCode } from '../../src/http/error-table.js';
+import { ERROR_TABLE, type ErrorCode, type WayForward } from '../../src/http/error-table.js';
 import { CsrfError, NotSignedInError, RouteError } from '../../src/http/errors.js';
 import { grantLog, ownerTag } from '../../src/http/grant-log.js';
 import { createMetrics } from '../../src/http/metrics.js';
@@ -25,7 +25,7 @@ import { navigationOf } from '../../src/http/navigation.js';
 import { requestId, requestIdOf } from '../../src/http/request-id.js';
 import { requestLog, type RequestLine } from '../../src/http/request-log.js';
 import { parseReturnTo } from '../../src/http/return-to.js';
-import { securityHeaders } from '../../src/http/security-headers.js';
+import { noStore, securityHeaders } from '../../src/http/security-headers.js';
 import { sessionOwner, sessions, sessionTtl } from '../../src/http/session.js';
 import { endSession, signedIn, startSession } from '../../src/http/signed-in.js';
 import { createLogger } from '../../src/logger.js';
@@ -294,7 +294,7 @@ describe('createCsrf', () => {
   /** An app where the header `x-user` says who is signed in. */
   function appWith(options: { secret?: string; now?: () => number } = {}) {
     const { secret: key = 'csrf-secret-1', now = () => NOW } = options;
-    const csrf = createCsrf({ secret: key, baseUrl: BASE_URL, now });
+    const csrf = createCsrf({ secrets: [key], baseUrl: BASE_URL, now });
     const users: Record<string, GrantKey> = { ada: ADA, bob: BOB };
     const acted: string[] = [];
     const app = express();
@@ -481,7 +481,7 @@ describe('securityHeaders', () => {
   function appWith(https: boolean): Express {
     const app = express();
     app.disable('x-powered-by');
-    app.use(securityHeaders({ https }));
+    app.use(securityHeaders({ https }), noStore);
     app.get('/', (_req, res) => res.send('<p>'));
     app.get('/static', (_req, res) => res.set('Cache-Control', 'max-age=1').send('x'));
     return app;
@@ -501,7 +501,7 @@ describe('securityHeaders', () => {
       "style-src 'self'",
       'upgrade-insecure-requests',
     ]);
-    expect(response.get('Strict-Transport-Security')).toBe('max-age=63072000; includeSubDomains');
+    expect(response.get('Strict-Transport-Security')).toBe('max-age=63072000');
     expect(response.get('X-Content-Type-Options')).toBe('nosniff');
     expect(response.get('X-Frame-Options')).toBe('DENY');
     expect(response.get('Cross-Origin-Opener-Policy')).toBe('same-origin');
@@ -679,6 +679,15 @@ const STATUS: Record<ErrorCode, number> = {
   internal_error: 500,
 };
 
+/** The button of an error page on a GET. */
+const WAYS_OUT: Record<WayForward, { href: string; label: string }> = {
+  start_again: { href: '/', label: 'Start again' },
+  reconnect: { href: '/oauth/authorize', label: 'Connect again' },
+  retry: { href: '', label: 'Try again' },
+  home: { href: '/', label: 'Back to the start' },
+  operator: { href: '/', label: 'Back to the start' },
+};
+
 describe('errorHandler', () => {
   interface Report {
     error: unknown;
@@ -733,10 +742,9 @@ describe('errorHandler', () => {
       expect(page.status).toBe(status);
       expect(page.get('Content-Type')).toBe('text/html; charset=utf-8');
       expect(JSON.parse(page.text)).toEqual({
-        status,
         title,
         detail,
-        way,
+        ...WAYS_OUT[way],
         code,
         requestId: 'request-2',
       });
@@ -842,14 +850,10 @@ describe('errorHandler', () => {
     ],
     ['store', new StoreUnavailableError('read', undefined), '2'],
     ['a refresh elsewhere', coded('refresh_busy'), '2'],
-    [
-      '502',
-      new TokenEndpointError('server_error', { status: 503, retryAfterMs: 1_000 }),
-      undefined,
-    ],
+    ['502', new TokenEndpointError('server_error', { status: 503, retryAfterMs: 1_000 }), '1'],
     ['500', new Error('x'), undefined],
     ['404', new RouteError('not_found'), undefined],
-  ])('%s → Retry-After on a 503 only', async (_what, error, expected) => {
+  ])('%s → Retry-After where it helps to come back', async (_what, error, expected) => {
     const response = await failingWith(error).agent.get('/api/x');
     expect(response.get('Retry-After')).toBe(expected);
   });

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded-server.js';
+import { isAlive } from '../../src/redis/file-lock.js';
 import { serverState } from '../../src/redis/server-socket.js';
 import { until } from '../support/contract.js';
 
@@ -66,6 +67,23 @@ async function end(child: ChildProcess): Promise<void> {
   await exit;
 }
 
+/** The process ids of the servers that were started, out of the log. */
+const pidsIn = (lines: string[]) =>
+  lines.flatMap((line) => /^started .*, process (\d+)$/.exec(line)?.[1] ?? []).map(Number);
+
+const isPong = (answer: string) => answer === 'PONG';
+
+/** Whether a second start is under way, or is over already. */
+const isLocked = async (lines: string[]) =>
+  pidsIn(lines).length > 1 || (await readdir(dataDir)).includes('redis.lock');
+
+async function expectNothingLeft(embedded: EmbeddedRedis, lines: string[]): Promise<void> {
+  expect(await serverState(pathOf(embedded))).toBe('absent');
+  expect(pidsIn(lines).filter(isAlive)).toEqual([]);
+  const leftovers = (await readdir(dataDir)).filter((name) => name.includes('lock'));
+  expect(leftovers).toEqual([]);
+}
+
 describe('startEmbeddedRedis', () => {
   it('no program on PATH → undefined', async () => {
     const env = { PATH: dataDir };
@@ -123,8 +141,8 @@ describe('startEmbeddedRedis', () => {
     expect(said.sort()).toEqual(['joined', 'owned']);
     expect(mine.owned).toBe(false);
     await Promise.all(others.map(({ child }) => end(child)));
-    const adopter = await start();
-    expect(adopter.owned).toBe(true);
+    await until(() => mine.owned);
+    expect((await start()).owned).toBe(false);
   });
 
   it('the owner was killed → its server goes on, is adopted with its data, and ends with us', async () => {
@@ -156,6 +174,96 @@ describe('startEmbeddedRedis', () => {
     expect((await stat(join(dataDir, 'appendonlydir'))).isDirectory()).toBe(true);
     await embedded.close();
     await rm(dirname(pathOf(embedded)), { recursive: true });
+  });
+
+  it('the server is killed → told in the log, started again with its data, ended by close', async () => {
+    const lines: string[] = [];
+    const embedded = await start((line) => lines.push(line));
+    const kept = await withClient(embedded, async (client) => {
+      await client.set('kept', 'yes');
+      process.kill(pidsIn(lines)[0]!, 'SIGKILL');
+      await until(() => pidsIn(lines).length === 2);
+      // The very client that lost its connection, and nobody else, has to find the new server.
+      await until(() => client.ping().then(isPong, () => false));
+      return await client.get('kept');
+    });
+    expect(kept).toBe('yes');
+    expect(lines[1]).toMatch(/^the embedded redis-server ended unexpectedly/);
+    expect(embedded.owned).toBe(true);
+    await embedded.close();
+    await expectNothingLeft(embedded, lines);
+  });
+
+  it.each([
+    ['waits', () => Promise.resolve(true)],
+    ['starts', (lines: string[]) => isLocked(lines)],
+  ])('closed while the next server %s → none is left', async (_case, isDue) => {
+    const lines: string[] = [];
+    const embedded = await start((line) => lines.push(line));
+    process.kill(pidsIn(lines)[0]!, 'SIGKILL');
+    await until(() => lines.length > 1);
+    await until(() => isDue(lines));
+    await embedded.close();
+    await expectNothingLeft(embedded, lines);
+  });
+
+  it('the next server does not start → tried again until it does', async () => {
+    const lines: string[] = [];
+    const embedded = await start((line) => lines.push(line));
+    await withClient(embedded, (client) => client.set('kept', 'yes'));
+    const manifest = join(dataDir, 'appendonlydir', 'appendonly.aof.manifest');
+    const good = await readFile(manifest);
+    await writeFile(manifest, 'this is no manifest\n');
+    process.kill(pidsIn(lines)[0]!, 'SIGKILL');
+    await until(() => lines.filter((line) => line.includes('did not start')).length === 2);
+    expect(embedded.owned).toBe(false);
+    await writeFile(manifest, good);
+    await until(() => embedded.owned);
+    expect(await withClient(embedded, (client) => client.get('kept'))).toBe('yes');
+  });
+
+  it('the owner closes → one that had joined takes over, with the data', async () => {
+    const owner = await start();
+    const [second, third] = [await start(), await start()];
+    await withClient(owner, (client) => client.set('kept', 'yes'));
+    await owner.close();
+    await until(() => second.owned || third.owned);
+    expect(await withClient(second, (client) => client.get('kept'))).toBe('yes');
+    expect([owner.owned, second.owned && third.owned]).toEqual([false, false]);
+  });
+
+  it('the owner is killed and its server ends → one that had joined starts another', async () => {
+    const { child, said } = await otherProcess();
+    expect(said).toBe('owned');
+    const lines: string[] = [];
+    const mine = await start((line) => lines.push(line));
+    expect(mine.owned).toBe(false);
+    await end(child);
+    await withClient(mine, (client) => client.shutdown('NOSAVE').catch(() => undefined));
+    await until(() => pidsIn(lines).length === 1);
+    expect(mine.owned).toBe(true);
+    expect(await withClient(mine, (client) => client.ping())).toBe('PONG');
+  });
+
+  it('joined, then closed → does not take over', async () => {
+    const owner = await start();
+    const lines: string[] = [];
+    const other = await start((line) => lines.push(line));
+    await other.close();
+    await owner.close();
+    expect(other.owned).toBe(false);
+    await expectNothingLeft(other, lines);
+  });
+
+  it('an adopted server is killed → told in the log, another is started', async () => {
+    const { child } = await otherProcess();
+    await end(child);
+    const lines: string[] = [];
+    const mine = await start((line) => lines.push(line));
+    await withClient(mine, (client) => client.shutdown('NOSAVE').catch(() => undefined));
+    await until(() => pidsIn(lines).length === 1);
+    expect(lines[1]).toBe('the embedded redis-server ended unexpectedly');
+    expect(await withClient(mine, (client) => client.ping())).toBe('PONG');
   });
 
   it('the server ends by itself → told in the log', async () => {

@@ -61,11 +61,11 @@ describe('parseStoreUrl', () => {
   });
 
   it.each([
-    ['', /must start with one of redis, rediss,/],
-    ['localhost:6379', /must start with one of/],
-    ['http://localhost', /must start with one of/],
+    ['', /^must start with redis:\/\/, rediss:\/\/, /],
+    ['localhost:6379', /^must start with/],
+    ['http://localhost', /^must start with/],
     ['redis://', /has a host that is not name or name:port/],
-    ['redis://h1,h2', /names several hosts .* redis\+cluster:/],
+    ['redis://h1,h2', /names several hosts, .* redis\+cluster:/],
     ['redis://h1:0', /has a host/],
     ['redis://h1:65536', /has a host/],
     ['redis://h1:port', /has a host/],
@@ -80,9 +80,9 @@ describe('parseStoreUrl', () => {
     ['redis+sentinel://h1/a/0/b', /needs the name of the master group/],
     ['unix://run/redis.sock', /needs the absolute path/],
     ['unix:///', /needs the absolute path/],
-  ])('%j → an error that says what is wrong, with an example', (url, message) => {
+  ])('%j → an error that reads on after the name of the variable', (url, message) => {
     expect(() => parseStoreUrl(url)).toThrow(message);
-    expect(() => parseStoreUrl(url)).toThrow(/^the store URL .*; example: [a-z+]+:\/\/[^ ]+$/);
+    expect(() => parseStoreUrl(url)).toThrow(/^(must|has|names|needs|selects|is) (?!.*example)/);
   });
 
   it.each([
@@ -104,7 +104,7 @@ describe('parseStoreUrl', () => {
     } catch (error) {
       message = String(error);
     }
-    expect(message).toContain('the store URL');
+    expect(message).toMatch(/^Error: \w+ /);
     expect(message).not.toContain('hunter2');
   });
 });

@@ -569,6 +569,34 @@ describe('authorize', () => {
     }
   });
 
+  it('login form from before another tab signed in → still works; a wrong token does not', async () => {
+    const jar: CookieJar = new Map();
+    const login = `${simulator.origin}/login?return_to=%2Fsimulator`;
+    const { fields } = readForm((await visit(login, jar)).text)!;
+    const form = { ...fields, person: simulator.people[1]!.id };
+    const first = await visit(login, jar, { ...fields, person: simulator.people[0]!.id });
+    expect([first.status, first.location]).toEqual([302, '/simulator']);
+    const forged = await visit(login, jar, { ...form, authenticity_token: 'wrong' });
+    expect([forged.status, forged.text]).toEqual([422, '']);
+    const second = await visit(login, jar, form);
+    expect([second.status, second.location]).toEqual([302, '/simulator']);
+    expect((await visit(login, jar)).text).toContain(simulator.people[1]!.name);
+    const elsewhere = await visit(login, new Map(), form);
+    expect([elsewhere.status, elsewhere.text]).toEqual([422, '']);
+  });
+
+  it('consent form of somebody whom another tab has replaced → asked again, no code', async () => {
+    const jar = await signedIn();
+    const url = authorizeUrl(simulator);
+    const { fields } = readForm((await visit(url, jar)).text)!;
+    const login = `${simulator.origin}/login`;
+    const form = readForm((await visit(login, jar)).text)!.fields;
+    await visit(login, jar, { ...form, person: simulator.people[1]!.id });
+    const answer = await visit(url, jar, { ...fields, decision: 'approve' });
+    expect(simulator.origin + answer.location!).toBe(url);
+    expect((await visit(url, jar)).text).toContain(simulator.people[1]!.name);
+  });
+
   it('consent page → scopes in words, no form-action in the way, sign-out offered', async () => {
     const jar = await signedIn();
     const consent = await visit(authorizeUrl(simulator), jar);
