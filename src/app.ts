@@ -41,6 +41,8 @@ export interface AppDeps {
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
   readonly ping: () => Promise<void>;
+  /** How many refreshed pairs wait in the journal. */
+  readonly unsaved: () => number;
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
   readonly apiTimeoutMs: number;

@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
+import { openFileJournal } from './disk/file-journal.js';
 import { createCipher } from './grants/cipher.js';
 import { createDisconnect } from './grants/disconnect.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
+import type { Journal } from './grants/journal.js';
 import { createInFlight } from './grants/in-flight.js';
 import { PENDING_LIFETIME_MS, type SignIn, createSignIn } from './grants/sign-in.js';
 import { createTokenRefresher } from './grants/token-refresher.js';
@@ -16,6 +19,7 @@ import { createVault } from './grants/vault.js';
 import { createBindingCookies } from './http/binding-cookie.js';
 import { RouteError } from './http/errors.js';
 import { grantLog } from './http/grant-log.js';
+import { createMemoryJournal } from './memory/journal.js';
 import { createMetrics } from './http/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
@@ -33,6 +37,8 @@ const TOKEN_TIMEOUT_MS = 20_000;
 /** Somebody waits for a disconnect, and what is not confirmed is said so. */
 const REVOKE_TIMEOUT_MS = 5_000;
 const API_TIMEOUT_MS = 25_000;
+/** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
+const REPLAY_MS = 1_000;
 /** Requests that are still running so long after the signal are cut off. */
 const DRAIN_MS = 20_000;
 
@@ -47,8 +53,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const registrations = await openRegistrations(config, log, opened);
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
-    const { app, settled } = compose({ config, log, registrations, store });
-    opened.push(settled);
+    const journal = await openJournal(config, log);
+    const { app, settled, keepReplaying } = compose({ config, log, registrations, store, journal });
+    opened.push(settled, keepReplaying());
     const server = await listen(app, config);
     opened.push(() => drain(server));
     const address = addressOf(server, config);
@@ -87,14 +94,31 @@ async function openRegistrations(
   return [registration];
 }
 
+/** Where refreshed pairs wait that Redis would not take. Without a folder they wait in memory. */
+async function openJournal({ dataDir }: Config, log: Logger): Promise<Journal> {
+  try {
+    const journal = await openFileJournal({ dir: join(dataDir, 'journal') });
+    const { length } = journal.entries();
+    if (length > 0) log.warn({ entries: length }, 'the journal holds pairs to be saved');
+    return journal;
+  } catch (err) {
+    log.warn(
+      { err },
+      'DATA_DIR cannot hold the journal: a pair Redis does not take lives in memory',
+    );
+    return createMemoryJournal();
+  }
+}
+
 interface Parts {
   readonly config: Config;
   readonly log: Logger;
   readonly registrations: readonly Registration[];
   readonly store: Store;
+  readonly journal: Journal;
 }
 
-function compose(parts: Parts): { app: Express; settled: () => Promise<void> } {
+function compose(parts: Parts) {
   const { config, log, registrations, store } = parts;
   const now = Date.now;
   const metrics = createMetrics();
@@ -112,18 +136,38 @@ function compose(parts: Parts): { app: Express; settled: () => Promise<void> } {
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
     ping: store.ping,
+    unsaved: custody.refresher.waiting,
     metrics,
     metricsToken: config.metricsToken,
     apiTimeoutMs: API_TIMEOUT_MS,
     log,
     now,
   });
-  return { app, settled: custody.settled };
+  const { settled, refresher } = custody;
+  return { app, settled, keepReplaying: () => every(REPLAY_MS, refresher.replay) };
+}
+
+/** Repeats work until the returned function is called, never twice at the same time. */
+function every(ms: number, work: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve();
+  let idle = true;
+  const timer = setInterval(() => {
+    if (!idle) return;
+    idle = false;
+    running = work().finally(() => {
+      idle = true;
+    });
+  }, ms);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
 }
 
 /** Everything that handles tokens, and a way to wait for what of it is under way. */
 function composeCustody(
-  { config, store }: Parts,
+  { config, store, journal }: Parts,
   registration: (id: RegistrationId) => Registration,
   events: GrantEvents,
 ) {
@@ -133,9 +177,9 @@ function composeCustody(
   const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
   const cipher = createCipher(config.sealingKeys);
   const vault = createVault({ records, cipher });
-  const deps = { vault, lock, tokenEndpoint, registration, events, now };
+  const deps = { vault, lock, tokenEndpoint, registration, events, now, journal, cipher };
   const refresher = createTokenRefresher(deps);
-  const signIn = createSignIn({ ...deps, pending, cipher });
+  const signIn = createSignIn({ ...deps, pending });
   const disconnect = createDisconnect(deps);
   const { track, settled } = createInFlight();
   return {

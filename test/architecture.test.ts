@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   fullscript: [],
   redis: ['grants', 'oauth'],
   memory: ['grants', 'oauth'],
+  disk: ['grants'],
   http: ['oauth', 'grants', 'fullscript'],
   routes: ['http', 'oauth', 'grants', 'fullscript'],
   simulator: [],

@@ -141,7 +141,7 @@ export const VARIABLES = {
     example: 'a random string',
   }),
   dataDir: define('DATA_DIR', text, {
-    meaning: 'folder for the embedded store and generated secrets',
+    meaning: 'folder for the embedded store, generated secrets and the journal',
     otherwise: '.data',
     example: '.data',
   }),

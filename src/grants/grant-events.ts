@@ -9,6 +9,7 @@ export interface GrantEvents {
   readonly earlyRefreshFailed: (key: GrantKey, error: unknown) => void;
   readonly reconnectNeeded: (key: GrantKey, reason: ReconnectReason) => void;
   readonly saveFailed: (key: GrantKey, error: unknown) => void;
+  readonly replayed: (key: GrantKey) => void;
   readonly latePairDiscarded: (key: GrantKey) => void;
   readonly revokeFailed: (registration: RegistrationId, error: unknown) => void;
   readonly disconnected: (key: GrantKey, revoked: boolean) => void;

@@ -34,6 +34,9 @@ export interface Grant {
   readonly superseded: readonly Secret[];
 }
 
+/** A grant that storage has not given a version yet. */
+export type UnversionedGrant = Omit<Grant, 'version'>;
+
 export type GrantTokens = Omit<TokenSet, 'resourceOwner' | 'ownerProblem'>;
 
 /** What of an answer is kept. */

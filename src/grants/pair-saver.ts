@@ -1,56 +1,117 @@
+import type { Secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
-import { GrantNotFoundError, OwnerChangedError } from './errors.js';
-import { type Grant, grantTokens } from './grant.js';
+import { GrantNotFoundError, OwnerChangedError, StoreUnavailableError } from './errors.js';
+import { type Grant, type GrantKey, type UnversionedGrant, grantTokens } from './grant.js';
 import { patiently } from './patience.js';
 import { revokePair } from './revoke-pair.js';
-import type { UnversionedGrant, Vault } from './vault.js';
+import type { UnsavedPair, UnsavedPairs } from './unsaved-pairs.js';
+import type { Vault } from './vault.js';
 
-/**
- * Saves the pair that a refresh has brought, before anyone uses it: Fullscript keeps the old refresh
- * token alive until the new access token is first used, so a pair that cannot be saved is not handed
- * out either.
- *
- * The write is a compare-and-set on the version that was redeemed. When somebody else wrote
- * meanwhile, the pair still wins over a mere change of status, and gives way to anything else: then
- * it is revoked, so that no living pair is left that nobody knows.
- */
-export function createPairSaver(
-  deps: CustodyDeps & { vault: Vault; sleep: (ms: number) => Promise<unknown> },
-): (redeemed: Grant, answer: TokenSet) => Promise<Grant> {
-  const { vault, events, sleep } = deps;
+/** Brings refreshed pairs into storage, at once or later. */
+export interface PairSaver {
+  /**
+   * Saves the answer of a refresh. What storage does not take for seconds goes into the journal, and
+   * only when that is done, or the save, may the new token be used.
+   *
+   * @throws StoreUnavailableError when neither takes it; nobody may use the pair then.
+   * @throws OwnerChangedError, GrantNotFoundError
+   */
+  readonly save: (redeemed: Grant, answer: TokenSet) => Promise<Grant>;
+  /**
+   * Tries once more to save what is kept of this grant.
+   *
+   * @returns the grant to go on with, saved or not; undefined when nothing is kept.
+   */
+  readonly replay: (key: GrantKey) => Promise<Grant | undefined>;
+  readonly replayAll: () => Promise<void>;
+  /** How many pairs wait. */
+  readonly waiting: () => number;
+}
 
-  async function persist(grant: UnversionedGrant, expected: number): Promise<Grant | undefined> {
-    try {
-      return await patiently(sleep, () => vault.write(grant, expected));
-    } catch (error) {
-      events.saveFailed(grant.key, error);
-      throw error;
-    }
-  }
+export interface PairSaverDeps extends CustodyDeps {
+  readonly vault: Vault;
+  readonly unsaved: UnsavedPairs;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
 
-  return async (redeemed, answer) => {
-    if (isForeign(redeemed, answer)) {
-      await revokePair(deps, redeemed.key.registration, answer);
-      throw new OwnerChangedError();
-    }
-    const renewed = renewedGrant(redeemed, answer);
-    let expected = redeemed.version;
-    for (;;) {
-      const stored = await persist(renewed, expected);
-      if (stored !== undefined) return stored;
-      const latest = await vault.read(redeemed.key);
-      if (latest !== undefined && sameToken(latest, renewed, 'accessToken')) return latest;
-      if (latest === undefined || !sameToken(latest, redeemed, 'refreshToken')) {
-        return giveWay(deps, renewed, latest);
+/** Writes a grant over a version. */
+type Write = Vault['write'];
+
+export function createPairSaver(deps: PairSaverDeps): PairSaver {
+  const { vault, events, sleep, unsaved } = deps;
+  const patientWrite: Write = (...args) => patiently(sleep, () => vault.write(...args));
+
+  const replay = (key: GrantKey) => replayOne(deps, key);
+
+  return {
+    replay,
+    replayAll: async () => {
+      for (const key of unsaved.keys()) await replay(key).catch(ignore);
+    },
+    waiting: unsaved.count,
+
+    save: async (redeemed, answer) => {
+      if (isForeign(redeemed, answer)) {
+        await revokePair(deps, redeemed.key.registration, answer);
+        throw new OwnerChangedError();
       }
-      expected = latest.version;
-    }
+      const pair = pairOf(redeemed, answer);
+      try {
+        return await settle(deps, pair, patientWrite);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error;
+        events.saveFailed(redeemed.key, error);
+        await unsaved.keep(pair).catch(() => Promise.reject(error));
+        return { ...pair.renewed, version: redeemed.version };
+      }
+    },
   };
 }
 
+async function replayOne(deps: PairSaverDeps, key: GrantKey): Promise<Grant | undefined> {
+  const { vault, unsaved, events } = deps;
+  const pair = unsaved.find(key);
+  if (pair === undefined) return undefined;
+  try {
+    const saved = await settle(deps, pair, vault.write);
+    await unsaved.drop(key);
+    events.replayed(key);
+    return saved;
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) {
+      return { ...pair.renewed, version: pair.redeemed.version };
+    }
+    // Disconnected meanwhile: the pair has been revoked.
+    if (error instanceof GrantNotFoundError) await unsaved.drop(key);
+    throw error;
+  }
+}
+
+/**
+ * Writes a pair by compare-and-set on the version that was redeemed. When somebody else wrote
+ * meanwhile, the pair still wins over a mere change of status, and gives way to anything else: then
+ * it is revoked, so that no living pair is left that nobody knows.
+ */
+async function settle(deps: PairSaverDeps, pair: UnsavedPair, write: Write): Promise<Grant> {
+  const { redeemed, renewed } = pair;
+  let expected = redeemed.version;
+  for (;;) {
+    const stored = await write(renewed, expected);
+    if (stored !== undefined) return stored;
+    const latest = await deps.vault.read(redeemed.key);
+    if (latest !== undefined && same(latest.tokens.accessToken, renewed.tokens.accessToken)) {
+      return latest;
+    }
+    if (latest === undefined || !same(latest.tokens.refreshToken, redeemed.refreshToken)) {
+      return giveWay(deps, renewed, latest);
+    }
+    expected = latest.version;
+  }
+}
+
 async function giveWay(
-  deps: Parameters<typeof createPairSaver>[0],
+  deps: PairSaverDeps,
   late: UnversionedGrant,
   latest: Grant | undefined,
 ): Promise<Grant> {
@@ -69,27 +130,29 @@ function isForeign(redeemed: Grant, { resourceOwner, ownerProblem }: TokenSet): 
 }
 
 /** RFC 6749 section 6: an answer without a refresh token leaves the old one in force. */
-function renewedGrant(redeemed: Grant, answer: TokenSet): UnversionedGrant {
+function pairOf(grant: Grant, answer: TokenSet): UnsavedPair {
+  const { key, version, connectedAt, superseded } = grant;
+  const old = grant.tokens;
   const tokens = grantTokens(answer);
   return {
-    key: redeemed.key,
-    status: 'active',
-    reconnectReason: undefined,
-    connectedAt: redeemed.connectedAt,
-    superseded: redeemed.superseded,
-    tokens: {
-      ...tokens,
-      refreshToken: tokens.refreshToken ?? redeemed.tokens.refreshToken,
-      scope: tokens.scope.length > 0 ? tokens.scope : redeemed.tokens.scope,
+    redeemed: { key, version, refreshToken: old.refreshToken },
+    renewed: {
+      ...{ key, connectedAt, superseded },
+      status: 'active',
+      reconnectReason: undefined,
+      tokens: {
+        ...tokens,
+        refreshToken: tokens.refreshToken ?? old.refreshToken,
+        scope: tokens.scope.length > 0 ? tokens.scope : old.scope,
+      },
     },
   };
 }
 
-function sameToken(
-  a: Pick<Grant, 'tokens'>,
-  b: Pick<Grant, 'tokens'>,
-  which: 'accessToken' | 'refreshToken',
-): boolean {
-  const token = a.tokens[which]?.reveal();
-  return token !== undefined && token === b.tokens[which]?.reveal();
+function same(a: Secret | undefined, b: Secret | undefined): boolean {
+  return a !== undefined && a.reveal() === b?.reveal();
+}
+
+function ignore(): void {
+  // The entry stays, or its grant is gone; both are reported as events.
 }

@@ -1,9 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { TokenEndpointError } from '../oauth/errors.js';
 import type { CustodyDeps } from './custody-deps.js';
 import { NeedsReconnectError } from './errors.js';
 import type { Grant, ReconnectReason } from './grant.js';
-import { createPairSaver } from './pair-saver.js';
+import type { PairSaver } from './pair-saver.js';
 import type { Retirement } from './superseded.js';
 import { usable } from './usable.js';
 import type { Vault } from './vault.js';
@@ -11,7 +10,6 @@ import type { Vault } from './vault.js';
 export interface RedeemerDeps extends CustodyDeps {
   readonly vault: Vault;
   readonly now: () => number;
-  readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
 /**
@@ -22,10 +20,9 @@ export interface RedeemerDeps extends CustodyDeps {
  *   Nothing else ends a grant: not a wrong secret, not 5xx, not a time-out, not the store.
  */
 export function createRedeemer(
-  deps: RedeemerDeps & { retirement: Retirement },
+  deps: RedeemerDeps & { retirement: Retirement; save: PairSaver['save'] },
 ): (grant: Grant) => Promise<Grant> {
-  const { vault, tokenEndpoint, registration, events, now, sleep = wait } = deps;
-  const save = createPairSaver({ vault, tokenEndpoint, registration, events, sleep });
+  const { vault, tokenEndpoint, registration, events, now, save } = deps;
 
   /** `invalid_grant` means "read again": only an unchanged grant is really refused. */
   async function refused(grant: Grant, reason: ReconnectReason) {

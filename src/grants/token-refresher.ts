@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Cipher } from './cipher.js';
 import {
   GrantNotFoundError,
   LockTimeoutError,
@@ -5,7 +7,9 @@ import {
   TokenRejectedError,
 } from './errors.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
+import type { Journal } from './journal.js';
 import type { Lock } from './lock.js';
+import { createPairSaver } from './pair-saver.js';
 import { type RedeemerDeps, createRedeemer } from './redeemer.js';
 import {
   type Flight,
@@ -16,6 +20,7 @@ import {
 import { type RefreshBackoff, createRefreshBackoff } from './refresh-backoff.js';
 import { freshness } from './refresh-policy.js';
 import { createRetirement } from './superseded.js';
+import { createUnsavedPairs } from './unsaved-pairs.js';
 import { usable } from './usable.js';
 
 /** Hands out grants whose access token works, refreshing them where it does not. */
@@ -35,6 +40,10 @@ export interface TokenRefresher {
    * are rejected like old ones, they are fetched less and less often.
    */
   readonly renewed: (key: GrantKey, accepted: boolean) => void;
+  /** Tries to save the pairs that wait in the journal. */
+  readonly replay: () => Promise<void>;
+  /** How many pairs wait in the journal. */
+  readonly waiting: () => number;
   /** Resolves when no refresh is running any more; for shutdown. */
   readonly settled: () => Promise<void>;
 }
@@ -46,6 +55,10 @@ const ROUNDS = 4;
 
 export interface TokenRefresherDeps extends RedeemerDeps {
   readonly lock: Lock;
+  /** Where pairs wait that storage did not take; sealed with `cipher`. */
+  readonly journal: Journal;
+  readonly cipher: Cipher;
+  readonly sleep?: (ms: number) => Promise<unknown>;
   readonly waitMs?: number;
 }
 
@@ -56,11 +69,8 @@ export interface TokenRefresherDeps extends RedeemerDeps {
  * whoever has stopped waiting for it.
  */
 export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
-  const { vault, lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
-  const flights = createRefreshFlights();
-  const retirement = createRetirement(deps);
-  const backoff = createRefreshBackoff(deps);
-  const redeemWithin = withinLimits(createRedeemer({ ...deps, retirement }), backoff, now);
+  const { lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
+  const { flights, retirement, backoff, saver, redeem, read } = createParts(deps);
 
   function join(grant: Grant, early: boolean): Flight {
     const { key } = grant;
@@ -68,8 +78,8 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
     const renew = async () => {
       backoff.check(grantId(key));
       return lock.run(grantId(key), early ? 0 : waitMs, async () => {
-        const latest = usable(await vault.read(key));
-        return isDue(latest, stale, now()) ? redeemWithin(latest) : latest;
+        const latest = await read(key);
+        return isDue(latest, stale, now()) ? redeem(latest) : latest;
       });
     };
     return flights.join(key, { early, renew });
@@ -81,10 +91,12 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 
   return {
     renewed: (key, accepted) => backoff.renewed(grantId(key), accepted),
+    replay: saver.replayAll,
+    waiting: saver.waiting,
     settled: () => flights.settled().then(retirement.settled),
     current: async (key, rejected) => {
       for (let round = 0; round < ROUNDS; round += 1) {
-        const grant = usable(await vault.read(key));
+        const grant = await read(key);
         const state = freshness(grant.tokens, { now: now(), rejected });
         if (state === 'early') refreshEarly(grant);
         if (state !== 'expired') return grant;
@@ -96,6 +108,20 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
       throw new LockTimeoutError();
     },
   };
+}
+
+function createParts(deps: TokenRefresherDeps) {
+  const { vault, now, sleep = wait } = deps;
+  const flights = createRefreshFlights();
+  const retirement = createRetirement(deps);
+  const backoff = createRefreshBackoff(deps);
+  const saver = createPairSaver({ ...deps, sleep, unsaved: createUnsavedPairs(deps) });
+  const redeemer = createRedeemer({ ...deps, retirement, save: saver.save });
+  const redeem = withinLimits(redeemer, backoff, now);
+  /** What the journal keeps is newer than what storage holds. */
+  const read = async (key: GrantKey) =>
+    usable((await saver.replay(key)) ?? (await vault.read(key)));
+  return { flights, retirement, backoff, saver, redeem, read };
 }
 
 /** Redeems, and keeps count of what did not work or did not help. */

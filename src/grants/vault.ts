@@ -1,8 +1,7 @@
-import { z } from 'zod';
-import { secret } from '../oauth/secret.js';
 import type { Cipher } from './cipher.js';
 import { SealError } from './errors.js';
-import { type Grant, type GrantKey, grantId } from './grant.js';
+import { type Grant, type GrantKey, type UnversionedGrant, grantId } from './grant.js';
+import { decodeGrant, encodeGrant } from './grant-codec.js';
 import type { GrantRecords } from './grant-records.js';
 
 /** Grants, opened. The only place where tokens are turned into storage and back. */
@@ -23,21 +22,6 @@ export interface Vault {
   readonly lastVersion: (key: GrantKey) => Promise<number>;
 }
 
-export type UnversionedGrant = Omit<Grant, 'version'>;
-
-// Short names: a record is read with every request, and every byte is sealed and shipped.
-const sealedGrant = z.object({
-  s: z.enum(['active', 'needs_reconnect']),
-  w: z.enum(['refresh_token_refused', 'no_refresh_token']).optional(),
-  a: z.string(),
-  r: z.string().optional(),
-  p: z.array(z.string()).readonly(),
-  o: z.number(),
-  e: z.number(),
-  c: z.number(),
-  q: z.array(z.string()).optional(),
-});
-
 export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Vault {
   const { records, cipher } = deps;
   return {
@@ -46,13 +30,13 @@ export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Va
       const record = await records.read(id);
       if (record === undefined) return undefined;
       const { version, sealed } = record;
-      return decode({ key, version, text: cipher.open(sealed, context(id, version)) });
+      return { ...decodeGrant(key, cipher.open(sealed, context(id, version))), version };
     },
 
     write: async (grant, expected) => {
       const id = grantId(grant.key);
       const version = expected + 1;
-      const sealed = cipher.seal(encode(grant), context(id, version));
+      const sealed = cipher.seal(encodeGrant(grant), context(id, version));
       const written = await records.compareAndSet(id, { version, sealed }, expected);
       return written ? { ...grant, version } : undefined;
     },
@@ -78,40 +62,4 @@ export async function readIfOpenable(vault: Vault, key: GrantKey): Promise<Grant
 /** Bound to key and version: neither another user's record nor an older one of the same user opens. */
 function context(id: string, version: number): string {
   return `grant ${id} ${version}`;
-}
-
-function encode(grant: UnversionedGrant): string {
-  const { tokens } = grant;
-  return JSON.stringify({
-    s: grant.status,
-    w: grant.reconnectReason,
-    a: tokens.accessToken.reveal(),
-    r: tokens.refreshToken?.reveal(),
-    p: tokens.scope,
-    o: tokens.obtainedAt,
-    e: tokens.expiresAt,
-    c: grant.connectedAt,
-    ...(grant.superseded.length > 0 && { q: grant.superseded.map((one) => one.reveal()) }),
-  } satisfies z.input<typeof sealedGrant>);
-}
-
-function decode(record: { key: GrantKey; version: number; text: string }): Grant {
-  const parsed = sealedGrant.safeParse(JSON.parse(record.text));
-  if (!parsed.success) throw new SealError('seal_broken');
-  const fields = parsed.data;
-  return {
-    key: record.key,
-    version: record.version,
-    status: fields.s,
-    reconnectReason: fields.w,
-    connectedAt: fields.c,
-    superseded: (fields.q ?? []).map(secret),
-    tokens: {
-      accessToken: secret(fields.a),
-      refreshToken: fields.r === undefined ? undefined : secret(fields.r),
-      scope: fields.p,
-      obtainedAt: fields.o,
-      expiresAt: fields.e,
-    },
-  };
 }

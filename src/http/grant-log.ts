@@ -24,7 +24,8 @@ export function grantLog(log: Logger): GrantEvents {
     reconnectNeeded: (key, reason) =>
       log.warn({ ...about(key), reason }, 'grant needs reconnect: the user has to connect again'),
     saveFailed: (key, err) =>
-      log.error({ ...about(key), err }, 'refreshed pair could not be saved and was not used'),
+      log.error({ ...about(key), err }, 'refreshed pair could not be saved'),
+    replayed: (key) => log.info(about(key), 'refreshed pair saved from the journal'),
     latePairDiscarded: (key) =>
       log.warn(about(key), 'refreshed pair came too late; it was not saved and is being revoked'),
     revokeFailed: (registration, err) => log.warn({ registration, err }, 'revocation failed'),

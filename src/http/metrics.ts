@@ -67,6 +67,7 @@ function grantMetrics(registers: Registry[]): GrantEvents {
     earlyRefreshFailed: count('early_refresh_failed'),
     reconnectNeeded: count('reconnect_needed'),
     saveFailed: count('save_failed'),
+    replayed: count('replayed'),
     latePairDiscarded: count('late_pair_discarded'),
     revokeFailed: count('revoke_failed'),
     disconnected: count('disconnected'),

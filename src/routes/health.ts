@@ -7,11 +7,13 @@ import type { Secret } from '../oauth/secret.js';
 export function healthRoutes(deps: {
   /** Resolves when the store answers. */
   ping: () => Promise<void>;
+  /** How many refreshed pairs wait to be saved. */
+  unsaved: () => number;
   /** In the text format of Prometheus. */
   registry: { readonly contentType: string; readonly metrics: () => Promise<string> };
   metricsToken: Secret | undefined;
 }): Router {
-  const { ping, registry, metricsToken } = deps;
+  const { ping, unsaved, registry, metricsToken } = deps;
   const router = Router({ caseSensitive: true });
 
   router.get('/livez', (_req, res) => {
@@ -19,12 +21,15 @@ export function healthRoutes(deps: {
   });
 
   router.get('/readyz', async (_req, res) => {
-    const ready = await ping().then(
+    const answers = await ping().then(
       () => true,
       () => false,
     );
-    const store = ready ? 'ok' : 'no answer';
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', store });
+    const waiting = unsaved();
+    const ready = answers && waiting === 0;
+    const store = answers ? 'ok' : 'no answer';
+    const journal = waiting === 0 ? 'empty' : `${waiting} to be saved`;
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', store, journal });
   });
 
   router.get('/metrics', async (req, res) => {

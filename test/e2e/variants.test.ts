@@ -10,6 +10,7 @@ import { environment, freePort, startApp } from '../support/app.js';
 import { createBrowser } from '../support/browser.js';
 import { approve } from '../simulator/drive.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { gate, until } from '../support/world.js';
 
 let redis: TestRedis;
 const opened: (() => Promise<void>)[] = [];
@@ -191,6 +192,31 @@ describe('behind a TLS proxy', () => {
       FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
     }));
     expect(lines.join('')).toContain('TRUST_PROXY is unset');
+  });
+});
+
+describe('Redis dying between the answer of a refresh and its save', () => {
+  it('→ the call is served from the journal, readiness is red, and nothing is lost', async () => {
+    const own = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    opened.push(own.stop);
+    const simulator = await simulatorWith();
+    const { origin } = await appWith(simulator, () => ({ REDIS_URL: own.url }));
+    const browser = createBrowser(origin);
+    await browser.signIn(simulator.people[0]!.id);
+    simulator.expireAccessTokens();
+    const { opened: mayAnswer, open: answer } = gate();
+    const delay = { endpoint: 'token', kind: 'delay', when: 'after', until: mayAnswer } as const;
+    simulator.faults.add({ ...delay, times: 1 });
+    const call = browser.send('/api/fullscript/clinic');
+    await until(() => simulator.stats.refreshes === 1);
+    await own.kill();
+    answer();
+    expect((await call).status).toBe(200);
+    expect((await browser.send('/readyz')).text).toContain('"journal":"1 to be saved"');
+    await own.restart();
+    await until(async () => (await browser.send('/readyz')).status === 200);
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+    expect(simulator.stats.refreshes).toBe(1);
   });
 });
 

@@ -3,6 +3,8 @@ import { LockTimeoutError, StoreUnavailableError } from '../../src/grants/errors
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Grant } from '../../src/grants/grant.js';
 import type { Lock } from '../../src/grants/lock.js';
+import { createTokenRefresher } from '../../src/grants/token-refresher.js';
+import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { secret } from '../../src/oauth/secret.js';
 import {
@@ -25,6 +27,19 @@ async function open(options: WorldOptions = {}): Promise<World> {
 afterEach(() => world.close());
 
 const token = (grant: Grant) => grant.tokens.accessToken.reveal();
+
+/** A store whose writes can be made to fail. */
+function failingStore() {
+  const store = { down: false };
+  const records = (inner: GrantRecords): GrantRecords => ({
+    ...inner,
+    compareAndSet: (...args) => {
+      if (store.down) throw new StoreUnavailableError('save', new Error('down'));
+      return inner.compareAndSet(...args);
+    },
+  });
+  return { store, records };
+}
 
 /** Lets everybody in: what is left of custody when a lease is outlived. */
 const noLock: Lock = { run: (_id, _waitMs, work) => work() };
@@ -530,22 +545,19 @@ describe('the save after a refresh', () => {
     expect(simulator.stats).toMatchObject({ refreshes: 1, revokes: 0 });
   });
 
-  it('that fails for good → an error, an unused pair, and a grant that works afterwards', async () => {
-    let down = false;
-    const records = (inner: GrantRecords): GrantRecords => ({
-      ...inner,
-      compareAndSet: (id, record, expected) => {
-        if (down) throw new StoreUnavailableError('save', new Error('down'));
-        return inner.compareAndSet(id, record, expected);
-      },
-    });
-    const { connect, refresher, clock } = await open({ records });
+  it('that fails for good, with no journal either → an error, an unused pair, a grant that works', async () => {
+    const { records, store } = failingStore();
+    const journal = {
+      ...createMemoryJournal(),
+      keep: () => Promise.reject(new Error('disk full')),
+    };
+    const { connect, refresher, clock } = await open({ records, journal });
     const key = await connect();
     clock.advance(LIFETIME);
-    down = true;
+    store.down = true;
     await expect(refresher().current(key)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(world.seen).toContain('saveFailed: store_unavailable');
-    down = false;
+    store.down = false;
     expect(await world.call(token(await refresher().current(key)))).toBe(200);
   });
 
@@ -583,6 +595,78 @@ describe('the save after a refresh', () => {
     expect(token(await late)).toBe(consented);
     expect(token((await vault.read(key))!)).toBe(consented);
     expect(await world.call(consented)).toBe(200);
+  });
+});
+
+describe('the journal', () => {
+  /** A grant whose refreshed pair the store would not take. */
+  async function unsaved() {
+    const { records, store } = failingStore();
+    const { connect, refresher, clock, journal } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    store.down = true;
+    const one = refresher();
+    const grant = await one.current(key);
+    return { key, one, grant, store, journal };
+  }
+
+  it('takes a pair that the store does not: the caller gets the new token, nobody the old one', async () => {
+    const { key, one, grant, store, journal } = await unsaved();
+    expect(await world.call(token(grant))).toBe(200);
+    expect(one.waiting()).toBe(1);
+    expect(JSON.stringify(journal.entries())).not.toContain(token(grant));
+    expect(token(await one.current(key))).toBe(token(grant));
+    store.down = false;
+    expect(token(await one.current(key))).toBe(token(grant));
+    expect(one.waiting()).toBe(0);
+    expect(token((await world.vault.read(key))!)).toBe(token(grant));
+    expect(world.simulator.stats.refreshes).toBe(1);
+    expect(world.seen).toContain('replayed');
+  });
+
+  it('is replayed without anybody asking, also by the next process', async () => {
+    const { key, grant, store } = await unsaved();
+    await world.call(token(grant));
+    const next = world.refresher();
+    await next.replay();
+    expect(next.waiting()).toBe(1);
+    store.down = false;
+    await next.replay();
+    expect(next.waiting()).toBe(0);
+    expect(token((await world.vault.read(key))!)).toBe(token(grant));
+  });
+
+  it('wins over a process that saw the old token refused and marked the grant', async () => {
+    const { key, one, grant, store } = await unsaved();
+    await world.call(token(grant));
+    store.down = false;
+    const other = createTokenRefresher({ ...world.deps, journal: createMemoryJournal() });
+    await expect(other.current(key)).rejects.toMatchObject({ code: 'needs_reconnect' });
+    await one.replay();
+    expect(await other.current(key)).toMatchObject({ status: 'active' });
+    expect(token(await other.current(key))).toBe(token(grant));
+  });
+
+  it('gives way to a newer sign-in, and its pair is revoked', async () => {
+    const { key, one, store, grant } = await unsaved();
+    store.down = false;
+    await world.connect();
+    const consented = token((await world.vault.read(key))!);
+    expect(token(await one.current(key))).toBe(consented);
+    expect(one.waiting()).toBe(0);
+    expect(await world.call(token(grant))).toBe(401);
+    expect(await world.call(consented)).toBe(200);
+  });
+
+  it('does not bring back what was disconnected, and its pair is revoked', async () => {
+    const { key, one, store, grant } = await unsaved();
+    store.down = false;
+    await world.disconnect(key);
+    await one.replay();
+    expect(one.waiting()).toBe(0);
+    expect(await world.vault.read(key)).toBeUndefined();
+    expect(await world.call(token(grant))).toBe(401);
   });
 });
 

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { loadConfig } from '../../src/config.js';
 import { createLogger } from '../../src/logger.js';
@@ -33,6 +36,7 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
     FULLSCRIPT_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
     FULLSCRIPT_API_URL: parts.simulator.apiUrl,
     REDIS_URL: parts.redisUrl,
+    DATA_DIR: mkdtempSync(join(tmpdir(), 'fc-data-')),
     ...SECRETS,
   };
 }

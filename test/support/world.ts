@@ -4,11 +4,13 @@ import { createDisconnect } from '../../src/grants/disconnect.js';
 import type { GrantEvents } from '../../src/grants/grant-events.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { GrantKey } from '../../src/grants/grant.js';
+import type { Journal } from '../../src/grants/journal.js';
 import type { Lock } from '../../src/grants/lock.js';
 import { createSignIn } from '../../src/grants/sign-in.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
 import { authorizationServer } from '../../src/oauth/authorization-server.js';
@@ -69,6 +71,7 @@ export function recordEvents() {
     earlyRefreshFailed: note('earlyRefreshFailed'),
     reconnectNeeded: note('reconnectNeeded'),
     saveFailed: note('saveFailed'),
+    replayed: note('replayed'),
     latePairDiscarded: note('latePairDiscarded'),
     revokeFailed: note('revokeFailed'),
     disconnected: note('disconnected'),
@@ -80,6 +83,7 @@ export interface WorldOptions {
   readonly simulator?: SimulatorOptions;
   readonly records?: (inner: GrantRecords) => GrantRecords;
   readonly lock?: Lock;
+  readonly journal?: Journal;
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
 }
@@ -103,8 +107,9 @@ export async function createWorld(options: WorldOptions = {}) {
     clock.advance(ms);
     return Promise.resolve();
   };
+  const journal = options.journal ?? createMemoryJournal();
   const deps = {
-    ...{ vault, lock, tokenEndpoint, events, sleep },
+    ...{ vault, lock, tokenEndpoint, events, sleep, journal, cipher },
     now: clock.now,
     registration: () => registration,
   };
@@ -121,6 +126,7 @@ export async function createWorld(options: WorldOptions = {}) {
 
   return {
     ...{
+      journal,
       clock,
       simulator,
       records: plainRecords,

@@ -1,0 +1,160 @@
+/** What a server says about itself. A part is missing when this login may not ask for it. */
+export interface ServerFacts {
+  /** The answer to INFO. */
+  readonly info?: string | undefined;
+  /** The answer to CONFIG GET: names and values of settings. */
+  readonly settings?: ReadonlyMap<string, string> | undefined;
+}
+
+/** A command that answers when the writes before it are safe; `replicas` is how many must say so. */
+export interface Wait {
+  readonly command: 'WAIT' | 'WAITAOF';
+  readonly replicas: 0 | 1;
+}
+
+/** A way in which stored grants can be lost, or a reason for not knowing, with what to do about it. */
+export interface DurabilityProblem {
+  /** `fatal`: the server cannot be used. `note`: nothing is wrong, but the operator may want to know. */
+  readonly severity: 'fatal' | 'warning' | 'note';
+  readonly text: string;
+}
+
+/** What a server does with a write, as far as it can be known. */
+export interface Durability {
+  /** To be sent behind a write; undefined where the write's own answer says all there is to say. */
+  readonly wait: Wait | undefined;
+  readonly problems: readonly DurabilityProblem[];
+}
+
+export interface DurabilityOptions {
+  /** Whether a Wait can be sent at all, which a Redis Cluster's client cannot promise. */
+  readonly canWait?: boolean;
+}
+
+interface Server {
+  readonly version: string;
+  /** Comparable: 602 is 6.2. */
+  readonly release: number;
+  readonly aof: boolean;
+  /** Undefined when CONFIG GET is not allowed. */
+  readonly fsync: string | undefined;
+  /** Whether a rewrite of the append-only file suspends fsync, even `always`. */
+  readonly pausesFsync: boolean;
+  readonly replicas: number;
+  readonly evicts: string | undefined;
+}
+
+/** GETDEL and ZADD GT. */
+const OLDEST = 602;
+const WITH_WAITAOF = 702;
+
+/** Judges a server by what it says about itself. What it does not say is never assumed to be right. */
+export function durabilityOf(facts: ServerFacts, options: DurabilityOptions = {}): Durability {
+  const server = parse(facts);
+  if (server === undefined) return { wait: undefined, problems: [UNKNOWN] };
+  const { release, version } = server;
+  if (release < OLDEST) return { wait: undefined, problems: [tooOld(version)] };
+  const wait = (options.canWait ?? true) ? waitOf(server) : undefined;
+  const found = [aofProblem(server, wait), evictionProblem(server)];
+  return { wait, problems: found.filter((one) => one !== undefined) };
+}
+
+/** `always` is on disk before it is answered: waiting for what has happened costs up to 100 ms. */
+function waitOf(server: Server): Wait | undefined {
+  const { release, aof, fsync, replicas } = server;
+  const asked = replicas > 0 ? 1 : 0;
+  // With appendfsync no, WAITAOF is never answered in time.
+  if (release < WITH_WAITAOF || !aof || fsync === 'no') {
+    return asked === 1 ? { command: 'WAIT', replicas: asked } : undefined;
+  }
+  if (asked === 0 && syncsAlways(server)) return undefined;
+  return { command: 'WAITAOF', replicas: asked };
+}
+
+function syncsAlways({ fsync, pausesFsync }: Server): boolean {
+  return fsync === 'always' && !pausesFsync;
+}
+
+function aofProblem(server: Server, wait: Wait | undefined): DurabilityProblem | undefined {
+  const { aof, fsync, version } = server;
+  if (!aof) return NO_AOF;
+  if (syncsAlways(server)) return undefined;
+  if (wait?.command === 'WAITAOF') return fsync === 'everysec' ? EVERYSEC_WAITS : undefined;
+  if (fsync === undefined) return fsyncUnknown(version);
+  if (fsync === 'always') return PAUSES_FSYNC;
+  const loses = fsync === 'no' ? 'what the system has not written yet' : 'the last second or two';
+  return warning(
+    `Redis ${version} has appendfsync ${fsync}: when its machine goes down, ${loses} is lost, grants ` +
+      'among it. Set "appendfsync always"',
+  );
+}
+
+function evictionProblem({ evicts }: Server): DurabilityProblem | undefined {
+  if (evicts === undefined) return undefined;
+  const victims = evicts.startsWith('allkeys')
+    ? 'grants are evicted when memory runs short, and their users have to connect again'
+    : 'sessions and locks are evicted when memory runs short; grants, which never expire, are not';
+  return warning(`Redis has maxmemory-policy ${evicts}: ${victims}. Set "noeviction"`);
+}
+
+function warning(text: string): DurabilityProblem {
+  return { severity: 'warning', text };
+}
+
+const UNKNOWN = warning(
+  'Redis does not say what it keeps: INFO is not allowed to this login, or names no version. Saves are ' +
+    'not confirmed and nothing was checked. Allow INFO and CONFIG GET, or see docs/operations.md',
+);
+
+const NO_AOF = warning(
+  'Redis keeps no append-only file: a restart loses every grant that is newer than the last snapshot, ' +
+    'or all of them. Set "appendonly yes" and "appendfsync always"',
+);
+
+const PAUSES_FSYNC = warning(
+  'Redis has no-appendfsync-on-rewrite yes: while the append-only file is rewritten, "always" does not ' +
+    'hold. Set "no-appendfsync-on-rewrite no"',
+);
+
+const EVERYSEC_WAITS: DurabilityProblem = {
+  severity: 'note',
+  text:
+    'Redis has appendfsync everysec: a save waits for the disk, for a moment only, and then counts ' +
+    'without its confirmation. With "appendfsync always" every save is on disk and none waits',
+};
+
+function fsyncUnknown(version: string): DurabilityProblem {
+  return warning(
+    `Redis ${version} does not say whether appendfsync is always: CONFIG GET is not allowed to this ` +
+      'login. Nothing is assumed: the last second of grants may be lost when its machine goes down',
+  );
+}
+
+function tooOld(version: string): DurabilityProblem {
+  const text = `Redis ${version} is too old: GETDEL and ZADD GT are missing. It must be 6.2 or newer`;
+  return { severity: 'fatal', text };
+}
+
+function parse({ info = '', settings }: ServerFacts): Server | undefined {
+  const fields = new Map(
+    info.split(/\r?\n/).map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)] as const;
+    }),
+  );
+  // Valkey names here the release of Redis that it speaks like, 7.2.4.
+  const version = fields.get('redis_version') ?? '';
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === undefined || minor === undefined) return undefined;
+  const policy = fields.get('maxmemory_policy') ?? 'noeviction';
+  const limited = Number(fields.get('maxmemory') ?? 0) > 0;
+  return {
+    version,
+    release: Number(major) * 100 + Number(minor),
+    aof: fields.get('aof_enabled') === '1',
+    fsync: settings?.get('appendfsync'),
+    pausesFsync: settings?.get('no-appendfsync-on-rewrite') === 'yes',
+    replicas: Number(fields.get('connected_slaves') ?? 0),
+    evicts: limited && policy !== 'noeviction' ? policy : undefined,
+  };
+}
