@@ -36,7 +36,7 @@ export interface Config {
 
 export interface SimulatorConfig {
   readonly region: Region;
-  /** Undefined: try the port after the server's, else any. */
+  /** Undefined: one well away from the server's, else any. */
   readonly port: number | undefined;
   /** Origin of one that runs by itself. */
   readonly url: string | undefined;

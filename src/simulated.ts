@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, SimulatorConfig } from './config.js';
 import { authorizationServer } from './oauth/authorization-server.js';
@@ -19,22 +20,13 @@ export interface Simulated {
 }
 
 /** Finds or starts the simulator that stands in for Fullscript while no credentials are set. */
-export async function openSimulator(deps: {
-  config: Config;
-  simulator: SimulatorConfig;
-  log: Logger;
-}): Promise<Simulated> {
+export async function openSimulator(deps: Deps): Promise<Simulated> {
   const { simulator } = deps;
   if (simulator.url !== undefined) {
     const origin = simulator.publicUrl ?? simulator.url;
     return simulated(simulator, { apiUrl: `${simulator.url}/api`, origin });
   }
-  const wanted = simulator.port ?? nextPort(deps.config.listen.port);
-  const running = await start(deps, wanted).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    return instead(deps, wanted, error);
-  });
-  return simulated(simulator, running);
+  return simulated(simulator, await joinOrStart(deps));
 }
 
 interface Running {
@@ -43,21 +35,75 @@ interface Running {
   readonly close?: () => Promise<void>;
 }
 
-function start({ config }: { config: Config }, port: number): Promise<Running> {
-  const stateFile = join(config.dataDir, 'simulator.json');
-  return startSimulator({ port, stateFile });
+interface Deps {
+  readonly config: Config;
+  readonly simulator: SimulatorConfig;
+  readonly log: Logger;
 }
 
-/** The port is taken: by the simulator of another process, which will do, or by something else. */
-async function instead(
-  deps: { config: Config; simulator: SimulatorConfig },
-  port: number,
-  error: unknown,
-): Promise<Running> {
-  const origin = `http://127.0.0.1:${port}`;
-  if (await isSimulator(origin)) return { origin, apiUrl: `${origin}/api` };
-  if (deps.simulator.port !== undefined) throw error;
-  return start(deps, 0);
+const WATCH_MS = 1_000;
+
+/**
+ * Processes on one data folder share grants, so they share the simulator that issued them: the first
+ * one starts it, the others join, and one of those takes over on the same port when it is gone.
+ */
+async function joinOrStart(deps: Deps): Promise<Running> {
+  const noted = await readFile(noteOf(deps), 'utf8').catch(() => '');
+  if (URL.canParse(noted) && (await isSimulator(noted))) return join(deps, noted);
+  const wanted = deps.simulator.port ?? otherPort(deps.config.listen.port);
+  try {
+    return await start(deps, wanted);
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    const origin = `http://127.0.0.1:${wanted}`;
+    if (await isSimulator(origin)) return join(deps, origin);
+    if (deps.simulator.port !== undefined) throw error;
+    return start(deps, 0);
+  }
+}
+
+async function start(deps: Deps, port: number): Promise<Running> {
+  const stateFile = inDataDir(deps, 'simulator.json');
+  const running = await startSimulator({ port, stateFile });
+  await writeFile(noteOf(deps), running.origin);
+  return running;
+}
+
+/** Uses another process's simulator, and starts one in its place when it is gone. */
+function join(deps: Deps, origin: string): Running {
+  let own: Promise<Running | undefined> = Promise.resolve(undefined);
+  const timer = setInterval(() => {
+    own = own.then(async (running) => {
+      if (running !== undefined || (await isSimulator(origin))) return running;
+      deps.log.info(
+        { simulator: origin },
+        'the simulator of another process is gone; starting one',
+      );
+      return start(deps, Number(new URL(origin).port)).catch(() => undefined);
+    });
+  }, WATCH_MS);
+  timer.unref();
+  return {
+    origin,
+    apiUrl: `${origin}/api`,
+    close: async () => {
+      clearInterval(timer);
+      await (await own)?.close?.();
+    },
+  };
+}
+
+function isTaken(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+}
+
+/** Says where the simulator of this data folder is. */
+function noteOf(deps: Deps): string {
+  return inDataDir(deps, 'simulator.origin');
+}
+
+function inDataDir({ config }: Deps, name: string): string {
+  return joinPath(config.dataDir, name);
 }
 
 async function isSimulator(origin: string): Promise<boolean> {
@@ -71,8 +117,9 @@ async function isSimulator(origin: string): Promise<boolean> {
   }
 }
 
-function nextPort(port: number): number {
-  return port === 0 || port === 65535 ? 0 : port + 1;
+/** Well away: the next port is likely to be the next server's. */
+function otherPort(port: number): number {
+  return port === 0 || port + 1000 > 65535 ? 0 : port + 1000;
 }
 
 function simulated(simulator: SimulatorConfig, running: Running): Simulated {

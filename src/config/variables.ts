@@ -147,8 +147,8 @@ export const VARIABLES = {
   }),
   simulatorPort: define('SIMULATOR_PORT', port, {
     meaning: 'port of the built-in simulator',
-    otherwise: 'PORT + 1',
-    example: '3001',
+    otherwise: 'PORT + 1000',
+    example: '4000',
   }),
   simulatorUrl: define('SIMULATOR_URL', origin, {
     meaning: 'a simulator that runs by itself; none is started then',

@@ -137,6 +137,21 @@ describe('a server with nothing configured', () => {
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
   });
 
+  it('twice on one data folder → both share simulator and store, and the second takes over', async () => {
+    const [one, two] = [await freePort(), await freePort()];
+    const origins = [`http://localhost:${one}`, `http://localhost:${two}`] as const;
+    const BASE_URL = origins[0];
+    await start({ PORT: String(one) }, origins[0]);
+    await start({ PORT: String(two), BASE_URL }, origins[1]);
+    const [a, b] = [createBrowser(origins[0]), createBrowser(origins[1])];
+    const { location } = await a.send('/oauth/authorize');
+    await a.signIn(await firstPerson(new URL(location!).port));
+    for (const [name, value] of a.cookies) b.cookies.set(name, value);
+    expect((await b.send('/api/fullscript/clinic')).status).toBe(200);
+    expect(await running[0]!.stop()).toBe(0);
+    await until(async () => (await b.send('/api/fullscript/clinic')).status === 200);
+  });
+
   it('where no redis-server is installed keeps everything in the process and says so', async () => {
     const env = { ...(await ports()), PATH: '/nowhere' };
     const origin = `http://localhost:${env.PORT}`;
