@@ -67,16 +67,17 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
 
 /**
  * The same request under the name that the redirect URI has. A browser at 127.0.0.1 would come back
- * to localhost without its cookie. Only for names of this machine and the same port: what a proxy
- * makes of the Host header says nothing about the browser.
+ * to localhost without its cookie. Only for browsers, names of this machine and the same port: what a
+ * proxy makes of the Host header says nothing about the browser.
  */
 function sameServerOtherName(req: Request, redirectUri: string): string | undefined {
   const host = `http://${req.get('host') ?? ''}`;
   const target = new URL(redirectUri);
   const here = URL.canParse(host) ? new URL(host) : target;
   const local = [here, target].every(({ hostname }) => LOOPBACK_NAMES.has(hostname));
+  const browser = req.get('sec-fetch-dest') === 'document';
   const differs = here.hostname !== target.hostname && here.port === target.port;
-  return local && differs ? new URL(req.originalUrl, target.origin).href : undefined;
+  return browser && local && differs ? new URL(req.originalUrl, target.origin).href : undefined;
 }
 
 function wanted(registrations: readonly Registration[], id: unknown): Registration {

@@ -134,7 +134,8 @@ describe('another name of this machine', () => {
     }));
     const { port } = new URL(local);
     const path = '/oauth/authorize?returnTo=%2Fportal%3Fx%3D1';
-    expect(await createBrowser(local).send(path)).toMatchObject({
+    const headers = { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
+    expect(await createBrowser(local).send(path, { headers })).toMatchObject({
       status: 303,
       location: `http://localhost:${port}${path}`,
     });
