@@ -11,6 +11,7 @@ import { cookieName } from './http/cookies.js';
 import { createCsrf } from './http/csrf.js';
 import { errorHandler } from './http/error-handler.js';
 import type { Metrics } from './http/metrics.js';
+import { oneName } from './http/one-name.js';
 import { requestId } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
@@ -68,6 +69,7 @@ export function createApp(deps: AppDeps): Express {
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use('/assets', express.static(PUBLIC, { index: false, maxAge: '1h' }));
   app.use(noStore);
+  app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
   const lifetime = deps.sessionLifetime;
   app.use(sessions({ ...deps, secure, store: sessionStore, secrets, lifetime }));

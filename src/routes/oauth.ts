@@ -10,8 +10,6 @@ import { signedIn, startSession } from '../http/signed-in.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
 
-const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
-
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
   readonly disconnect: (key: GrantKey) => Promise<boolean>;
@@ -49,11 +47,6 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const navigation = navigationOf(req);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
     const registration = wanted(deps.registrations, req.query['registration']);
-    const elsewhere = sameServerOtherName(req, registration.redirectUri);
-    if (elsewhere !== undefined) {
-      res.redirect(303, elsewhere);
-      return;
-    }
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
     if (navigation === 'foreign') {
       res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
@@ -63,21 +56,6 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     deps.bindings.set(req, res, { stateId, binding });
     res.redirect(303, location);
   };
-}
-
-/**
- * The same request under the name that the redirect URI has. A browser at 127.0.0.1 would come back
- * to localhost without its cookie. Only for browsers, names of this machine and the same port: what a
- * proxy makes of the Host header says nothing about the browser.
- */
-function sameServerOtherName(req: Request, redirectUri: string): string | undefined {
-  const host = `http://${req.get('host') ?? ''}`;
-  const target = new URL(redirectUri);
-  const here = URL.canParse(host) ? new URL(host) : target;
-  const local = [here, target].every(({ hostname }) => LOOPBACK_NAMES.has(hostname));
-  const browser = req.get('sec-fetch-dest') === 'document';
-  const differs = here.hostname !== target.hostname && here.port === target.port;
-  return browser && local && differs ? new URL(req.originalUrl, target.origin).href : undefined;
 }
 
 function wanted(registrations: readonly Registration[], id: unknown): Registration {

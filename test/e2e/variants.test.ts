@@ -135,10 +135,15 @@ describe('another name of this machine', () => {
     const { port } = new URL(local);
     const path = '/oauth/authorize?returnTo=%2Fportal%3Fx%3D1';
     const headers = { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
-    expect(await createBrowser(local).send(path, { headers })).toMatchObject({
-      status: 303,
-      location: `http://localhost:${port}${path}`,
-    });
+    for (const page of ['/', '/portal?tab=1', path]) {
+      expect(await createBrowser(local).send(page, { headers })).toMatchObject({
+        status: 303,
+        location: `http://localhost:${port}${page}`,
+      });
+    }
+    // Anything but a browser knows what it asks for.
+    const started = await createBrowser(local).send(path);
+    expect(started.location).toContain(simulator.origin);
     const browser = createBrowser(`http://localhost:${port}`);
     expect((await browser.signIn(simulator.people[0]!.id, path)).url).toBe(
       `http://localhost:${port}/portal?x=1`,
