@@ -9,13 +9,17 @@ import { createMemoryPendingAuthorizations } from './memory/pending-authorizatio
 import { createMemorySessionStore } from './memory/session-store.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
 import { type ClientState, closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
+import type { DurabilityCheck } from './redis/durability-check.js';
+import type { Durability } from './redis/durability.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
+import { openSaves } from './redis/saves.js';
 import { createRedisSessionStore } from './redis/session-store.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
+import { createTouchThrottle } from './redis/touch-throttle.js';
 
 /** One implementation of every port, and its end. */
 export interface Store {
@@ -70,11 +74,25 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   const { log } = deps;
   const watch = watchConnection(log);
   const client = connectRedis(address, watch);
-  if (!(await waitUntilReady(client, READY_WAIT_MS))) {
+  const saves = openSaves({
+    address,
+    client,
+    onError: watch.onError,
+    onLearned: sayWhatRedisKeeps(log),
+    onUnconfirmed: sayUnconfirmed(log),
+  });
+  const clients = [...new Set([client, saves.client])];
+  const close = async () => {
+    watch.closing();
+    await Promise.all(clients.map(closeRedis));
+  };
+  const ready = await Promise.all(clients.map((one) => waitUntilReady(one, READY_WAIT_MS)));
+  if (ready.includes(false)) {
     log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
   }
+  await refuseUnusable(saves.check, close);
   return {
-    records: createRedisGrantRecords(client),
+    records: createRedisGrantRecords(client, saves.runSave),
     lock: createRedisLock(client),
     pending: createRedisPendingAuthorizations(client),
     sessions: createRedisSessionStore({
@@ -86,12 +104,48 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     }),
     ping: () =>
       storeCall('ping', async () => {
-        await client.ping();
+        await Promise.all(clients.map((one) => one.ping()));
       }),
-    close: () => {
-      watch.closing();
-      return closeRedis(client);
-    },
+    close,
+  };
+}
+
+/** @throws Error when the server is known to lack what sign-ins need; better now than with each. */
+async function refuseUnusable(check: DurabilityCheck, close: () => Promise<void>): Promise<void> {
+  const problems = (await check.current())?.problems ?? [];
+  const fatal = problems.find(({ severity }) => severity === 'fatal');
+  if (fatal === undefined) return;
+  await close();
+  throw new Error(fatal.text);
+}
+
+const LEVELS = { fatal: 'error', warning: 'warn', note: 'info' } as const;
+
+/** Says with which settings Redis forgets: once, and again when a new connection finds others. */
+function sayWhatRedisKeeps(log: Logger) {
+  let said = '';
+  return ({ problems }: Durability): void => {
+    const text = problems.map((one) => one.text).join();
+    if (text === said) return;
+    said = text;
+    for (const one of problems) log[LEVELS[one.severity]](`store: ${one.text}`);
+  };
+}
+
+const UNCONFIRMED_EVERY_MS = 60_000;
+
+function sayUnconfirmed(log: Logger) {
+  const throttle = createTouchThrottle({
+    everyMs: UNCONFIRMED_EVERY_MS,
+    limit: 1,
+    now: () => performance.now(),
+  });
+  return (reason: string): void => {
+    if (!throttle.due('')) return;
+    log.warn(
+      { reason },
+      'a grant is saved, but Redis did not confirm that it would survive a crash',
+    );
   };
 }
 

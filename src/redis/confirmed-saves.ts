@@ -23,7 +23,7 @@ export interface ConfirmedSavesDeps {
   /** How long a save may wait for its confirmation. Must be less than a command may take. */
   readonly waitMs?: number;
   /** Told why writes that count are not known to be safe. */
-  readonly onUnconfirmed?: (reason: string) => void;
+  readonly onUnconfirmed?: ((reason: string) => void) | undefined;
 }
 
 interface Waiting {
@@ -38,7 +38,7 @@ const GRACE_MS = 100;
 
 /**
  * Saves that resolve when they are safe: on disk, and at a replica where there is one. Scripts and
- * WAITAOF travel together, and saves that come while the server waits share the next wait.
+ * waits travel together, and saves that come while the server waits share the next wait.
  *
  * A confirmation that does not come in time costs nothing but a report: the write is in the server's
  * memory. When the connection breaks instead, the server may have died with the write, so the save
@@ -73,29 +73,29 @@ export function createConfirmedSaves(deps: ConfirmedSavesDeps): RunSave {
 
 /** Never fails; each save learns of its own outcome. */
 async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[]): Promise<void> {
-  const writes = batch.map(({ save }) => run(deps.client, save));
-  const outcome = confirmation(deps, batch.at(-1)?.wait);
-  const confirmed = batch.map(({ settle }, at) => {
-    const write = whenConfirmed(writes[at], outcome);
-    settle(write);
-    return write;
+  const [first] = batch;
+  if (first === undefined) return;
+  const writes = batch.map(({ save, settle }) => ({ wrote: run(deps.client, save), settle }));
+  // Sent at once, behind the scripts, and not after their answers.
+  const outcome = confirmation(deps, first.wait);
+  const outcomeOrLoss = outcome.catch(() => undefined);
+  const saves = writes.map(({ wrote, settle }) => {
+    const save = whenConfirmed(wrote, outcome);
+    settle(save);
+    return save;
   });
-  const results = await Promise.allSettled(confirmed);
-  // Saves that failed or were refused did not wait for it.
-  const reason = await outcome.catch(() => undefined);
-  const wrote = results.some((one) => one.status === 'fulfilled' && one.value);
-  if (!wrote || reason === undefined) return;
+  const results = await Promise.allSettled(saves);
+  const reason = await outcomeOrLoss;
+  const counts = results.some((one) => one.status === 'fulfilled' && one.value);
+  if (!counts || reason === undefined) return;
   deps.onUnconfirmed?.(reason);
   // Perhaps a replica has left, or the append-only file was switched off.
   deps.check.doubt();
 }
 
 /** A save that was refused has nothing to wait for. */
-async function whenConfirmed(
-  write: Promise<boolean> | undefined,
-  outcome: Promise<unknown>,
-): Promise<boolean> {
-  const wrote = (await write) ?? false;
+async function whenConfirmed(write: Promise<boolean>, outcome: Promise<unknown>): Promise<boolean> {
+  const wrote = await write;
   if (wrote) await outcome;
   return wrote;
 }
@@ -105,34 +105,42 @@ async function whenConfirmed(
  *
  * @throws Error of ioredis when the connection broke.
  */
-async function confirmation(
-  { client, waitMs = WAIT_MS }: ConfirmedSavesDeps,
-  wait: Wait,
-): Promise<string | undefined> {
-  const { command, replicas } = wait;
-  const args = command === 'WAITAOF' ? [1, replicas, waitMs] : [replicas, waitMs];
+async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<string | undefined> {
+  const { client, waitMs = WAIT_MS } = deps;
   const silence = new AbortController();
   try {
-    const answer = await Promise.race([
-      client.call(command, ...args),
-      delay(waitMs + GRACE_MS, 'silence', { signal: silence.signal }),
+    return await Promise.race([
+      ask(client, wait, waitMs),
+      delay(waitMs + GRACE_MS, 'Redis did not answer in time', { signal: silence.signal }),
     ]);
-    return missing(wait, answer);
-  } catch (error) {
-    // UNBLOCKED: a failover made a replica of the server, which may throw the write away.
-    if (!isRefusal(error) || error.message.startsWith('UNBLOCKED')) throw error;
-    return `Redis refuses ${command}: ${error.message}`;
   } finally {
     silence.abort();
   }
 }
 
-function missing({ command, replicas }: Wait, answer: unknown): string | undefined {
-  if (answer === 'silence') return 'Redis did not answer in time';
-  const [local, remote] =
-    command === 'WAITAOF' ? (Array.isArray(answer) ? answer : [0, 0]).map(Number) : [1, answer];
-  if (local !== 1) return 'not on disk in time';
-  return Number(remote) >= replicas ? undefined : 'not at a replica in time';
+/** One connection's waits run one after the other, so they share the time. */
+async function ask(client: Redis, wait: Wait, waitMs: number): Promise<string | undefined> {
+  const { disk, replica } = wait;
+  // A replica answers within milliseconds or is in trouble; a disk may take its time.
+  const replicaMs = disk ? Math.ceil(waitMs / 3) : waitMs;
+  const diskMs = replica ? waitMs - replicaMs : waitMs;
+  const shortfalls = await Promise.all([
+    replica && shortfall(client.call('WAIT', 1, replicaMs), 'not at a replica in time'),
+    disk && shortfall(client.call('WAITAOF', 1, 0, diskMs), 'not on disk in time'),
+  ]);
+  return shortfalls.find((one) => typeof one === 'string');
+}
+
+/** `answer` is how many replicas have it, or a pair of which the first is how many disks. */
+async function shortfall(answer: Promise<unknown>, late: string): Promise<string | undefined> {
+  try {
+    const [count] = [await answer].flat();
+    return Number(count) >= 1 ? undefined : late;
+  } catch (error) {
+    // UNBLOCKED: a failover made a replica of the server, which may throw the write away.
+    if (!isRefusal(error) || error.message.startsWith('UNBLOCKED')) throw error;
+    return `Redis refuses to confirm: ${error.message}`;
+  }
 }
 
 async function run(client: Redis, { script, key, args }: SaveScript): Promise<boolean> {

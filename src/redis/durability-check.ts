@@ -14,7 +14,7 @@ export interface DurabilityCheck {
 export interface DurabilityCheckDeps {
   readonly client: RedisClient;
   /** Told each time the server was asked, so with every connection. */
-  readonly onLearned?: (durability: Durability) => void;
+  readonly onLearned?: ((durability: Durability) => void) | undefined;
   readonly now?: () => number;
 }
 

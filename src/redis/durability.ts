@@ -6,10 +6,12 @@ export interface ServerFacts {
   readonly settings?: ReadonlyMap<string, string> | undefined;
 }
 
-/** A command that answers when the writes before it are safe; `replicas` is how many must say so. */
+/** Where a write has to be before it counts as safe. */
 export interface Wait {
-  readonly command: 'WAIT' | 'WAITAOF';
-  readonly replicas: 0 | 1;
+  /** On the server's disk (WAITAOF). */
+  readonly disk: boolean;
+  /** In the memory of one replica (WAIT). */
+  readonly replica: boolean;
 }
 
 /** A way in which stored grants can be lost, or a reason for not knowing, with what to do about it. */
@@ -21,7 +23,7 @@ export interface DurabilityProblem {
 
 /** What a server does with a write, as far as it can be known. */
 export interface Durability {
-  /** To be sent behind a write; undefined where the write's own answer says all there is to say. */
+  /** What to wait for behind a write; undefined where its own answer says all there is to say. */
   readonly wait: Wait | undefined;
   readonly problems: readonly DurabilityProblem[];
 }
@@ -59,16 +61,16 @@ export function durabilityOf(facts: ServerFacts, options: DurabilityOptions = {}
   return { wait, problems: found.filter((one) => one !== undefined) };
 }
 
-/** `always` is on disk before it is answered: waiting for what has happened costs up to 100 ms. */
+/**
+ * `always` is on disk before it is answered: waiting for what has happened costs up to 100 ms. With `no`
+ * the server never confirms. A replica's memory is asked for, not its disk, of which replicas speak
+ * once a second only.
+ */
 function waitOf(server: Server): Wait | undefined {
   const { release, aof, fsync, replicas } = server;
-  const asked = replicas > 0 ? 1 : 0;
-  // With appendfsync no, WAITAOF is never answered in time.
-  if (release < WITH_WAITAOF || !aof || fsync === 'no') {
-    return asked === 1 ? { command: 'WAIT', replicas: asked } : undefined;
-  }
-  if (asked === 0 && syncsAlways(server)) return undefined;
-  return { command: 'WAITAOF', replicas: asked };
+  const disk = release >= WITH_WAITAOF && aof && fsync !== 'no' && !syncsAlways(server);
+  const replica = replicas > 0;
+  return disk || replica ? { disk, replica } : undefined;
 }
 
 function syncsAlways({ fsync, pausesFsync }: Server): boolean {
@@ -79,7 +81,7 @@ function aofProblem(server: Server, wait: Wait | undefined): DurabilityProblem |
   const { aof, fsync, version } = server;
   if (!aof) return NO_AOF;
   if (syncsAlways(server)) return undefined;
-  if (wait?.command === 'WAITAOF') return fsync === 'everysec' ? EVERYSEC_WAITS : undefined;
+  if (wait?.disk) return fsync === 'everysec' ? EVERYSEC_WAITS : undefined;
   if (fsync === undefined) return fsyncUnknown(version);
   if (fsync === 'always') return PAUSES_FSYNC;
   const loses = fsync === 'no' ? 'what the system has not written yet' : 'the last second or two';

@@ -1,5 +1,6 @@
 import type { GrantRecords } from '../grants/grant-records.js';
 import type { RedisClient } from './client.js';
+import type { RunSave } from './confirmed-saves.js';
 import { grantKey } from './keys.js';
 import { storeCall } from './store-call.js';
 
@@ -23,8 +24,15 @@ return 1`;
 /**
  * Grants in Redis, one hash each. The scripts go as EVAL, not EVALSHA: they are shorter than a
  * token, and a restarted or newly promoted server needs no second round.
+ *
+ * @param runSave runs the compare-and-set, so that a save resolves when it is safe; see
+ *   `createConfirmedSaves`. Without it a save resolves when Redis has answered.
  */
-export function createRedisGrantRecords(client: RedisClient): GrantRecords {
+export function createRedisGrantRecords(
+  client: RedisClient,
+  runSave: RunSave = async ({ script, key, args }) =>
+    (await client.eval(script, 1, key, ...args)) === 1,
+): GrantRecords {
   return {
     read: (id) =>
       storeCall('grant read', async () => {
@@ -33,10 +41,9 @@ export function createRedisGrantRecords(client: RedisClient): GrantRecords {
       }),
 
     compareAndSet: (id, record, expected) =>
-      storeCall('grant write', async () => {
-        const { version, sealed } = record;
-        const args = [expected, version, sealed];
-        return (await client.eval(COMPARE_AND_SET, 1, grantKey(id), ...args)) === 1;
+      storeCall('grant write', () => {
+        const args = [expected, record.version, record.sealed];
+        return runSave({ script: COMPARE_AND_SET, key: grantKey(id), args });
       }),
 
     remove: (id) =>

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
-import { type RedisClient, closeRedis } from '../../src/redis/client.js';
+import { type RedisClient, closeRedis, waitUntilReady } from '../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { grantKey } from '../../src/redis/keys.js';
+import { openSaves } from '../../src/redis/saves.js';
+import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { type Stage, connectTo, stages } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
@@ -13,8 +15,30 @@ let ids = 0;
 const newId = () => `us-sandbox:Practitioner:${(ids += 1)}`;
 const record = (version: number) => ({ version, sealed: `sealed-${version}` });
 
-describe.each(stages)('GrantRecords of %s', (_name, open) => {
-  let stage: Stage;
+type GrantStage = Pick<Stage, 'grantRecords' | 'close'>;
+
+/** Redis as the server opens it: saves wait where the server can be waited for. */
+async function openSafeStage(): Promise<GrantStage> {
+  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
+  const client = await connectTo(redis);
+  const saves = openSaves({ address: parseStoreUrl(redis.url), client });
+  if (!(await waitUntilReady(saves.client, 5_000))) throw new Error('the test Redis is not ready');
+  return {
+    grantRecords: createRedisGrantRecords(client, saves.runSave),
+    close: async () => {
+      await Promise.all([closeRedis(client), closeRedis(saves.client)]);
+      await redis.stop();
+    },
+  };
+}
+
+const grantStages: [string, () => Promise<GrantStage>][] = [
+  ...stages,
+  ['redis with safe saves', openSafeStage],
+];
+
+describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
+  let stage: GrantStage;
   let records: GrantRecords;
 
   beforeAll(async () => {
@@ -112,7 +136,8 @@ describe.each(stages)('GrantRecords of %s', (_name, open) => {
     );
     await Promise.all(calls);
     expect(await records.read(id)).toBeUndefined();
-    expect(await records.lastVersion(id)).toBe(3);
+    // Nobody promises an order of calls that are under way at once: the removal may come first.
+    expect([2, 3]).toContain(await records.lastVersion(id));
   });
 });
 
