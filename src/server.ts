@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp } from './app.js';
@@ -33,6 +34,13 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
+/** What the process is about to do. */
+interface Lifecycle {
+  draining: boolean;
+}
+
+/** Between the signal and the end of listening. */
+const NOTICE_MS = 500;
 const TOKEN_TIMEOUT_MS = 20_000;
 /** Somebody waits for a disconnect, and what is not confirmed is said so. */
 const REVOKE_TIMEOUT_MS = 5_000;
@@ -54,10 +62,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
     const journal = await openJournal(config, log);
-    const { app, settled, keepReplaying } = compose({ config, log, registrations, store, journal });
+    const lifecycle: Lifecycle = { draining: false };
+    const parts = { config, log, registrations, store, journal, lifecycle };
+    const { app, settled, keepReplaying } = compose(parts);
     opened.push(settled, keepReplaying());
-    const server = await listen(app, config);
-    opened.push(() => drain(server));
+    const server = await listen(app, config, lifecycle);
+    opened.push(() => drain(server, lifecycle));
     const address = addressOf(server, config);
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };
@@ -116,6 +126,7 @@ interface Parts {
   readonly registrations: readonly Registration[];
   readonly store: Store;
   readonly journal: Journal;
+  readonly lifecycle: Lifecycle;
 }
 
 function compose(parts: Parts) {
@@ -135,7 +146,7 @@ function compose(parts: Parts) {
     sessionStore: store.sessions,
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
-    ping: store.ping,
+    ping: () => (parts.lifecycle.draining ? Promise.reject(new Error('draining')) : store.ping()),
     unsaved: custody.refresher.waiting,
     metrics,
     metricsToken: config.metricsToken,
@@ -224,8 +235,15 @@ function both(first: GrantEvents, second: GrantEvents): GrantEvents {
   return Object.fromEntries(merged) as GrantEvents;
 }
 
-async function listen(app: Express, { listen: { host, port } }: Config): Promise<Server> {
-  const server = createServer(app);
+async function listen(
+  app: Express,
+  { listen: { host, port } }: Config,
+  lifecycle: Lifecycle,
+): Promise<Server> {
+  const server = createServer((req, res) => {
+    if (lifecycle.draining) res.setHeader('Connection', 'close');
+    app(req, res);
+  });
   // Longer than the idle time of common load balancers, so that it is they who close.
   server.keepAliveTimeout = 65_000;
   server.listen(port, host);
@@ -238,7 +256,13 @@ function addressOf(server: Server, { listen: { host } }: Config): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-async function drain(server: Server): Promise<void> {
+/**
+ * Balancers learn from `/readyz` and from `Connection: close` to go elsewhere, and get a moment to do
+ * so: closing at once resets connections that were made but not accepted yet.
+ */
+async function drain(server: Server, lifecycle: Lifecycle): Promise<void> {
+  lifecycle.draining = true;
+  await wait(NOTICE_MS);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // Connections fall idle one by one as their last answer goes out; nobody else would close them.
   const sweep = setInterval(() => {

@@ -60,9 +60,11 @@ describe('createConfirmedSaves', () => {
   });
 
   it('sent → WAITAOF does not wait for the answer of the script', async () => {
-    const { save, sent } = await against(only('EVAL', 'silence'));
-    void save(SAVE).catch(() => undefined);
+    const { save, sent, server } = await against(only('EVAL', 'silence'));
+    const saved = save(SAVE);
     await until(() => sent().length === 2);
+    server.say(':1\r\n');
+    await saved;
   });
 
   it('not confirmed yet → not resolved; confirmed → resolved', async () => {
@@ -77,10 +79,11 @@ describe('createConfirmedSaves', () => {
   });
 
   it('silence → the write counts and is reported', async () => {
-    const { save, reports } = await against(only('WAITAOF', 'silence'), { waitMs: 10 });
+    const { save, reports, server } = await against(only('WAITAOF', 'silence'), { waitMs: 10 });
     expect(await save(SAVE)).toBe(true);
     await until(() => reports.length > 0);
     expect(reports).toEqual(['Redis did not answer in time']);
+    server.say(integers(1, 0));
   });
 
   it.each([
@@ -118,9 +121,10 @@ describe('createConfirmedSaves', () => {
 
   it('version refused → false without a wait for its confirmation, nothing is reported', async () => {
     const answers: Record<string, string> = { EVAL: ':0\r\n', WAITAOF: 'silence' };
-    const { save, reports } = await against(([name]) => answers[name]);
+    const { save, reports, server } = await against(([name]) => answers[name]);
     expect(await save(SAVE)).toBe(false);
     expect(reports).toEqual([]);
+    server.say(integers(0, 0));
   });
 
   it('script fails → the error, nothing is reported', async () => {

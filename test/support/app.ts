@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,19 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+const folders: string[] = [];
+
+/** A folder that goes with the test process. */
+function ownFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fc-data-'));
+  if (folders.push(folder) === 1) {
+    process.once('exit', () => {
+      for (const one of folders) rmSync(one, { recursive: true, force: true });
+    });
+  }
+  return folder;
+}
+
 /** The environment of a server that talks to `simulator` as if it were Fullscript. */
 export function environment(parts: { simulator: Simulator; redisUrl: string; port: number }) {
   return {
@@ -36,7 +49,7 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
     FULLSCRIPT_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
     FULLSCRIPT_API_URL: parts.simulator.apiUrl,
     REDIS_URL: parts.redisUrl,
-    DATA_DIR: mkdtempSync(join(tmpdir(), 'fc-data-')),
+    DATA_DIR: ownFolder(),
     ...SECRETS,
   };
 }

@@ -1,0 +1,122 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Rotation, type Simulator, startSimulator } from '../../src/simulator/simulator.js';
+import { environment, freePort } from '../support/app.js';
+import { createBrowser } from '../support/browser.js';
+import { type ServerProcess, ready, startProcess } from '../support/process.js';
+import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { type Answer, call } from './call.js';
+import { type Visitor, signIn } from './visitor.js';
+
+export interface FleetOptions {
+  readonly processes: number;
+  readonly rotation?: Rotation;
+  /** Of access tokens. */
+  readonly lifetimeSeconds?: number;
+  readonly redisArgs?: string[];
+}
+
+/** Server processes on one Redis and one simulator, as behind a load balancer. */
+export interface Fleet {
+  readonly simulator: Simulator;
+  readonly redis: TestRedis;
+  readonly members: readonly Member[];
+  /** Somebody who has just signed in. */
+  readonly signIn: (person: number, member?: Member) => Promise<Visitor>;
+  readonly close: () => Promise<void>;
+}
+
+export interface Member {
+  readonly origin: string;
+  /** Asks as this visitor; the resource API by default. */
+  readonly ask: (visitor: Visitor, path?: string) => Promise<Answer>;
+  /** What a load balancer's health check sees. */
+  readonly isReady: () => Promise<boolean>;
+  readonly kill: () => Promise<void>;
+  /** SIGTERM, and the exit code. */
+  readonly stop: () => Promise<number | null>;
+  /** Starts it again, on the same port and in the same folder. */
+  readonly start: () => Promise<void>;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** How often a grant event was counted since it started. */
+  readonly events: (name: string) => Promise<number>;
+  /** All it has printed, over restarts. */
+  readonly output: () => string;
+}
+
+export async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'fc-torture-'));
+  const redis = await startRedis({ args: options.redisArgs ?? [] });
+  const simulator = await startSimulator({
+    rotation: options.rotation ?? 'on_use',
+    accessTokenLifetime: options.lifetimeSeconds ?? 7200,
+  });
+  const ports = await freePorts(options.processes);
+  const env = environment({ simulator, redisUrl: redis.url, port: ports[0]! });
+  const members = await Promise.all(
+    ports.map((port, index) => {
+      // A folder each: they stand for machines, and a restarted one finds its own disk again.
+      const cwd = join(folder, String(index));
+      const own = { DATA_DIR: join(cwd, 'data'), LOG_LEVEL: 'warn' };
+      return openMember({ cwd, port, env: { ...env, ...own, PORT: String(port) } });
+    }),
+  );
+  return {
+    ...{ simulator, redis, members },
+    signIn: (person, member = members[0]!) =>
+      signIn(createBrowser(member.origin), simulator.people[person]!.id),
+    close: async () => {
+      await Promise.all(members.map((member) => member.kill()));
+      await simulator.close();
+      await redis.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openMember(at: {
+  cwd: string;
+  port: number;
+  env: Record<string, string>;
+}): Promise<Member> {
+  const { cwd, port, env } = at;
+  const origin = `http://127.0.0.1:${port}`;
+  const printed: string[] = [];
+  await mkdir(cwd);
+  const launch = async (): Promise<ServerProcess> => {
+    const started = startProcess({ cwd, env });
+    await ready(started, origin);
+    return started;
+  };
+  let server = await launch();
+  const kill = async () => {
+    server.child.kill('SIGKILL');
+    await server.exited;
+  };
+  return {
+    ...{ origin, kill },
+    ask: (visitor, path = '/api/fullscript/clinic') => call(`${origin}${path}`, visitor.cookie()),
+    isReady: async () => (await call(`${origin}/readyz`, '')).status === 200,
+    stop: () => server.stop(),
+    start: async () => {
+      printed.push(server.output());
+      server = await launch();
+    },
+    pause: () => void server.child.kill('SIGSTOP'),
+    resume: () => void server.child.kill('SIGCONT'),
+    events: async (name) => {
+      const { body } = await call(`${origin}/metrics`, '');
+      const line = new RegExp(`^fullscript_grant_events_total\\{event="${name}"\\} (\\d+)`, 'm');
+      return Number(line.exec(body)?.[1] ?? 0);
+    },
+    output: () => [...printed, server.output()].join(''),
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
