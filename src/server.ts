@@ -1,9 +1,4 @@
-import { once } from 'node:events';
-import { type Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Express } from 'express';
 import type { Logger } from 'pino';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
@@ -24,6 +19,7 @@ import { createMemoryJournal } from './memory/journal.js';
 import { createMetrics } from './http/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
+import { type Lifecycle, addressOf, drain, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { type Store, openStore } from './store.js';
 
@@ -34,21 +30,12 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
-/** What the process is about to do. */
-interface Lifecycle {
-  draining: boolean;
-}
-
-/** Between the signal and the end of listening. */
-const NOTICE_MS = 500;
 const TOKEN_TIMEOUT_MS = 20_000;
 /** Somebody waits for a disconnect, and what is not confirmed is said so. */
 const REVOKE_TIMEOUT_MS = 5_000;
 const API_TIMEOUT_MS = 25_000;
 /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
-/** Requests that are still running so long after the signal are cut off. */
-const DRAIN_MS = 20_000;
 
 /** Builds every object once, in the order of their needs, and listens. */
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
@@ -66,9 +53,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const parts = { config, log, registrations, store, journal, lifecycle };
     const { app, settled, keepReplaying } = compose(parts);
     opened.push(settled, keepReplaying());
-    const server = await listen(app, config, lifecycle);
+    const server = await listen(app, config.listen, lifecycle);
     opened.push(() => drain(server, lifecycle));
-    const address = addressOf(server, config);
+    const address = addressOf(server, config.listen);
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };
   } catch (error) {
@@ -233,45 +220,4 @@ function both(first: GrantEvents, second: GrantEvents): GrantEvents {
     },
   ]);
   return Object.fromEntries(merged) as GrantEvents;
-}
-
-async function listen(
-  app: Express,
-  { listen: { host, port } }: Config,
-  lifecycle: Lifecycle,
-): Promise<Server> {
-  const server = createServer((req, res) => {
-    if (lifecycle.draining) res.setHeader('Connection', 'close');
-    app(req, res);
-  });
-  // Longer than the idle time of common load balancers, so that it is they who close.
-  server.keepAliveTimeout = 65_000;
-  server.listen(port, host);
-  await once(server, 'listening');
-  return server;
-}
-
-function addressOf(server: Server, { listen: { host } }: Config): string {
-  const { port } = server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-/**
- * Balancers learn from `/readyz` and from `Connection: close` to go elsewhere, and get a moment to do
- * so: closing at once resets connections that were made but not accepted yet.
- */
-async function drain(server: Server, lifecycle: Lifecycle): Promise<void> {
-  lifecycle.draining = true;
-  await wait(NOTICE_MS);
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Connections fall idle one by one as their last answer goes out; nobody else would close them.
-  const sweep = setInterval(() => {
-    server.closeIdleConnections();
-  }, 50);
-  const cut = setTimeout(() => {
-    server.closeAllConnections();
-  }, DRAIN_MS);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(cut);
 }

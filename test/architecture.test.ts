@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   config: ['oauth', 'redis/store-url.ts'],
   'config.ts': ['config', 'oauth', 'grants', 'redis/store-url.ts'],
   'logger.ts': [],
+  'listen.ts': [],
   'app.ts': ['http', 'routes', 'oauth', 'grants'],
   'store.ts': '*',
   'simulated.ts': '*',
