@@ -7,16 +7,21 @@ import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import type { Vault } from './grants/vault.js';
 import type { BindingCookies } from './http/binding-cookie.js';
-import { cookieName } from './http/cookies.js';
 import { createCsrf } from './http/csrf.js';
 import { errorHandler } from './http/error-handler.js';
+import { isApi } from './http/is-api.js';
 import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
 import { requestId } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
 import { noStore, securityHeaders } from './http/security-headers.js';
-import { type SessionLifetime, type SessionStore, sessions } from './http/session.js';
+import {
+  type SessionLifetime,
+  type SessionStore,
+  clearSessionCookie,
+  sessions,
+} from './http/session.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { apiSessionRoutes } from './routes/api-session.js';
@@ -101,15 +106,7 @@ function bareApp(trustProxy: AppDeps['trustProxy']): Express {
 /** Bodies of the gateway are not ours to read. */
 function isForm(req: IncomingMessage): boolean {
   const type = req.headers['content-type'] ?? '';
-  const ours = !(req.url ?? '').startsWith('/api/');
-  return ours && type.startsWith('application/x-www-form-urlencoded');
-}
-
-function clearSessionCookie(secure: boolean) {
-  const name = cookieName('fc_session', secure);
-  return (res: express.Response) => {
-    res.clearCookie(name, { httpOnly: true, secure, sameSite: 'lax', path: '/' });
-  };
+  return !isApi(req.url ?? '') && type.startsWith('application/x-www-form-urlencoded');
 }
 
 /** One application: straight on to Fullscript. Several: the landing page asks for the country. */

@@ -4,6 +4,9 @@ export interface GrantRecord {
   readonly sealed: string;
 }
 
+/** For how long a removal is remembered. */
+export const REMOVAL_REMEMBERED_MS = 24 * 60 * 60 * 1000;
+
 /**
  * Storage for grants, one record an id. Adapters know nothing of tokens; what they promise is the
  * order of versions. Every call fails with StoreUnavailableError when storage does not answer.

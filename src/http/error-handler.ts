@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
+import { isApi } from './is-api.js';
 import { requestIdOf } from './request-id.js';
 
 /** What an error page shows; plain strings only. */
@@ -45,7 +46,7 @@ export function errorHandler(deps: {
     res.status(entry.status);
     const wait = retryAfter(error, entry);
     if (wait !== undefined) res.set('Retry-After', wait);
-    if (wantsJson(req)) sendProblem(res, { code, entry, requestId });
+    if (isApi(req.originalUrl)) sendProblem(res, { code, entry, requestId });
     else {
       const page = errorView({ req, res, code });
       res.render('error', { page, csrfToken: deps.csrfToken?.(req) });
@@ -87,10 +88,6 @@ function wayOut(way: WayForward, req: Request): { href: string; label: string } 
     default:
       return { href: '/', label: 'Back to the start' };
   }
-}
-
-function wantsJson(req: Request): boolean {
-  return req.originalUrl.startsWith('/api/');
 }
 
 function sendProblem(

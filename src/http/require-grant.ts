@@ -4,6 +4,7 @@ import type { Grant, GrantKey } from '../grants/grant.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { NotSignedInError } from './errors.js';
+import { isApi } from './is-api.js';
 import { signedIn } from './signed-in.js';
 
 /** What a route behind `requireGrant` works with. */
@@ -40,7 +41,7 @@ export function requireGrant(deps: {
   return async (req, res, next) => {
     const user = signedIn(req);
     if (user === undefined) {
-      if (isApi(req)) throw new NotSignedInError();
+      if (isApi(req.originalUrl)) throw new NotSignedInError();
       res.redirect(303, signInPath(req));
       return;
     }
@@ -58,8 +59,4 @@ export function requireGrant(deps: {
     res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
     next();
   };
-}
-
-function isApi(req: Request): boolean {
-  return req.originalUrl.startsWith('/api/');
 }

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { grantId } from '../grants/grant.js';
 import { randomToken } from '../oauth/authorization-request.js';
@@ -30,6 +30,21 @@ export function sessionOwner(data: Partial<session.SessionData>): string | undef
   return data.signIn === undefined ? undefined : grantId(data.signIn.key);
 }
 
+function sessionCookie(secure: boolean): string {
+  return cookieName('fc_session', secure);
+}
+
+function attributes(secure: boolean) {
+  return { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
+}
+
+/** Takes the session cookie back; a browser does so only under the attributes it was set with. */
+export function clearSessionCookie(secure: boolean): (res: Response) => void {
+  return (res) => {
+    res.clearCookie(sessionCookie(secure), attributes(secure));
+  };
+}
+
 /**
  * Sessions of people who signed in; nobody else gets one. Trouble with the store is passed on as an
  * error and leaves the cookie alone.
@@ -43,14 +58,14 @@ export function sessions(options: {
 }): RequestHandler[] {
   const { store, secrets, secure, lifetime, now } = options;
   const middleware = session({
-    name: cookieName('fc_session', secure),
+    name: sessionCookie(secure),
     store,
     secret: [...secrets],
     genid: randomToken,
     resave: false,
     saveUninitialized: false,
     rolling: false,
-    cookie: { httpOnly: true, secure, sameSite: 'lax', path: '/', maxAge: lifetime.maxMs },
+    cookie: { ...attributes(secure), maxAge: lifetime.maxMs },
   });
   const absoluteLimit: RequestHandler = async (req, _res, next) => {
     const current = signedIn(req);

@@ -1,7 +1,5 @@
-import type { GrantRecords } from '../grants/grant-records.js';
+import { type GrantRecords, REMOVAL_REMEMBERED_MS } from '../grants/grant-records.js';
 import { createExpiringMap } from './expiring-map.js';
-
-const TOMBSTONE_MS = 24 * 60 * 60 * 1000;
 
 interface Entry {
   readonly version: number;
@@ -30,7 +28,8 @@ export function createMemoryGrantRecords(deps: { now?: () => number } = {}): Gra
 
     remove: (id) => {
       const version = lastVersion(id) + 1;
-      if (entries.get(id)) entries.set(id, { version, sealed: undefined }, now() + TOMBSTONE_MS);
+      if (entries.get(id))
+        entries.set(id, { version, sealed: undefined }, now() + REMOVAL_REMEMBERED_MS);
       return Promise.resolve();
     },
 

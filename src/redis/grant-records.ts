@@ -1,10 +1,8 @@
-import type { GrantRecords } from '../grants/grant-records.js';
+import { type GrantRecords, REMOVAL_REMEMBERED_MS } from '../grants/grant-records.js';
 import type { RedisClient } from './client.js';
 import type { RunSave } from './confirmed-saves.js';
 import { grantKey } from './keys.js';
 import { storeCall } from './store-call.js';
-
-const TOMBSTONE_MS = 24 * 60 * 60 * 1000;
 
 // PERSIST: the key may be a tombstone, whose end must not take the new grant with it.
 const COMPARE_AND_SET = `
@@ -48,7 +46,7 @@ export function createRedisGrantRecords(
 
     remove: (id) =>
       storeCall('grant removal', async () => {
-        await client.eval(REMOVE, 1, grantKey(id), TOMBSTONE_MS);
+        await client.eval(REMOVE, 1, grantKey(id), REMOVAL_REMEMBERED_MS);
       }),
 
     lastVersion: (id) =>
