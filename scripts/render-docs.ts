@@ -14,6 +14,7 @@ const WAYS: Record<WayForward, string> = {
   start_again: 'start the sign-in again',
   reconnect: 'connect again',
   retry: 'try again in a moment',
+  renew: 'try again; by hand once more even before the wait is over',
   home: 'correct the request',
   operator: 'the operator checks the registration',
 };

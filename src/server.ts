@@ -170,12 +170,12 @@ function composeCustody(
   events: GrantEvents,
 ) {
   const now = Date.now;
-  const { lock, pending, records } = store;
+  const { lock, failures, pending, records } = store;
   const timeouts = { timeoutMs: TOKEN_TIMEOUT_MS, revokeTimeoutMs: REVOKE_TIMEOUT_MS };
   const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
   const cipher = createCipher(config.sealingKeys);
   const vault = createVault({ records, cipher });
-  const deps = { vault, lock, tokenEndpoint, registration, events, now, journal, cipher };
+  const deps = { vault, lock, failures, tokenEndpoint, registration, events, now, journal, cipher };
   const refresher = createTokenRefresher(deps);
   const signIn = createSignIn({ ...deps, pending });
   const disconnect = createDisconnect(deps);

@@ -2,10 +2,12 @@ import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
+import type { RefreshFailures } from './grants/refresh-failures.js';
 import { type SessionStore, sessionOwner, sessionTtl } from './http/session.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
+import { createMemoryRefreshFailures } from './memory/refresh-failures.js';
 import { createMemorySessionStore } from './memory/session-store.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
 import { type ClientState, closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
@@ -16,6 +18,7 @@ import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
 import { openSaves } from './redis/saves.js';
+import { createRedisRefreshFailures } from './redis/refresh-failures.js';
 import { createRedisSessionStore } from './redis/session-store.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
@@ -25,6 +28,7 @@ import { createTouchThrottle } from './redis/touch-throttle.js';
 export interface Store {
   readonly records: GrantRecords;
   readonly lock: Lock;
+  readonly failures: RefreshFailures;
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
   /** Resolves when the store answers. */
@@ -94,6 +98,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   return {
     records: createRedisGrantRecords(client, saves.runSave),
     lock: createRedisLock(client),
+    failures: createRedisRefreshFailures(client),
     pending: createRedisPendingAuthorizations(client),
     sessions: createRedisSessionStore({
       client,
@@ -176,6 +181,7 @@ function openMemory(deps: StoreDeps): Store {
   return {
     records: createMemoryGrantRecords({ now }),
     lock: createMemoryLock(),
+    failures: createMemoryRefreshFailures({ now }),
     pending: createMemoryPendingAuthorizations({ now }),
     sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
     ping: () => Promise.resolve(),

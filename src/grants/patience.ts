@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError } from './errors.js';
 
 /** Together about three seconds: a restart of the store, or a failover that goes well. */
@@ -23,4 +24,24 @@ export async function patiently<T>(
       await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
     }
   }
+}
+
+/**
+ * Waits for work on the store, but not for long; the work goes on.
+ *
+ * @throws StoreUnavailableError after `limitMs`; whatever the work throws.
+ */
+export async function inTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = delay(limitMs, 'late' as const, { signal: timer.signal });
+  late.catch(ignore);
+  work.catch(ignore);
+  const first = await Promise.race([work.then((value) => ({ value })), late]);
+  timer.abort();
+  if (first !== 'late') return first.value;
+  throw new StoreUnavailableError('a save', new Error(`no answer within ${limitMs} ms`));
+}
+
+function ignore(): void {
+  // One of the two is always abandoned; whoever asked hears of the other.
 }

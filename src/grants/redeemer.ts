@@ -1,4 +1,7 @@
 import { TokenEndpointError } from '../oauth/errors.js';
+import type { RegistrationId } from '../oauth/registration.js';
+import type { Secret } from '../oauth/secret.js';
+import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
 import { NeedsReconnectError } from './errors.js';
 import type { Grant, ReconnectReason } from './grant.js';
@@ -22,7 +25,7 @@ export interface RedeemerDeps extends CustodyDeps {
 export function createRedeemer(
   deps: RedeemerDeps & { retirement: Retirement; save: PairSaver['save'] },
 ): (grant: Grant) => Promise<Grant> {
-  const { vault, tokenEndpoint, registration, events, now, save } = deps;
+  const { vault, events, now, save } = deps;
 
   /** `invalid_grant` means "read again": only an unchanged grant is really refused. */
   async function refused(grant: Grant, reason: ReconnectReason) {
@@ -43,7 +46,7 @@ export function createRedeemer(
     const startedAt = now();
     let tokens;
     try {
-      tokens = await tokenEndpoint.refresh(registration(grant.key.registration), refreshToken);
+      tokens = await redeem(deps, grant.key.registration, refreshToken);
     } catch (error) {
       events.refreshFailed(grant.key, error);
       if (!(error instanceof TokenEndpointError && error.code === 'invalid_grant')) throw error;
@@ -54,4 +57,19 @@ export function createRedeemer(
     deps.retirement.start(saved, saved.superseded);
     return usable(saved);
   };
+}
+
+/**
+ * An answer without a refresh token leaves the old one in force (RFC 6749 section 6). From a server that
+ * rotates it is more likely damaged, and using its access token would end the old refresh token. As long
+ * as nobody uses it the old one still works, so it is sent once more.
+ */
+async function redeem(
+  { tokenEndpoint, registration }: CustodyDeps,
+  id: RegistrationId,
+  refreshToken: Secret,
+): Promise<TokenSet> {
+  const first = await tokenEndpoint.refresh(registration(id), refreshToken);
+  if (first.refreshToken !== undefined) return first;
+  return tokenEndpoint.refresh(registration(id), refreshToken).catch(() => first);
 }

@@ -1,79 +1,98 @@
 import { TokenEndpointError } from '../oauth/errors.js';
-import { createBoundedMap } from './bounded-map.js';
+import { OwnerChangedError } from './errors.js';
+import { type Grant, grantId } from './grant.js';
+import type { RefreshFailure, RefreshFailures } from './refresh-failures.js';
 
-/** Keeps refreshes that fail, or do not help, from being tried with every request. */
-export interface RefreshBackoff {
-  /** @throws the failure of before, while it is too early to try again. */
-  readonly check: (id: string) => void;
-  readonly failed: (id: string, error: unknown) => void;
-  readonly succeeded: (id: string) => void;
-  /** Whether the last half minute saw a failure; an early refresh can wait that long. */
-  readonly failedLately: (id: string) => boolean;
-  /** Tells whether a token that was fetched because another was rejected got through. */
-  readonly renewed: (id: string, accepted: boolean) => void;
-  /**
-   * Whether a token that is good by the clock, but rejected, may be renewed. An account that answers
-   * 401 whatever the token would otherwise cost a refresh a request.
-   */
-  readonly mayForce: (id: string) => boolean;
+/** One refresh, from the wish for it to its outcome. */
+export interface Attempt {
+  readonly grant: Refreshed;
+  /** Somebody asked for it who knows that it failed before. */
+  readonly byHand: boolean;
+  /** The failure it follows on. */
+  readonly last: RefreshFailure | undefined;
 }
 
-interface Failures {
-  readonly count: number;
-  readonly at: number;
-  readonly notBefore: number;
-  readonly error: unknown;
+/** What of a grant matters here. */
+export type Refreshed = Pick<Grant, 'key' | 'version'>;
+
+/** Keeps refreshes that fail from being tried with every request, in all processes together. */
+export interface RefreshBackoff {
+  /**
+   * Before the wait for the lock.
+   *
+   * @throws the failure of before, while it is too early to try again; StoreUnavailableError.
+   */
+  readonly begin: (grant: Refreshed, byHand: boolean) => Promise<Attempt>;
+  /**
+   * Under the lock, with the grant as it was read there. Who waited while somebody else's attempt
+   * failed shares its outcome.
+   *
+   * @throws that failure; StoreUnavailableError.
+   */
+  readonly goOn: (attempt: Attempt, latest: Refreshed) => Promise<Attempt>;
+  /** Never fails: what the token endpoint said counts, not whether it could be written down. */
+  readonly failed: (attempt: Attempt, error: unknown) => Promise<void>;
+  /** Whether the last refresh of this grant failed. @throws StoreUnavailableError */
+  readonly hasFailed: (grant: Refreshed) => Promise<boolean>;
 }
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
-const FORGET_AFTER_MS = 5 * 60_000;
-const LATELY_MS = 30_000;
-const GRANTS_REMEMBERED = 10_000;
 
 /**
  * The first failure may be tried again at once, unless Fullscript says when to come back; from the
- * second on the wait doubles, from one second to a minute, with jitter.
+ * second on the wait doubles, from one second to a minute, with jitter. A try by hand passes once in
+ * each wait: when it fails, the next one has to wait like everybody.
  *
  * @param deps.random between 0 and 1, for the jitter.
  */
 export function createRefreshBackoff(deps: {
-  now: () => number;
+  failures: RefreshFailures;
   random?: () => number;
 }): RefreshBackoff {
-  const { now, random = Math.random } = deps;
-  const failures = createBoundedMap<Failures>(GRANTS_REMEMBERED);
-  const useless = createBoundedMap<{ count: number; at: number }>(GRANTS_REMEMBERED);
-
+  const { failures, random = Math.random } = deps;
+  const lastOf = async ({ key, version }: Refreshed) => {
+    const last = await failures.read(grantId(key));
+    return last?.version === version ? last : undefined;
+  };
   return {
-    check: (id) => {
-      const entry = failures.get(id);
-      const left = (entry?.notBefore ?? 0) - now();
-      if (entry !== undefined && left > 0) throw repeated(entry.error, left);
+    hasFailed: async (grant) => (await lastOf(grant)) !== undefined,
+
+    begin: async (grant, byHand) => {
+      const last = await lastOf(grant);
+      const passes = byHand && last?.byHand === false;
+      if (last !== undefined && last.waitMs > 0 && !passes) throw failureOf(last, last.waitMs);
+      return { grant, byHand, last };
     },
-    failed: (id, error) => {
-      const last = failures.get(id);
-      const recent = last !== undefined && now() - last.at < FORGET_AFTER_MS;
-      const count = recent ? last.count + 1 : 1;
+
+    goOn: async (attempt, grant) => {
+      const last = await lastOf(grant);
+      if (last !== undefined && last.count !== attempt.last?.count) {
+        throw failureOf(last, last.waitMs);
+      }
+      return { ...attempt, grant, last };
+    },
+
+    failed: async ({ grant: { key, version }, byHand, last }, error) => {
+      const what = describe(error);
+      if (what === undefined) return;
+      const count = (last?.count ?? 0) + 1;
       const wait = Math.max(waitAfter(count) * (0.5 + random() / 2), retryAfterOf(error));
-      failures.set(id, { count, at: now(), notBefore: now() + wait, error });
-    },
-    succeeded: failures.delete,
-    failedLately: (id) => now() - (failures.get(id)?.at ?? -Infinity) < LATELY_MS,
-    renewed: (id, accepted) => {
-      if (accepted) useless.delete(id);
-      else useless.set(id, { count: (useless.get(id)?.count ?? 0) + 1, at: now() });
-    },
-    mayForce: (id) => {
-      const last = useless.get(id);
-      return last === undefined || now() - last.at >= waitAfter(last.count);
+      await failures.keep(grantId(key), { ...what, version, count, byHand }, wait).catch(ignore);
     },
   };
 }
 
-function waitAfter(count: number): number {
-  return count === 1 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (count - 2));
+/** Milliseconds to wait after so many failures in a row. */
+export function waitAfter(count: number): number {
+  return count <= 1 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (count - 2));
+}
+
+/** What of an error is shared. Whatever is not about the token endpoint says nothing about the next try. */
+function describe(error: unknown): Pick<RefreshFailure, 'code' | 'status'> | undefined {
+  if (error instanceof TokenEndpointError) return { code: error.code, status: error.status };
+  return error instanceof OwnerChangedError ? { code: error.code, status: undefined } : undefined;
 }
 
 function retryAfterOf(error: unknown): number {
@@ -82,7 +101,11 @@ function retryAfterOf(error: unknown): number {
 }
 
 /** The same failure, saying how long is left. */
-function repeated(error: unknown, retryAfterMs: number): unknown {
-  if (!(error instanceof TokenEndpointError)) return error;
-  return new TokenEndpointError(error.code, { status: error.status, retryAfterMs });
+function failureOf({ code, status }: RefreshFailure, waitMs: number): Error {
+  if (code === 'resource_owner_changed') return new OwnerChangedError();
+  return new TokenEndpointError(code, { status, ...(waitMs > 0 && { retryAfterMs: waitMs }) });
+}
+
+function ignore(): void {
+  // The failure goes unshared.
 }

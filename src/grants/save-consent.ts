@@ -4,19 +4,23 @@ import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
 import { LockTimeoutError } from './errors.js';
 import { type GrantKey, type GrantTokens, grantTokens } from './grant.js';
-import { patiently } from './patience.js';
+import type { InFlight } from './in-flight.js';
+import { inTime, patiently } from './patience.js';
 import { revokePair } from './revoke-pair.js';
 import { type Retirement, supersededBy } from './superseded.js';
 import { type Vault, readIfOpenable } from './vault.js';
 
 /** Every lost attempt means that another sign-in of the same user was saved: tabs, not strangers. */
 const ATTEMPTS = 50;
+/** How long somebody waits for a store that fails; the save itself goes on for longer. */
+const ANSWER_MS = 900;
 
 export interface SaveConsentDeps extends CustodyDeps {
   readonly vault: Vault;
   readonly retirement: Retirement;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
+  readonly track: InFlight['track'];
 }
 
 /**
@@ -25,8 +29,8 @@ export interface SaveConsentDeps extends CustodyDeps {
  *
  * @throws ResourceOwnerError when the answer names nobody we can keep a grant for; its pair is revoked,
  *   so that the refusal holds at Fullscript too.
- * @throws StoreUnavailableError when the store failed for seconds. The pair is not revoked then: the
- *   write may have happened, and the grant be in use.
+ * @throws StoreUnavailableError when the store failed. The pair is not revoked then: the write may have
+ *   happened, or still happen, and the grant be in use.
  */
 export async function saveConsent(
   deps: SaveConsentDeps,
@@ -40,8 +44,13 @@ export async function saveConsent(
   }
   const key: GrantKey = { registration, owner: resourceOwner };
   const tokens = grantTokens(answer);
+  await inTime(ANSWER_MS, deps.track(save(deps, key, tokens)));
+  return key;
+}
+
+async function save(deps: SaveConsentDeps, key: GrantKey, tokens: GrantTokens): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    if (await patiently(deps.sleep, () => tryToSave(deps, key, tokens))) return key;
+    if (await patiently(deps.sleep, () => tryToSave(deps, key, tokens))) return;
   }
   throw new LockTimeoutError();
 }

@@ -13,6 +13,7 @@ import type { TokenSet } from '../oauth/token-set.js';
 import type { Cipher } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
 import { type GrantKey, grantId } from './grant.js';
+import { createInFlight } from './in-flight.js';
 import { saveConsent } from './save-consent.js';
 import { type Retirement, createRetirement } from './superseded.js';
 import type { Vault } from './vault.js';
@@ -69,11 +70,12 @@ const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().opti
 export function createSignIn(deps: SignInDeps): SignIn {
   const { pending, cipher, sleep = wait } = deps;
   const retirement = createRetirement(deps);
-  const consentDeps = { ...deps, retirement, sleep };
+  const saves = createInFlight();
+  const consentDeps = { ...deps, retirement, sleep, track: saves.track };
 
   return {
     start: (request) => start(deps, request),
-    settled: retirement.settled,
+    settled: () => saves.settled().then(retirement.settled),
 
     finish: async ({ query, bindingOf, onTaken }) => {
       const response = parseAuthorizationResponse(query);

@@ -1,27 +1,27 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { createBoundedMap } from './bounded-map.js';
 import type { Cipher } from './cipher.js';
-import {
-  GrantNotFoundError,
-  LockTimeoutError,
-  NeedsReconnectError,
-  TokenRejectedError,
-} from './errors.js';
+import { LockTimeoutError, TokenRejectedError } from './errors.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
+import { createInFlight } from './in-flight.js';
 import type { Journal } from './journal.js';
 import type { Lock } from './lock.js';
 import { createPairSaver } from './pair-saver.js';
 import { type RedeemerDeps, createRedeemer } from './redeemer.js';
+import { createRefreshBackoff } from './refresh-backoff.js';
+import type { RefreshFailures } from './refresh-failures.js';
 import {
   type Flight,
   type RefreshFlights,
   createRefreshFlights,
   landed,
 } from './refresh-flights.js';
-import { type RefreshBackoff, createRefreshBackoff } from './refresh-backoff.js';
 import { freshness } from './refresh-policy.js';
+import { createRenewal } from './renewal.js';
 import { createRetirement } from './superseded.js';
 import { createUnsavedPairs } from './unsaved-pairs.js';
 import { usable } from './usable.js';
+import { createUselessRenewals } from './useless-renewals.js';
 
 /** Hands out grants whose access token works, refreshing them where it does not. */
 export interface TokenRefresher {
@@ -36,6 +36,13 @@ export interface TokenRefresher {
    */
   readonly current: (key: GrantKey, rejected?: string) => Promise<Grant>;
   /**
+   * The same for somebody who asks by hand after a refresh failed: passes the back-off once in each
+   * wait, and renews a token that is good by the clock too, for something was wrong with it.
+   *
+   * @throws what `current` throws.
+   */
+  readonly tryAgain: (key: GrantKey) => Promise<Grant>;
+  /**
    * Tells what became of a token that was fetched because another one was rejected. While new tokens
    * are rejected like old ones, they are fetched less and less often.
    */
@@ -44,7 +51,7 @@ export interface TokenRefresher {
   readonly replay: () => Promise<void>;
   /** How many pairs wait in the journal. */
   readonly waiting: () => number;
-  /** Resolves when no refresh is running any more; for shutdown. */
+  /** Resolves when no refresh and no save is running any more; for shutdown. */
   readonly settled: () => Promise<void>;
 }
 
@@ -52,14 +59,25 @@ export interface TokenRefresher {
 const DEFAULT_WAIT_MS = 30_000;
 /** Each round means that another process wrote meanwhile; more than a few of those is no progress. */
 const ROUNDS = 4;
+/** After a failure an early refresh can wait that long: the token is still good. */
+const EARLY_PAUSE_MS = 30_000;
+const GRANTS_REMEMBERED = 10_000;
 
 export interface TokenRefresherDeps extends RedeemerDeps {
   readonly lock: Lock;
+  readonly failures: RefreshFailures;
   /** Where pairs wait that storage did not take; sealed with `cipher`. */
   readonly journal: Journal;
   readonly cipher: Cipher;
   readonly sleep?: (ms: number) => Promise<unknown>;
   readonly waitMs?: number;
+}
+
+/** How somebody comes to want a refresh. */
+interface Wish {
+  readonly early?: boolean;
+  readonly byHand?: boolean;
+  readonly rejected?: string | undefined;
 }
 
 /**
@@ -69,99 +87,90 @@ export interface TokenRefresherDeps extends RedeemerDeps {
  * whoever has stopped waiting for it.
  */
 export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
-  const { lock, now, waitMs = DEFAULT_WAIT_MS } = deps;
-  const { flights, retirement, backoff, saver, redeem, read } = createParts(deps);
+  const { now, waitMs = DEFAULT_WAIT_MS } = deps;
+  const { backoff, saver, useless, renew, read, settled } = createParts(deps);
+  const flights = createRefreshFlights();
+  // A try by hand must not share the fate of one that the back-off turns away.
+  const byHandFlights = createRefreshFlights();
 
-  function join(grant: Grant, early: boolean): Flight {
-    const { key } = grant;
-    const stale = grant.tokens.accessToken.reveal();
-    const renew = async () => {
-      backoff.check(grantId(key));
-      return lock.run(grantId(key), early ? 0 : waitMs, async () => {
-        const latest = await read(key);
-        return isDue(latest, stale, now()) ? redeem(latest) : latest;
-      });
-    };
-    return flights.join(key, { early, renew });
+  function join(grant: Grant, { early = false, byHand = false }: Wish): Flight {
+    const start = () => renew({ grant, byHand, waitMs: early ? 0 : waitMs });
+    return (byHand ? byHandFlights : flights).join(grant.key, { early, renew: start });
   }
 
-  const refreshEarly = createEarlyRefresh({ ...deps, flights, backoff }, (grant) =>
-    join(grant, true),
+  const refreshEarly = createEarlyRefresh({ ...deps, flights }, (grant) =>
+    join(grant, { early: true }),
   );
 
+  async function find(key: GrantKey, wish: Wish): Promise<Grant> {
+    const { rejected } = wish;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const grant = await read(key);
+      const state = freshness(grant.tokens, { now: now(), rejected });
+      if (state === 'early') refreshEarly(grant);
+      if (state !== 'expired') return grant;
+      const renewed = await landed(join(grant, wish));
+      if (renewed && freshness(renewed.tokens, { now: now(), rejected }) !== 'expired') {
+        return renewed;
+      }
+    }
+    throw new LockTimeoutError();
+  }
+
   return {
-    renewed: (key, accepted) => backoff.renewed(grantId(key), accepted),
+    current: (key, rejected) => find(key, { rejected }),
+    tryAgain: async (key) => {
+      const grant = await read(key);
+      if (!(await backoff.hasFailed(grant))) return find(key, {});
+      return find(key, { byHand: true, rejected: grant.tokens.accessToken.reveal() });
+    },
+    renewed: (key, accepted) => useless.renewed(grantId(key), accepted),
     replay: saver.replayAll,
     waiting: saver.waiting,
-    settled: () => flights.settled().then(retirement.settled),
-    current: async (key, rejected) => {
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const grant = await read(key);
-        const state = freshness(grant.tokens, { now: now(), rejected });
-        if (state === 'early') refreshEarly(grant);
-        if (state !== 'expired') return grant;
-        const renewed = await landed(join(grant, false));
-        if (renewed && freshness(renewed.tokens, { now: now(), rejected }) !== 'expired') {
-          return renewed;
-        }
-      }
-      throw new LockTimeoutError();
-    },
+    settled: () => Promise.all([flights.settled(), byHandFlights.settled()]).then(() => settled()),
   };
 }
 
 function createParts(deps: TokenRefresherDeps) {
-  const { vault, now, sleep = wait } = deps;
-  const flights = createRefreshFlights();
+  const { vault, sleep = wait, now } = deps;
   const retirement = createRetirement(deps);
-  const backoff = createRefreshBackoff(deps);
+  const useless = createUselessRenewals(deps);
   const saver = createPairSaver({ ...deps, sleep, unsaved: createUnsavedPairs(deps) });
-  const redeemer = createRedeemer({ ...deps, retirement, save: saver.save });
-  const redeem = withinLimits(redeemer, backoff, now);
   /** What the journal keeps is newer than what storage holds. */
   const read = async (key: GrantKey) =>
     usable((await saver.replay(key)) ?? (await vault.read(key)));
-  return { flights, retirement, backoff, saver, redeem, read };
-}
-
-/** Redeems, and keeps count of what did not work or did not help. */
-function withinLimits(
-  redeem: (grant: Grant) => Promise<Grant>,
-  backoff: RefreshBackoff,
-  now: () => number,
-): (grant: Grant) => Promise<Grant> {
-  return async (grant) => {
-    const id = grantId(grant.key);
-    const goodByTheClock = freshness(grant.tokens, { now: now() }) === 'fresh';
-    if (goodByTheClock && !backoff.mayForce(id)) throw new TokenRejectedError();
-    try {
-      const renewed = await redeem(grant);
-      backoff.succeeded(id);
-      return renewed;
-    } catch (error) {
-      const ended = error instanceof NeedsReconnectError || error instanceof GrantNotFoundError;
-      if (!ended) backoff.failed(id, error);
-      throw error;
-    }
-  };
+  const redeem = createRedeemer({ ...deps, retirement, save: saver.save });
+  const background = createInFlight();
+  const backoff = createRefreshBackoff(deps);
+  const renew = createRenewal({
+    ...{ lock: deps.lock, backoff, read, now },
+    redeem: async (grant) => {
+      const goodByTheClock = freshness(grant.tokens, { now: now() }) === 'fresh';
+      const pointless = goodByTheClock && !useless.mayRenew(grantId(grant.key));
+      if (pointless) throw new TokenRejectedError();
+      return redeem(grant);
+    },
+    lingering: saver.lingering,
+    track: background.track,
+  });
+  const settled = () => background.settled().then(retirement.settled);
+  return { backoff, saver, useless, renew, read, settled };
 }
 
 /** Refreshes behind the caller's back while the token is still valid; a failure only costs a pause. */
 function createEarlyRefresh(
-  deps: Pick<TokenRefresherDeps, 'events'> & { flights: RefreshFlights; backoff: RefreshBackoff },
+  deps: Pick<TokenRefresherDeps, 'events' | 'now'> & { flights: RefreshFlights },
   start: (grant: Grant) => Flight,
 ): (grant: Grant) => void {
-  const { events, flights, backoff } = deps;
+  const { events, flights, now } = deps;
+  const failedAt = createBoundedMap<number>(GRANTS_REMEMBERED);
   return (grant) => {
-    if (flights.has(grant.key) || backoff.failedLately(grantId(grant.key))) return;
+    const id = grantId(grant.key);
+    const paused = now() - (failedAt.get(id) ?? -Infinity) < EARLY_PAUSE_MS;
+    if (paused || flights.has(grant.key)) return;
     landed(start(grant)).catch((error: unknown) => {
+      failedAt.set(id, now());
       events.earlyRefreshFailed(grant.key, error);
     });
   };
-}
-
-/** A refresh is due while the token that brought us here is stored, or what is stored is dead. */
-function isDue(latest: Grant, stale: string, now: number): boolean {
-  const { tokens } = latest;
-  return tokens.accessToken.reveal() === stale || freshness(tokens, { now }) === 'expired';
 }

@@ -12,6 +12,8 @@ export interface ErrorView {
   readonly href: string;
   readonly label: string;
   readonly requestId: string;
+  /** Set when the button asks for a refresh by hand: where it leads when that works. */
+  readonly returnTo: string | undefined;
 }
 
 const START_AGAIN = 'startAgain';
@@ -48,8 +50,9 @@ export function errorHandler(deps: {
     if (wait !== undefined) res.set('Retry-After', wait);
     if (isApi(req.originalUrl)) sendProblem(res, { code, entry, requestId });
     else {
-      const page = errorView({ req, res, code });
-      res.render('error', { page, csrfToken: deps.csrfToken?.(req) });
+      const csrfToken = deps.csrfToken?.(req);
+      const page = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
+      res.render('error', { page, csrfToken });
     }
   };
 }
@@ -68,12 +71,27 @@ export function errorCode(error: unknown): ErrorCode {
     : 'internal_error';
 }
 
-function errorView(of: { req: Request; res: Response; code: ErrorCode }): ErrorView {
+function errorView(of: {
+  req: Request;
+  res: Response;
+  code: ErrorCode;
+  isSignedIn: boolean;
+}): ErrorView {
   const { req, res, code } = of;
   const { title, detail, way }: ErrorEntry = ERROR_TABLE[code];
-  const spent = way === 'retry' && res.locals[START_AGAIN] === true;
+  const canRepeat = way === 'retry' || way === 'renew';
+  const spent = canRepeat && res.locals[START_AGAIN] === true;
   const { href, label } = wayOut(spent ? 'start_again' : way, req);
-  return { code, title, detail, href, label, requestId: requestIdOf(res) };
+  const byHand = way === 'renew' && !spent && of.isSignedIn;
+  const returnTo = byHand ? wantedPage(req) : undefined;
+  return { code, title, detail, href, label, requestId: requestIdOf(res), returnTo };
+}
+
+/** A refresh by hand that failed again is repeated for the page it was meant for. */
+function wantedPage(req: Request): string {
+  if (req.method === 'GET') return req.originalUrl;
+  const { returnTo } = (req.body ?? {}) as { returnTo?: unknown };
+  return typeof returnTo === 'string' ? returnTo : '/portal';
 }
 
 function wayOut(way: WayForward, req: Request): { href: string; label: string } {
@@ -83,6 +101,7 @@ function wayOut(way: WayForward, req: Request): { href: string; label: string } 
     case 'start_again':
       return { href: '/', label: 'Start again' };
     case 'retry':
+    case 'renew':
       // What was posted is not posted again by a link; the portal has the button.
       return { href: req.method === 'GET' ? '' : '/portal', label: 'Try again' };
     default:

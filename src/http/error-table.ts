@@ -1,5 +1,5 @@
 /** What the way out of an error is, for a person in front of a page. */
-export type WayForward = 'start_again' | 'reconnect' | 'retry' | 'home' | 'operator';
+export type WayForward = 'start_again' | 'reconnect' | 'retry' | 'renew' | 'home' | 'operator';
 
 /** One row: a stable code, its status, and what a person is told. */
 export interface ErrorEntry {
@@ -14,6 +14,11 @@ const SETUP =
 
 function setup(title: string): ErrorEntry {
   return { status: 502, title, detail: SETUP, way: 'operator' };
+}
+
+/** What a refresh may answer: whoever tries again by hand is let through the back-off once. */
+function refresh(status: number, title: string, detail: string): ErrorEntry {
+  return { status, title, detail, way: 'renew' };
 }
 
 function upstream(status: number, title: string, detail: string): ErrorEntry {
@@ -115,7 +120,7 @@ const connection = {
     detail: 'It refuses new permissions as well. Try again in a minute, or connect again.',
     way: 'reconnect',
   },
-  refresh_busy: upstream(
+  refresh_busy: refresh(
     503,
     'The connection is being renewed',
     'That is taking longer than usual. Please try again in a moment.',
@@ -125,7 +130,7 @@ const connection = {
     'The server is catching its breath',
     'A part of it does not answer right now. You stay signed in; please try again in a moment.',
   ),
-  resource_owner_changed: upstream(
+  resource_owner_changed: refresh(
     502,
     'Fullscript answered for somebody else',
     'The answer was thrown away and your connection is unchanged. Please try again.',
@@ -152,10 +157,10 @@ const fullscript = {
   invalid_scope: setup('This application may not do that'),
   unsupported_token_type: setup('Fullscript answered in a form this server does not speak'),
   invalid_response: setup('Fullscript answered in a form this server does not speak'),
-  rate_limited: upstream(503, 'Fullscript is busy', 'Please try again in a minute.'),
-  server_error: upstream(502, 'Fullscript has a problem', 'Please try again in a moment.'),
-  unreachable: upstream(502, 'Fullscript cannot be reached', 'Please try again in a moment.'),
-  no_answer: upstream(504, 'Fullscript did not answer', 'Please try again in a moment.'),
+  rate_limited: refresh(503, 'Fullscript is busy', 'Please try again in a minute.'),
+  server_error: refresh(502, 'Fullscript has a problem', 'Please try again in a moment.'),
+  unreachable: refresh(502, 'Fullscript cannot be reached', 'Please try again in a moment.'),
+  no_answer: refresh(504, 'Fullscript did not answer', 'Please try again in a moment.'),
   fullscript_unauthorized: {
     status: 401,
     title: 'Fullscript does not accept the connection',

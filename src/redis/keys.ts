@@ -16,6 +16,14 @@ export function lockKey(id: string): string {
   return `${PREFIX}:lock:{${id}}`;
 }
 
+/**
+ * The last failed refresh of an id: hash of `f` (JSON: how many, why) and `u` (when the wait ends, by
+ * the clock of Redis). Lives five minutes longer than its wait.
+ */
+export function refreshFailureKey(id: string): string {
+  return `${PREFIX}:refresh-failure:{${id}}`;
+}
+
 /** A pending authorization: string, sealed by the caller. Lives ten minutes at most. */
 export function pendingKey(id: string): string {
   return `${PREFIX}:pending:${id}`;

@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
+import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { BindingCookies } from '../http/binding-cookie.js';
 import { offerStartAgain } from '../http/error-handler.js';
 import { NotSignedInError, RouteError } from '../http/errors.js';
@@ -12,6 +13,7 @@ import type { Registration } from '../oauth/registration.js';
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
+  readonly refresher: Pick<TokenRefresher, 'tryAgain'>;
   readonly disconnect: (key: GrantKey) => Promise<boolean>;
   readonly bindings: BindingCookies;
   /** The first one is the default. */
@@ -27,6 +29,7 @@ export function oauthRoutes(deps: OAuthRoutesDeps): Router {
   const callbacks = new Set(deps.registrations.map((r) => new URL(r.redirectUri).pathname));
   router.get('/oauth/authorize', noHead, authorize(deps));
   for (const path of callbacks) router.get(exactly(path), noHead, callback(deps));
+  router.post('/oauth/refresh', refresh(deps));
   router.post('/oauth/disconnect', disconnect(deps));
   return router;
 }
@@ -115,6 +118,17 @@ function isUnknownState(error: unknown): boolean {
 function outcomeOf(error: unknown): string {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : 'internal_error';
+}
+
+/** "Try again" after a refresh that failed. */
+function refresh({ refresher, baseUrl }: OAuthRoutesDeps): RequestHandler {
+  return async (req, res) => {
+    const user = signedIn(req);
+    if (user === undefined) throw new NotSignedInError();
+    await refresher.tryAgain(user.key);
+    const { returnTo } = (req.body ?? {}) as { returnTo?: unknown };
+    res.redirect(303, parseReturnTo(returnTo, baseUrl) ?? '/portal');
+  };
 }
 
 function disconnect(deps: OAuthRoutesDeps): RequestHandler {

@@ -468,6 +468,59 @@ describe('the portal', () => {
   });
 });
 
+describe('trying again', () => {
+  const busy = {
+    endpoint: 'token',
+    grantType: 'refresh_token',
+    kind: 'status',
+    status: 429,
+  } as const;
+  const headers = { 'retry-after': '120' };
+
+  it('by hand → once in spite of Retry-After, and on to the page that was wanted', async () => {
+    await browser.signIn(practitioner);
+    simulator.expireAccessTokens();
+    simulator.faults.add({ ...busy, headers, times: 1 });
+    const page = await browser.send('/portal?tab=2');
+    expect(page.status).toBe(503);
+    expect(page.headers.get('retry-after')).toBe('120');
+    expect(page.text).toContain('action="/oauth/refresh"');
+    expect(page.text).toContain('name="returnTo" value="/portal?tab=2"');
+    expect((await browser.send('/portal')).status).toBe(503);
+    expect(await browser.post('/oauth/refresh', { returnTo: '/portal?tab=2' })).toMatchObject({
+      status: 303,
+      location: '/portal?tab=2',
+    });
+    expect((await browser.send('/portal')).status).toBe(200);
+  });
+
+  it('by hand twice → the second one has to wait like everybody', async () => {
+    await browser.signIn(practitioner);
+    simulator.expireAccessTokens();
+    simulator.faults.add({ ...busy, headers });
+    const before = simulator.stats.refreshes;
+    await browser.send('/portal');
+    for (let click = 1; click <= 3; click += 1) {
+      const page = await browser.post('/oauth/refresh', { returnTo: '/portal?tab=2' });
+      expect(page.status).toBe(503);
+      expect(page.text).toContain('name="returnTo" value="/portal?tab=2"');
+    }
+    expect(simulator.stats.refreshes - before).toBe(2);
+    simulator.faults.reset();
+    await browser.post('/oauth/disconnect');
+  });
+
+  it('by hand, to a foreign address → to the portal', async () => {
+    await browser.signIn(practitioner);
+    const page = await browser.post('/oauth/refresh', { returnTo: 'https://evil.example/' });
+    expect(page).toMatchObject({ status: 303, location: '/portal' });
+  });
+
+  it('without a session → not signed in', async () => {
+    expect((await browser.post('/oauth/refresh')).status).toBe(401);
+  });
+});
+
 describe('leaving', () => {
   it('POST /sign-out ends this session; a copy of the cookie is dead; the grant stays', async () => {
     await browser.signIn(practitioner);
@@ -506,7 +559,7 @@ describe('leaving', () => {
     expect(problemOf(answer.text).code).toBe('grant_not_found');
   });
 
-  it.each(['/sign-out', '/sign-out/everywhere', '/oauth/disconnect'])(
+  it.each(['/sign-out', '/sign-out/everywhere', '/oauth/disconnect', '/oauth/refresh'])(
     '%s does nothing by GET or without the CSRF token',
     async (path) => {
       await browser.signIn(practitioner);

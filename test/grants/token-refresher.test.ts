@@ -5,6 +5,7 @@ import type { Grant } from '../../src/grants/grant.js';
 import type { Lock } from '../../src/grants/lock.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
+import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { secret } from '../../src/oauth/secret.js';
 import {
@@ -360,16 +361,33 @@ describe('a failing token endpoint', () => {
     expect(await world.call(token(await refresher().current(key)))).toBe(200);
   });
 
-  it('an answer without refresh_token → the stored one stays in force', async () => {
+  it('an answer without refresh_token → asked for once more before the pair is used', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({
+      ...{ endpoint: 'token', kind: 'missing_field', fields: ['refresh_token'], times: 1 },
+    });
+    for (let round = 1; round <= 3; round += 1) {
+      const grant = await refresher().current(key);
+      expect(await world.call(token(grant))).toBe(200);
+      expect((await vault.read(key))!.status).toBe('active');
+      expect(simulator.stats.refreshes).toBe(round + 1);
+      clock.advance(LIFETIME);
+    }
+  });
+
+  it('answers that never have a refresh_token → the stored one stays in force', async () => {
     const { connect, refresher, clock, simulator, vault } = await open();
     const key = await connect();
     const before = (await vault.read(key))!.tokens.refreshToken!.reveal();
     clock.advance(LIFETIME);
     simulator.faults.add({
-      ...{ endpoint: 'token', kind: 'missing_field', fields: ['refresh_token'], times: 1 },
+      ...{ endpoint: 'token', kind: 'missing_field', fields: ['refresh_token'] },
     });
     await refresher().current(key);
     expect((await vault.read(key))!.tokens.refreshToken!.reveal()).toBe(before);
+    expect(simulator.stats.refreshes).toBe(2);
   });
 
   it('an answer without expires_in → two hours, not for ever and not a loop', async () => {
@@ -421,6 +439,102 @@ describe('refreshes that fail again and again', () => {
     expect(simulator.stats.refreshes).toBe(1);
     clock.advance(MINUTE);
     await one.current(key);
+  });
+
+  it('count for all processes together', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    const processes = [refresher(), refresher(), refresher(), refresher()];
+    for (let second = 0; second < 60; second += 1) {
+      for (const one of processes) {
+        await expect(one.current(key)).rejects.toMatchObject({ code: 'server_error', status: 500 });
+      }
+      clock.advance(1_000);
+    }
+    expect(simulator.stats.refreshes).toBeGreaterThan(4);
+    expect(simulator.stats.refreshes).toBeLessThan(10);
+    simulator.faults.reset();
+    clock.advance(MINUTE);
+    expect(await world.call(token(await processes[1]!.current(key)))).toBe(200);
+    clock.advance(LIFETIME);
+    // Forgotten with the success: what fails next is the first failure again.
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
+    await expect(processes[2]!.current(key)).rejects.toMatchObject({ code: 'server_error' });
+    await processes[3]!.current(key);
+  });
+
+  it('while others wait for the lock → they share the outcome instead of asking again', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const { opened, open: answer } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 503, times: 1 });
+    const holder = refresher().current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    const waiters = [refresher().current(key), refresher().current(key)];
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    for (const one of [holder, ...waiters]) {
+      await expect(one).rejects.toMatchObject({ code: 'server_error', status: 503 });
+    }
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('let a try by hand through once in each wait', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const headers = { 'retry-after': '120' };
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 429, headers });
+    const [one, other] = [refresher(), refresher()];
+    const busy = { code: 'rate_limited' };
+    await expect(one.current(key)).rejects.toMatchObject(busy);
+    await expect(one.tryAgain(key)).rejects.toMatchObject(busy);
+    expect(simulator.stats.refreshes).toBe(2);
+    for (const again of [one, other]) {
+      await expect(again.tryAgain(key)).rejects.toMatchObject(busy);
+      await expect(again.current(key)).rejects.toMatchObject(busy);
+    }
+    expect(simulator.stats.refreshes).toBe(2);
+    clock.advance(2 * MINUTE);
+    await expect(other.current(key)).rejects.toMatchObject(busy);
+    simulator.faults.reset();
+    expect(await world.call(token(await one.tryAgain(key)))).toBe(200);
+    expect(simulator.stats.refreshes).toBe(4);
+  });
+
+  it('are forgotten when the user connects again', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const headers = { 'retry-after': '120' };
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 429, headers, times: 1 });
+    const one = refresher();
+    await expect(one.current(key)).rejects.toMatchObject({ code: 'rate_limited' });
+    const grant = await one.current(await connect());
+    expect(await world.call(token(await one.current(key, token(grant))))).toBe(200);
+  });
+
+  it('a try by hand of a token that works costs nothing', async () => {
+    const { connect, refresher, simulator } = await open();
+    await refresher().tryAgain(await connect());
+    expect(simulator.stats.refreshes).toBe(0);
+  });
+
+  it('of which the store takes no note → the error is that of the token endpoint', async () => {
+    const failures = {
+      ...createMemoryRefreshFailures(),
+      keep: () => Promise.reject(new StoreUnavailableError('keep', new Error('down'))),
+    };
+    const { connect, refresher, clock, simulator } = await open({ failures });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
+    await expect(refresher().current(key)).rejects.toMatchObject({ code: 'server_error' });
+    await refresher().current(key);
   });
 
   it('because Fullscript rejects new tokens like old ones → less and less often', async () => {
@@ -525,6 +639,24 @@ describe('the save after a refresh', () => {
     expect(simulator.stats.refreshes).toBe(1);
   });
 
+  it('that the store does not take → the caller goes on at once, the lock is held for the tries', async () => {
+    const { records, store } = failingStore();
+    const { connect, clock, simulator } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    store.down = true;
+    const { opened, open: goOn } = gate();
+    const one = createTokenRefresher({ ...world.deps, sleep: () => opened });
+    expect(await world.call(token(await one.current(key)))).toBe(200);
+    const other = createTokenRefresher({ ...world.deps, journal: createMemoryJournal() });
+    const waiter = other.current(key);
+    store.down = false;
+    goOn();
+    expect(await world.call(token(await waiter))).toBe(200);
+    expect(one.waiting()).toBe(0);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
   it('that was carried out although the store said otherwise counts as done', async () => {
     let lie = false;
     const records = (inner: GrantRecords): GrantRecords => ({
@@ -608,6 +740,7 @@ describe('the journal', () => {
     store.down = true;
     const one = refresher();
     const grant = await one.current(key);
+    await one.settled();
     return { key, one, grant, store, journal };
   }
 

@@ -684,6 +684,7 @@ const WAYS_OUT: Record<WayForward, { href: string; label: string }> = {
   start_again: { href: '/', label: 'Start again' },
   reconnect: { href: '/oauth/authorize', label: 'Connect again' },
   retry: { href: '', label: 'Try again' },
+  renew: { href: '', label: 'Try again' },
   home: { href: '/', label: 'Back to the start' },
   operator: { href: '/', label: 'Back to the start' },
 };

@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionData } from 'express-session';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
+import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
+import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
 import {
@@ -16,6 +18,7 @@ import {
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
+import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { type TestRedis, startRedis } from './redis-server.js';
@@ -27,6 +30,7 @@ export interface Stage {
   readonly sessions: SessionStore;
   /** Locks of two processes, as far as the implementation can have two. */
   readonly locks: readonly [Lock, Lock];
+  readonly failures: RefreshFailures;
   readonly close: () => Promise<void>;
 }
 
@@ -49,6 +53,7 @@ function openMemoryStage(): Promise<Stage> {
     pending: createMemoryPendingAuthorizations(),
     sessions: createMemorySessionStore(sessionRules),
     locks: [lock, lock],
+    failures: createMemoryRefreshFailures(),
     close: () => Promise.resolve(),
   });
 }
@@ -61,6 +66,7 @@ async function openRedisStage(): Promise<Stage> {
     pending: createRedisPendingAuthorizations(client),
     sessions: createRedisSessionStore({ client, ...sessionRules }),
     locks: [createRedisLock(client), createRedisLock(second)],
+    failures: createRedisRefreshFailures(client),
     close: async () => {
       await Promise.all([closeRedis(client), closeRedis(second)]);
       await redis.stop();

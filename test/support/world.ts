@@ -6,12 +6,14 @@ import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { GrantKey } from '../../src/grants/grant.js';
 import type { Journal } from '../../src/grants/journal.js';
 import type { Lock } from '../../src/grants/lock.js';
+import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
 import { createSignIn } from '../../src/grants/sign-in.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
+import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
 import { authorizationServer } from '../../src/oauth/authorization-server.js';
 import type { Registration } from '../../src/oauth/registration.js';
@@ -84,6 +86,7 @@ export interface WorldOptions {
   readonly records?: (inner: GrantRecords) => GrantRecords;
   readonly lock?: Lock;
   readonly journal?: Journal;
+  readonly failures?: RefreshFailures;
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
 }
@@ -107,9 +110,10 @@ export async function createWorld(options: WorldOptions = {}) {
     clock.advance(ms);
     return Promise.resolve();
   };
+  const failures = options.failures ?? createMemoryRefreshFailures({ now: clock.now });
   const journal = options.journal ?? createMemoryJournal();
   const deps = {
-    ...{ vault, lock, tokenEndpoint, events, sleep, journal, cipher },
+    ...{ vault, lock, failures, tokenEndpoint, events, sleep, journal, cipher },
     now: clock.now,
     registration: () => registration,
   };
