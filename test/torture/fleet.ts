@@ -15,6 +15,10 @@ export interface FleetOptions {
   /** Of access tokens. */
   readonly lifetimeSeconds?: number;
   readonly redisArgs?: string[];
+  /** Further variables of each process. */
+  readonly env?: (folder: string) => Record<string, string>;
+  /** Puts something into a process's folder before it starts. */
+  readonly prepare?: (folder: string, index: number) => Promise<void>;
 }
 
 /** Server processes on one Redis and one simulator, as behind a load balancer. */
@@ -29,6 +33,8 @@ export interface Fleet {
 
 export interface Member {
   readonly origin: string;
+  /** Its own; it stands for the disk of its machine. */
+  readonly folder: string;
   /** Asks as this visitor; the resource API by default. */
   readonly ask: (visitor: Visitor, path?: string) => Promise<Answer>;
   /** What a load balancer's health check sees. */
@@ -56,10 +62,12 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const ports = await freePorts(options.processes);
   const env = environment({ simulator, redisUrl: redis.url, port: ports[0]! });
   const members = await Promise.all(
-    ports.map((port, index) => {
+    ports.map(async (port, index) => {
       // A folder each: they stand for machines, and a restarted one finds its own disk again.
       const cwd = join(folder, String(index));
-      const own = { DATA_DIR: join(cwd, 'data'), LOG_LEVEL: 'warn' };
+      await mkdir(cwd);
+      await options.prepare?.(cwd, index);
+      const own = { DATA_DIR: join(cwd, 'data'), LOG_LEVEL: 'warn', ...options.env?.(cwd) };
       return openMember({ cwd, port, env: { ...env, ...own, PORT: String(port) } });
     }),
   );
@@ -84,7 +92,6 @@ async function openMember(at: {
   const { cwd, port, env } = at;
   const origin = `http://127.0.0.1:${port}`;
   const printed: string[] = [];
-  await mkdir(cwd);
   const launch = async (): Promise<ServerProcess> => {
     const started = startProcess({ cwd, env });
     await ready(started, origin);
@@ -96,7 +103,7 @@ async function openMember(at: {
     await server.exited;
   };
   return {
-    ...{ origin, kill },
+    ...{ origin, kill, folder: cwd },
     ask: (visitor, path = '/api/fullscript/clinic') => call(`${origin}${path}`, visitor.cookie()),
     isReady: async () => (await call(`${origin}/readyz`, '')).status === 200,
     stop: () => server.stop(),

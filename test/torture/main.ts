@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Ordeal } from './ordeal.js';
+import { clocks } from './ordeals/clocks.js';
 import { disconnect } from './ordeals/disconnect.js';
 import { expiry } from './ordeals/expiry.js';
 import { freezeRedis } from './ordeals/freeze-redis.js';
@@ -21,6 +22,7 @@ const ORDEALS: readonly Ordeal[] = [
   rollingRestart,
   disconnect,
   pausedHolder,
+  clocks,
 ];
 const MOST_MISSES_SHOWN = 10;
 const EXIT_MISSED = 1;
