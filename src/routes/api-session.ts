@@ -26,6 +26,13 @@ function sessionView({ key }: SignedIn, grant: Grant | undefined) {
     resourceOwner: { id: key.owner.id, type: key.owner.type },
     scope: grant?.tokens.scope ?? [],
     expiresAt: grant === undefined ? null : new Date(grant.tokens.expiresAt).toISOString(),
-    status: grant?.status ?? 'needs_reconnect',
+    ...statusView(grant),
   };
+}
+
+/** Why it needs to be connected again is for the front end to explain. */
+function statusView(grant: Grant | undefined) {
+  if (grant === undefined) return { status: 'needs_reconnect', reason: 'disconnected' };
+  const { status, reconnectReason } = grant;
+  return reconnectReason === undefined ? { status } : { status, reason: reconnectReason };
 }

@@ -21,6 +21,13 @@ export function portalRoutes(deps: { requireGrant: RequestHandler; csrf: Csrf })
   return router;
 }
 
+/** Why a connection that nobody ended here does not work any more. */
+const CAUSES: Record<string, string> = {
+  refresh_token_refused:
+    'Fullscript no longer accepts it: it was removed in your Fullscript account, or a renewal was cut off half-way.',
+  no_refresh_token: 'It has run out, and Fullscript gave us nothing to renew it with.',
+};
+
 /** Pages say what is the matter with the connection and offer to mend it, signed in as they are. */
 function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
   // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
@@ -33,6 +40,7 @@ function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
     }
     const page = {
       disconnected: gone,
+      cause: error instanceof NeedsReconnectError ? CAUSES[error.reason] : undefined,
       unconfirmed: req.query['disconnected'] === 'here',
       href: authorizePath({ registration: user.key.registration, returnTo: '/portal' }),
     };

@@ -287,7 +287,10 @@ describe('GET /api/session', () => {
     const refused = await browser.send('/api/fullscript/clinic');
     expect(refused.status).toBe(401);
     expect(problemOf(refused.text).code).toBe('needs_reconnect');
-    expect(await session()).toMatchObject({ signedIn: true, status: 'needs_reconnect' });
+    expect(await session()).toMatchObject({
+      ...{ signedIn: true, status: 'needs_reconnect' },
+      reason: 'refresh_token_refused',
+    });
     const portal = await browser.send('/portal');
     expect(portal.status).toBe(401);
     expect(portal.text).toContain('Fullscript needs to be connected again');
@@ -553,6 +556,7 @@ describe('leaving', () => {
     // Nothing is left alive, of this sign-in or of earlier ones.
     expect(simulator.revokeAuthorization(staff)).toBe(0);
     expect(await session()).toMatchObject({ signedIn: true, status: 'needs_reconnect', scope: [] });
+    expect(await session()).toMatchObject({ reason: 'disconnected' });
     const page = await browser.send('/portal?disconnected=yes');
     expect(page.text).toContain('Fullscript is disconnected');
     const answer = await browser.send('/api/fullscript/clinic');

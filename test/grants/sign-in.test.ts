@@ -4,7 +4,7 @@ import { grantId } from '../../src/grants/grant.js';
 import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
 import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
-import { type World, type WorldOptions, createWorld } from '../support/world.js';
+import { type World, type WorldOptions, createWorld, gate } from '../support/world.js';
 
 let world: World;
 afterEach(() => world.close());
@@ -177,6 +177,29 @@ describe('a callback', () => {
     const { key } = await (await tab()).finish();
     expect((await world.vault.read(key))!.status).toBe('active');
     expect(exchanges()).toBe(1);
+  });
+
+  it('while the store says nothing → refused within a second, and saved when it is back', async () => {
+    const { opened, open: back } = gate();
+    let frozen = false;
+    await open({
+      records: (inner) => ({
+        ...inner,
+        compareAndSet: async (...args) => {
+          if (frozen) await opened;
+          return inner.compareAndSet(...args);
+        },
+      }),
+    });
+    frozen = true;
+    const from = performance.now();
+    const finished = (await tab()).finish();
+    await expect(finished).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(performance.now() - from).toBeLessThan(1_500);
+    expect(world.seen).toEqual([]);
+    back();
+    await world.signIn.settled();
+    expect(world.seen).toEqual(['connected']);
   });
 
   it('met by 503 → the code is exchanged again, and met by 500 it is not', async () => {

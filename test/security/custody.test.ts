@@ -171,8 +171,8 @@ describe('SR-46', () => {
     expect(refreshes()).toBe(before);
     expect(await stored(visitor)).toMatchObject({ reconnectReason: 'refresh_token_refused' });
     expect(await sessionOf(visitor, one)).toMatchObject({
-      signedIn: true,
-      status: 'needs_reconnect',
+      ...{ signedIn: true, status: 'needs_reconnect' },
+      reason: 'refresh_token_refused',
     });
   });
 });
