@@ -81,6 +81,9 @@ async function main(): Promise<void> {
   process.exit(rows.some(({ misses }) => misses.length > 0) ? EXIT_MISSED : 0);
 }
 
+// One listener for each process and Redis that is running.
+process.setMaxListeners(50);
+
 // Whatever was started ends with this process: see the exit handlers in test/support.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 

@@ -24,6 +24,7 @@ export interface Visitor {
 export interface SessionView {
   readonly signedIn: boolean;
   readonly status?: 'active' | 'needs_reconnect';
+  readonly reason?: string;
   readonly expiresAt?: string;
   readonly registration?: GrantKey['registration'];
   readonly resourceOwner?: GrantKey['owner'];

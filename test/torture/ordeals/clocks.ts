@@ -33,12 +33,12 @@ interface Trial {
 const SHORT_LIVED = 6;
 const trials: readonly Trial[] = [
   {
-    ...{ name: 'two hours', lifetimeSeconds: 7200, steps: 8 },
+    ...{ name: 'two hours', lifetimeSeconds: 7200, steps: 6 },
     // The simulator ends all tokens every second step.
     bound: (steps) => steps / 2 + OFFSETS.length,
   },
   {
-    ...{ name: `${SHORT_LIVED} s`, lifetimeSeconds: SHORT_LIVED, steps: 12 },
+    ...{ name: `${SHORT_LIVED} s`, lifetimeSeconds: SHORT_LIVED, steps: 8 },
     bound: (steps, jumps) => 2 * Math.ceil((steps * STEP_MS) / (SHORT_LIVED * 900)) + jumps,
   },
 ];

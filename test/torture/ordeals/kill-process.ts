@@ -109,6 +109,7 @@ async function lookAfter({ simulator, members }: Fleet, visitor: Visitor): Promi
     if (session?.status !== 'needs_reconnect') {
       problems.push(`/api/session says ${JSON.stringify(session?.status)}`);
     }
+    if (session?.reason === undefined) problems.push('/api/session gives no reason');
     for (let i = 0; i < 3; i += 1) await member.ask(visitor);
   }
   const more = simulator.stats.refreshes - before;
