@@ -1,24 +1,8 @@
-import { existsSync } from 'node:fs';
-import { ConfigError } from './config/problem.js';
-import { type Config, loadConfig } from './config.js';
+import { readConfig } from './environment.js';
 import { createLogger } from './logger.js';
 import { type RunningServer, startServer } from './server.js';
 
 const EXIT_FAILURE = 1;
-/** EX_CONFIG of sysexits.h: restarting will not help. */
-const EXIT_CONFIG = 78;
-
-/** Prints what is wrong with the configuration, all of it, and ends. */
-function readConfig(): Config {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  try {
-    return loadConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CONFIG);
-  }
-}
 
 /** What Node adds to the error of a listen that failed. */
 interface Listening {

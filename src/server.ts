@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { openFileJournal } from './disk/file-journal.js';
-import { createCipher } from './grants/cipher.js';
+import { type Cipher, createCipher } from './grants/cipher.js';
 import { createDisconnect } from './grants/disconnect.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
@@ -11,6 +11,7 @@ import type { Journal } from './grants/journal.js';
 import { createInFlight } from './grants/in-flight.js';
 import { PENDING_LIFETIME_MS, type SignIn, createSignIn } from './grants/sign-in.js';
 import { createTokenRefresher } from './grants/token-refresher.js';
+import { keysLacked } from './grants/unsaved-pairs.js';
 import { createVault } from './grants/vault.js';
 import { createBindingCookies } from './http/binding-cookie.js';
 import { RouteError } from './http/errors.js';
@@ -107,6 +108,16 @@ async function openJournal({ dataDir }: Config, log: Logger): Promise<Journal> {
   }
 }
 
+/** Until the keys are back, the owners of these pairs get an error, and `/readyz` stays red. */
+function warnOfLackedKeys(journal: Journal, cipher: Cipher, log: Logger): void {
+  const keys = keysLacked(journal, cipher);
+  if (keys.length === 0) return;
+  log.error(
+    { keys },
+    'the journal holds pairs sealed with keys that TOKEN_ENCRYPTION_KEYS no longer lists: put them back',
+  );
+}
+
 interface Parts {
   readonly config: Config;
   readonly log: Logger;
@@ -165,7 +176,7 @@ function every(ms: number, work: () => Promise<void>): () => Promise<void> {
 
 /** Everything that handles tokens, and a way to wait for what of it is under way. */
 function composeCustody(
-  { config, store, journal }: Parts,
+  { config, log, store, journal }: Parts,
   registration: (id: RegistrationId) => Registration,
   events: GrantEvents,
 ) {
@@ -174,6 +185,7 @@ function composeCustody(
   const timeouts = { timeoutMs: TOKEN_TIMEOUT_MS, revokeTimeoutMs: REVOKE_TIMEOUT_MS };
   const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
   const cipher = createCipher(config.sealingKeys);
+  warnOfLackedKeys(journal, cipher, log);
   const vault = createVault({ records, cipher });
   const deps = { vault, lock, failures, tokenEndpoint, registration, events, now, journal, cipher };
   const refresher = createTokenRefresher(deps);

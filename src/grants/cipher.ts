@@ -14,6 +14,8 @@ export interface SealingKey {
 
 /** Seals records so that a copy of the store tells nothing and a swapped record does not open. */
 export interface Cipher {
+  /** The keys it has; the first one seals. */
+  readonly keyIds: readonly [string, ...string[]];
   /** @param context what the record is bound to; the same text is needed to open it. */
   readonly seal: (plaintext: string, context: string) => string;
   /** @throws SealError `sealing_key_missing` or `seal_broken`. */
@@ -26,17 +28,22 @@ export interface Cipher {
  */
 export function createCipher(keys: readonly [SealingKey, ...SealingKey[]]): Cipher {
   const byId = new Map(keys.map(({ id, key }) => [id, key]));
-  const [{ id: sealingId }] = keys;
+  const [{ id: sealingId }, ...older] = keys;
 
   return {
+    keyIds: [sealingId, ...older.map(({ id }) => id)],
     seal: (plaintext, context) =>
       `${sealingId}.${encrypt(keyOf(byId, sealingId), plaintext, context)}`,
     open: (sealed, context) => {
-      const dot = sealed.indexOf('.');
-      const keyId = sealed.slice(0, Math.max(dot, 0));
-      return decrypt(keyOf(byId, keyId), sealed.slice(dot + 1), context);
+      const keyId = keyIdOf(sealed);
+      return decrypt(keyOf(byId, keyId), sealed.slice(keyId.length + 1), context);
     },
   };
+}
+
+/** The key that a sealed text names, without opening it; '' when it names none. */
+export function keyIdOf(sealed: string): string {
+  return sealed.slice(0, Math.max(sealed.indexOf('.'), 0));
 }
 
 function keyOf(keys: ReadonlyMap<string, KeyObject>, id: string): KeyObject {

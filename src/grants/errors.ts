@@ -70,7 +70,7 @@ export class SealError extends Error {
   ) {
     super(
       code === 'sealing_key_missing'
-        ? `a record is sealed with key "${String(keyId)}", which TOKEN_ENCRYPTION_KEYS no longer lists`
+        ? `a record is sealed with key "${String(keyId)}", which TOKEN_ENCRYPTION_KEYS no longer lists: put it back`
         : 'a sealed record does not open: it was altered, or belongs to another key',
     );
   }

@@ -25,6 +25,14 @@ export interface GrantRecords {
    * a day, so that a writer that slept meanwhile cannot bring the grant back.
    */
   readonly remove: (id: string) => Promise<void>;
+  /**
+   * The ids of all records, in pages; for maintenance, never for a request. What is stored all the
+   * while is in it, perhaps twice; what comes or goes meanwhile may be in it or not, and so may what
+   * was removed lately.
+   *
+   * @throws StoreUnavailableError when storage fails half-way: then begin anew.
+   */
+  readonly ids: () => AsyncIterable<readonly string[]>;
   /** The version a new record must follow: of the stored one, of a removal lately, or else 0. */
   readonly lastVersion: (id: string) => Promise<number>;
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { RESOURCE_OWNER_TYPES } from '../oauth/resource-owner.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
-import type { Cipher } from './cipher.js';
+import { type Cipher, keyIdOf } from './cipher.js';
+import { SealError } from './errors.js';
 import { type GrantKey, type UnversionedGrant, grantId } from './grant.js';
 import { decodeGrant, encodeGrant } from './grant-codec.js';
 import type { Journal, JournalEntry } from './journal.js';
@@ -25,6 +26,7 @@ export interface UnsavedPairs {
   readonly keep: (pair: UnsavedPair) => Promise<void>;
   /** @throws SealError when the entry cannot be opened. */
   readonly find: (key: GrantKey) => UnsavedPair | undefined;
+  /** Whose pairs wait. Entries that cannot be opened are not among them; they stay and count. */
   readonly keys: () => readonly GrantKey[];
   readonly count: () => number;
   readonly drop: (key: GrantKey) => Promise<void>;
@@ -54,13 +56,29 @@ export function createUnsavedPairs(deps: { journal: Journal; cipher: Cipher }): 
       const entry = journal.find(grantId(key));
       return entry === undefined ? undefined : open(cipher, entry);
     },
-    keys: () => journal.entries().map((entry) => open(cipher, entry).redeemed.key),
+    keys: () => journal.entries().flatMap((entry) => keyIfOpenable(cipher, entry) ?? []),
     count: () => journal.entries().length,
     drop: async (key) => {
       const entry = journal.find(grantId(key));
       if (entry !== undefined) await journal.drop(entry);
     },
   };
+}
+
+/** Keys that entries of the journal name and we lack; their pairs wait until we have them again. */
+export function keysLacked(journal: Journal, { keyIds }: Cipher): string[] {
+  const named = journal.entries().map(({ sealed }) => keyIdOf(sealed));
+  return [...new Set(named)].filter((id) => !keyIds.includes(id));
+}
+
+/** One entry whose key was removed too early must not keep the others from being saved. */
+function keyIfOpenable(cipher: Cipher, entry: JournalEntry): GrantKey | undefined {
+  try {
+    return open(cipher, entry).redeemed.key;
+  } catch (error) {
+    if (error instanceof SealError) return undefined;
+    throw error;
+  }
 }
 
 function context(id: string): string {

@@ -30,13 +30,13 @@ export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Va
       const record = await records.read(id);
       if (record === undefined) return undefined;
       const { version, sealed } = record;
-      return { ...decodeGrant(key, cipher.open(sealed, context(id, version))), version };
+      return { ...decodeGrant(key, cipher.open(sealed, sealContext(id, version))), version };
     },
 
     write: async (grant, expected) => {
       const id = grantId(grant.key);
       const version = expected + 1;
-      const sealed = cipher.seal(encodeGrant(grant), context(id, version));
+      const sealed = cipher.seal(encodeGrant(grant), sealContext(id, version));
       const written = await records.compareAndSet(id, { version, sealed }, expected);
       return written ? { ...grant, version } : undefined;
     },
@@ -60,6 +60,6 @@ export async function readIfOpenable(vault: Vault, key: GrantKey): Promise<Grant
 }
 
 /** Bound to key and version: neither another user's record nor an older one of the same user opens. */
-function context(id: string, version: number): string {
+export function sealContext(id: string, version: number): string {
   return `grant ${id} ${version}`;
 }

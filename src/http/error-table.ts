@@ -138,7 +138,9 @@ const connection = {
   sealing_key_missing: {
     status: 500,
     title: 'Your connection cannot be opened',
-    detail: 'The server lacks the key it was stored with. Connecting again helps at once.',
+    detail:
+      'The server lacks the key it was stored with, which the people who run it can give back. ' +
+      'Connecting again helps at once.',
     way: 'reconnect',
   },
   seal_broken: {

@@ -33,6 +33,16 @@ export function createMemoryGrantRecords(deps: { now?: () => number } = {}): Gra
       return Promise.resolve();
     },
 
+    ids: () => inPages([...entries.entries()].flatMap(([id, { sealed }]) => (sealed ? [id] : []))),
+
     lastVersion: (id) => Promise.resolve(lastVersion(id)),
   };
+}
+
+const PAGE = 100;
+
+async function* inPages(ids: readonly string[]): AsyncIterable<readonly string[]> {
+  for (let at = 0; at < ids.length; at += PAGE) {
+    yield await Promise.resolve(ids.slice(at, at + PAGE));
+  }
 }

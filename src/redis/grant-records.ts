@@ -1,6 +1,7 @@
 import { type GrantRecords, REMOVAL_REMEMBERED_MS } from '../grants/grant-records.js';
 import type { RedisClient } from './client.js';
 import type { RunSave } from './confirmed-saves.js';
+import { grantIds } from './grant-ids.js';
 import { grantKey } from './keys.js';
 import { storeCall } from './store-call.js';
 
@@ -48,6 +49,8 @@ export function createRedisGrantRecords(
       storeCall('grant removal', async () => {
         await client.eval(REMOVE, 1, grantKey(id), REMOVAL_REMEMBERED_MS);
       }),
+
+    ids: () => grantIds(client),
 
     lastVersion: (id) =>
       storeCall('grant version read', async () =>

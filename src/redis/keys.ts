@@ -11,6 +11,14 @@ export function grantKey(id: string): string {
   return `${PREFIX}:grant:{${id}}`;
 }
 
+/** All grants, as a pattern for SCAN. */
+export const GRANT_KEYS = grantKey('*');
+
+/** The id in a grant's key. */
+export function idOfGrantKey(key: string): string {
+  return key.slice(GRANT_KEYS.indexOf('*'), -1);
+}
+
 /** The lock on an id: string, the holder's random name. Lives as long as its lease, seconds. */
 export function lockKey(id: string): string {
   return `${PREFIX}:lock:{${id}}`;

@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
-import { type RedisClient, closeRedis, waitUntilReady } from '../../src/redis/client.js';
+import {
+  type RedisClient,
+  closeRedis,
+  connectRedis,
+  waitUntilReady,
+} from '../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
-import { grantKey } from '../../src/redis/keys.js';
+import { grantKey, lockKey, pendingKey, sessionKey } from '../../src/redis/keys.js';
 import { openSaves } from '../../src/redis/saves.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
-import { type Stage, connectTo, stages } from '../support/contract.js';
+import { freePort } from '../support/app.js';
+import { type Stage, connectTo, stages, until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
 const DAY_MS = 86_400_000;
@@ -128,6 +135,38 @@ describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
     expect(await records.lastVersion(id)).toBe(0);
   });
 
+  it('ids → every stored record, in pages, and nothing of what was removed', async () => {
+    const stored = Array.from({ length: 450 }, newId);
+    const odd = ['ca-production:Staff:%2A%7Ba%7D', 'us-sandbox:Clinic:a%3Ab'];
+    const all = [...stored, ...odd];
+    for (const id of all) await records.compareAndSet(id, record(1), 0);
+    const removed = stored.slice(0, 50);
+    await Promise.all(removed.map((id) => records.remove(id)));
+    const pages: (readonly string[])[] = [];
+    for await (const page of records.ids()) pages.push(page);
+    const listed = new Set(pages.flat());
+    expect(all.slice(50).filter((id) => !listed.has(id))).toEqual([]);
+    expect(pages.length).toBeGreaterThan(1);
+    // Those removed lately may be listed; whoever reads them finds nothing.
+    const lately = removed.filter((id) => listed.has(id));
+    const read = await Promise.all(lately.map((id) => records.read(id)));
+    expect(read.filter((found) => found !== undefined)).toEqual([]);
+  });
+
+  it('ids while others write → still every record that was there all the while', async () => {
+    const there = Array.from({ length: 300 }, newId);
+    for (const id of there) await records.compareAndSet(id, record(1), 0);
+    const listed = new Set<string>();
+    let others = 2_000;
+    for await (const page of records.ids()) {
+      for (const id of page) listed.add(id);
+      const more = page.slice(0, others);
+      others -= more.length;
+      await Promise.all(more.map(() => records.compareAndSet(newId(), record(1), 0)));
+    }
+    expect(there.filter((id) => !listed.has(id))).toEqual([]);
+  });
+
   it('100 writes and a removal at once → the removal is never undone by a stale writer', async () => {
     const id = newId();
     await records.compareAndSet(id, record(1), 0);
@@ -187,6 +226,97 @@ describe('lifetime of grant records in redis', () => {
     await records.compareAndSet(id, record(1), 0);
     await client.script('FLUSH');
     expect(await records.compareAndSet(id, record(2), 1)).toBe(true);
+  });
+});
+
+/** Two masters that share the slots. */
+async function startMasters() {
+  const ports = [await freePort(), await freePort()];
+  const masters = await Promise.all(
+    ports.map(async (port) => {
+      const bus = await freePort();
+      return startRedis({
+        args: [
+          ...['--port', `${port}`, '--cluster-port', `${bus}`, '--cluster-enabled', 'yes'],
+          ...['--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1'],
+        ],
+      });
+    }),
+  );
+  const [one, two] = (await Promise.all(masters.map(connectTo))) as [Redis, Redis];
+  await one.call('CLUSTER', 'ADDSLOTSRANGE', 0, 8_191);
+  await two.call('CLUSTER', 'ADDSLOTSRANGE', 8_192, 16_383);
+  await two.call('CLUSTER', 'SET-CONFIG-EPOCH', 2);
+  const bus = Number((await two.config('GET', 'cluster-port'))[1]);
+  await one.call('CLUSTER', 'MEET', '127.0.0.1', ports[1]!, bus);
+  for (const node of [one, two]) {
+    await until(async () => String(await node.call('CLUSTER', 'INFO')).includes('state:ok'));
+  }
+  return {
+    url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join()}`,
+    nodes: [one, two],
+    stop: async () => {
+      await Promise.all([closeRedis(one), closeRedis(two)]);
+      await Promise.all(masters.map((master) => master.stop()));
+    },
+  };
+}
+
+describe('ids of grant records in redis', () => {
+  const list = async (records: GrantRecords) => {
+    const listed: string[] = [];
+    for await (const page of records.ids()) listed.push(...page);
+    return listed.sort();
+  };
+
+  it('lists grants only, whatever else is stored', async () => {
+    const redis = await startRedis();
+    const client = await connectTo(redis);
+    const records = createRedisGrantRecords(client);
+    await records.compareAndSet('us-sandbox:Staff:a', record(1), 0);
+    for (const key of [lockKey('us-sandbox:Staff:a'), sessionKey('s'), pendingKey('p'), 'other']) {
+      await client.set(key, 'x');
+    }
+    expect(await list(records)).toEqual(['us-sandbox:Staff:a']);
+    await closeRedis(client);
+    await redis.stop();
+  });
+
+  it('Redis restarts half-way → fails, because its cursor has lost its meaning', async () => {
+    const redis = await startRedis({ args: ['--appendonly', 'yes'] });
+    const client = await connectTo(redis);
+    const records = createRedisGrantRecords(client);
+    for (let i = 0; i < 300; i += 1) await records.compareAndSet(newId(), record(1), 0);
+    const answers = () =>
+      client.ping().then(
+        () => true,
+        () => false,
+      );
+    const listing = (async () => {
+      for await (const page of records.ids()) {
+        expect(page.length).toBeGreaterThan(0);
+        await redis.restart();
+        await until(answers);
+      }
+    })();
+    await expect(listing).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect((await list(records)).length).toBe(300);
+    await closeRedis(client);
+    await redis.stop();
+  });
+
+  it('of a cluster → those of every master; while it is not connected → fails', async () => {
+    const cluster = await startMasters();
+    const client = connectRedis(parseStoreUrl(cluster.url));
+    const records = createRedisGrantRecords(client);
+    await expect(list(records)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await waitUntilReady(client, 10_000)).toBe(true);
+    const stored = Array.from({ length: 200 }, newId);
+    for (const id of stored) await records.compareAndSet(id, record(1), 0);
+    for (const node of cluster.nodes) expect(await node.dbsize()).toBeLessThan(200);
+    expect(await list(records)).toEqual(stored.sort());
+    await closeRedis(client);
+    await cluster.stop();
   });
 });
 

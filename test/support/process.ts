@@ -19,10 +19,11 @@ export function startProcess(options: {
   cwd: string;
   env?: Record<string, string>;
   script?: string;
+  args?: readonly string[];
 }): ServerProcess {
-  const { cwd, env = {}, script = 'main.js' } = options;
+  const { cwd, env = {}, script = 'main.js', args = [] } = options;
   const PATH = process.env['PATH'] ?? '';
-  const child = spawn(process.execPath, [`${ROOT}/dist/${script}`], {
+  const child = spawn(process.execPath, [`${ROOT}/dist/${script}`, ...args], {
     cwd,
     env: { PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

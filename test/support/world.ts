@@ -1,5 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { createCipher } from '../../src/grants/cipher.js';
+import { type SealingKey, createCipher } from '../../src/grants/cipher.js';
 import { createDisconnect } from '../../src/grants/disconnect.js';
 import type { GrantEvents } from '../../src/grants/grant-events.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
@@ -89,6 +89,7 @@ export interface WorldOptions {
   readonly failures?: RefreshFailures;
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
+  readonly sealingKeys?: readonly [SealingKey, ...SealingKey[]];
 }
 
 /** Custody of grants over the reference adapters and a simulator, with a clock of its own. */
@@ -98,7 +99,9 @@ export async function createWorld(options: WorldOptions = {}) {
   const plainRecords = createMemoryGrantRecords({ now: clock.now });
   const records = options.records?.(plainRecords) ?? plainRecords;
   const lock = options.lock ?? createMemoryLock();
-  const cipher = createCipher([{ id: 'k1', key: createSecretKey(randomBytes(32)) }]);
+  const cipher = createCipher(
+    options.sealingKeys ?? [{ id: 'k1', key: createSecretKey(randomBytes(32)) }],
+  );
   const vault = createVault({ records, cipher });
   const { events, seen } = recordEvents();
   let registration = registrationFor(simulator, options.registration);
