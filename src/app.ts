@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
+import type { DisconnectOutcome } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
 import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
@@ -39,7 +40,7 @@ export interface AppDeps {
   readonly registration: (id: RegistrationId) => Registration;
   readonly simulated: boolean;
   readonly signIn: SignIn;
-  readonly disconnect: (key: GrantKey) => Promise<boolean>;
+  readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly refresher: TokenRefresher;
   readonly vault: Vault;
   readonly bindings: BindingCookies;

@@ -9,6 +9,7 @@ import type { GrantEvents } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
 import type { Journal } from './grants/journal.js';
 import { createInFlight } from './grants/in-flight.js';
+import { createRevocations } from './grants/revocations.js';
 import { PENDING_LIFETIME_MS, type SignIn, createSignIn } from './grants/sign-in.js';
 import { createTokenRefresher } from './grants/token-refresher.js';
 import { keysLacked } from './grants/unsaved-pairs.js';
@@ -31,15 +32,24 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
+export interface ServerOptions {
+  /** Between the first attempt of a revocation and the second. */
+  readonly revocationRetryMs?: number;
+}
+
 const TOKEN_TIMEOUT_MS = 20_000;
-/** Somebody waits for a disconnect, and what is not confirmed is said so. */
+/** A revocation is tried again; one that hangs must not hold up the others. */
 const REVOKE_TIMEOUT_MS = 5_000;
 const API_TIMEOUT_MS = 25_000;
 /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
 
 /** Builds every object once, in the order of their needs, and listens. */
-export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Logger,
+  options: ServerOptions = {},
+): Promise<RunningServer> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closeOne of opened.splice(0).reverse()) await closeOne();
@@ -51,11 +61,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };
-    const parts = { config, log, registrations, store, journal, lifecycle };
-    const { app, settled, keepReplaying } = compose(parts);
+    const parts = { config, log, registrations, store, journal, lifecycle, options };
+    const { app, settled, keepReplaying, revocations } = compose(parts);
     opened.push(settled, keepReplaying());
     const server = await listen(app, config.listen, lifecycle);
     opened.push(() => drain(server, lifecycle));
+    store.revocations.deliver(revocations.handle);
     const address = addressOf(server, config.listen);
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };
@@ -125,6 +136,7 @@ interface Parts {
   readonly store: Store;
   readonly journal: Journal;
   readonly lifecycle: Lifecycle;
+  readonly options: ServerOptions;
 }
 
 function compose(parts: Parts) {
@@ -152,8 +164,9 @@ function compose(parts: Parts) {
     log,
     now,
   });
-  const { settled, refresher } = custody;
-  return { app, settled, keepReplaying: () => every(REPLAY_MS, refresher.replay) };
+  const { settled, refresher, revocations } = custody;
+  const keepReplaying = () => every(REPLAY_MS, refresher.replay);
+  return { app, settled, keepReplaying, revocations };
 }
 
 /** Repeats work until the returned function is called, never twice at the same time. */
@@ -176,7 +189,7 @@ function every(ms: number, work: () => Promise<void>): () => Promise<void> {
 
 /** Everything that handles tokens, and a way to wait for what of it is under way. */
 function composeCustody(
-  { config, log, store, journal }: Parts,
+  { config, log, store, journal, options }: Parts,
   registration: (id: RegistrationId) => Registration,
   events: GrantEvents,
 ) {
@@ -187,7 +200,10 @@ function composeCustody(
   const cipher = createCipher(config.sealingKeys);
   warnOfLackedKeys(journal, cipher, log);
   const vault = createVault({ records, cipher });
-  const deps = { vault, lock, failures, tokenEndpoint, registration, events, now, journal, cipher };
+  const revoke = { tokenEndpoint, registration, events, now, cipher };
+  const retry = { vault, queue: store.revocations, firstWaitMs: options.revocationRetryMs };
+  const revocations = createRevocations({ ...revoke, ...retry });
+  const deps = { ...revoke, vault, lock, failures, journal, revocations };
   const refresher = createTokenRefresher(deps);
   const signIn = createSignIn({ ...deps, pending });
   const disconnect = createDisconnect(deps);
@@ -195,6 +211,7 @@ function composeCustody(
   return {
     vault,
     refresher,
+    revocations,
     // Browsers go away; a spent code and a half-done disconnect must be seen through all the same.
     signIn: {
       ...signIn,
@@ -204,6 +221,7 @@ function composeCustody(
     settled: async () => {
       await settled();
       await Promise.all([refresher.settled(), signIn.settled()]);
+      await revocations.settled();
     },
   };
 }

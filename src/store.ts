@@ -3,20 +3,29 @@ import type { Config } from './config.js';
 import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
+import type { RevocationQueue } from './grants/revocation-queue.js';
 import { type SessionStore, sessionOwner, sessionTtl } from './http/session.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
 import { createMemoryRefreshFailures } from './memory/refresh-failures.js';
+import { createMemoryRevocationQueue } from './memory/revocation-queue.js';
 import { createMemorySessionStore } from './memory/session-store.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
-import { type ClientState, closeRedis, connectRedis, waitUntilReady } from './redis/client.js';
+import {
+  type ClientState,
+  type RedisClient,
+  closeRedis,
+  connectRedis,
+  waitUntilReady,
+} from './redis/client.js';
 import type { DurabilityCheck } from './redis/durability-check.js';
 import type { Durability } from './redis/durability.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
+import { createRedisRevocationQueue, loadRevocationQueue } from './redis/revocation-queue.js';
 import { openSaves } from './redis/saves.js';
 import { createRedisRefreshFailures } from './redis/refresh-failures.js';
 import { createRedisSessionStore } from './redis/session-store.js';
@@ -31,6 +40,7 @@ export interface Store {
   readonly failures: RefreshFailures;
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
+  readonly revocations: RevocationQueue;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -76,6 +86,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
 async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store> {
   const { log } = deps;
+  await loadRevocationQueue();
   const watch = watchConnection(log);
   const client = connectRedis(address, watch);
   const saves = openSaves({
@@ -86,8 +97,10 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     onUnconfirmed: sayUnconfirmed(log),
   });
   const clients = [...new Set([client, saves.client])];
+  const revocations = createRedisRevocationQueue({ client, onError: sayQueueTrouble(log) });
   const close = async () => {
     watch.closing();
+    await revocations.close();
     await Promise.all(clients.map(closeRedis));
   };
   const ready = await Promise.all(clients.map((one) => waitUntilReady(one, READY_WAIT_MS)));
@@ -100,19 +113,21 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     lock: createRedisLock(client),
     failures: createRedisRefreshFailures(client),
     pending: createRedisPendingAuthorizations(client),
-    sessions: createRedisSessionStore({
-      client,
-      ...sessionRules(deps),
-      onTouchError: (err) => {
-        log.warn({ err }, 'a session could not be extended');
-      },
-    }),
+    revocations,
+    sessions: redisSessions(deps, client),
     ping: () =>
       storeCall('ping', async () => {
         await Promise.all(clients.map((one) => one.ping()));
       }),
     close,
   };
+}
+
+function redisSessions(deps: StoreDeps, client: RedisClient): SessionStore {
+  const onTouchError = (err: unknown) => {
+    deps.log.warn({ err }, 'a session could not be extended');
+  };
+  return createRedisSessionStore({ client, ...sessionRules(deps), onTouchError });
 }
 
 /** @throws Error when the server is known to lack what sign-ins need; better now than with each. */
@@ -154,6 +169,18 @@ function sayUnconfirmed(log: Logger) {
   };
 }
 
+const TROUBLE_EVERY_MS = 60_000;
+
+/** The worker tries on by itself, and says the same with each attempt. */
+function sayQueueTrouble(log: Logger) {
+  const now = () => performance.now();
+  const throttle = createTouchThrottle({ everyMs: TROUBLE_EVERY_MS, limit: 10, now });
+  return ({ message }: Error): void => {
+    if (throttle.due(message))
+      log.warn({ reason: message }, 'the queue of revocations has trouble');
+  };
+}
+
 /** Says once what is wrong with the connection, not with every attempt to mend it. */
 function watchConnection(log: Logger) {
   let said = '';
@@ -178,14 +205,16 @@ function watchConnection(log: Logger) {
 
 function openMemory(deps: StoreDeps): Store {
   const { now } = deps;
+  const revocations = createMemoryRevocationQueue();
   return {
     records: createMemoryGrantRecords({ now }),
     lock: createMemoryLock(),
     failures: createMemoryRefreshFailures({ now }),
     pending: createMemoryPendingAuthorizations({ now }),
     sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
+    revocations,
     ping: () => Promise.resolve(),
-    close: () => Promise.resolve(),
+    close: revocations.close,
   };
 }
 

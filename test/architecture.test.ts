@@ -35,6 +35,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
 /** Packages that only one place may know. */
 const ONLY_IN: Record<string, string> = {
   ioredis: 'redis',
+  bullmq: 'redis',
   'connect-redis': 'redis',
   ejs: 'nowhere',
   'prom-client': 'http',

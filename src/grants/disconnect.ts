@@ -1,51 +1,70 @@
-import { SealError } from './errors.js';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { CustodyDeps } from './custody-deps.js';
+import { SealError } from './errors.js';
+import type { DisconnectOutcome } from './grant-events.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { Lock } from './lock.js';
-import { revokeEach, revokePair } from './revoke-pair.js';
+import type { QueuedAttempt } from './revocations.js';
+import { tokensOf } from './revoke-token.js';
 import type { Vault } from './vault.js';
 
 /** How long a disconnect waits for a refresh that is running. */
-const WAIT_MS = 30_000;
+const LOCK_WAIT_MS = 30_000;
+/** How long somebody waits to hear whether Fullscript confirmed it. */
+const CONFIRMATION_WAIT_MS = 5_000;
 
-/**
- * Ends a grant: its pair, and what earlier sign-ins left, is revoked at Fullscript, then the record
- * goes, whatever the answers were. The lock keeps a refresh from making a new pair meanwhile; the
- * order means that a crash half-way leaves a record to disconnect again rather than a living pair that
- * nobody knows.
- *
- * @returns whether nothing of it is alive at Fullscript. False: the record is gone, but the user
- *   should also remove the connection there.
- */
-export function createDisconnect(
-  deps: CustodyDeps & { vault: Vault; lock: Lock },
-): (key: GrantKey) => Promise<boolean> {
-  const { vault, lock, events } = deps;
-
-  async function revokeStored(key: GrantKey): Promise<boolean> {
-    try {
-      const grant = await vault.read(key);
-      return grant === undefined || (await revokeAll(deps, grant));
-    } catch (error) {
-      // A record nobody can open any more must not be one that nobody can get rid of.
-      if (error instanceof SealError) return false;
-      throw error;
-    }
-  }
-
-  return (key) =>
-    lock.run(grantId(key), WAIT_MS, async () => {
-      const revoked = await revokeStored(key);
-      await vault.remove(key);
-      events.disconnected(key, revoked);
-      return revoked;
-    });
+export interface DisconnectDeps extends Pick<CustodyDeps, 'revocations' | 'events'> {
+  readonly vault: Vault;
+  readonly lock: Lock;
+  readonly confirmationWaitMs?: number;
 }
 
-async function revokeAll(deps: CustodyDeps, { key, tokens, superseded }: Grant): Promise<boolean> {
-  const [pairGone, refused] = await Promise.all([
-    revokePair(deps, key.registration, tokens),
-    revokeEach(deps, key.registration, superseded),
-  ]);
-  return pairGone && refused.length === 0;
+/**
+ * Ends a grant: the revocation of its pair, and of what earlier sign-ins left, is queued, then the
+ * record goes, then the first attempt is made. The lock keeps a refresh from making a new pair
+ * meanwhile. After a crash between queue and record the tokens are revoked all the same, and the record
+ * ends as *needs reconnect*.
+ *
+ * @throws StoreUnavailableError, LockTimeoutError: the grant is still there, to be disconnected again.
+ */
+export function createDisconnect(
+  deps: DisconnectDeps,
+): (key: GrantKey) => Promise<DisconnectOutcome> {
+  const { vault, lock, revocations, events } = deps;
+  const { confirmationWaitMs = CONFIRMATION_WAIT_MS } = deps;
+
+  async function queueStored(key: GrantKey): Promise<QueuedAttempt | DisconnectOutcome> {
+    let grant: Grant | undefined;
+    try {
+      grant = await vault.read(key);
+    } catch (error) {
+      // A record nobody can open any more must not be one that nobody can get rid of.
+      if (error instanceof SealError) return 'unreadable';
+      throw error;
+    }
+    if (grant === undefined) return 'revoked';
+    const tokens = [...tokensOf(grant.tokens), ...grant.superseded];
+    return revocations.add({ ...key, tokens });
+  }
+
+  return async (key) => {
+    const queued = await lock.run(grantId(key), LOCK_WAIT_MS, async () => {
+      const before = await queueStored(key);
+      await vault.remove(key);
+      return before;
+    });
+    const outcome =
+      typeof queued === 'string' ? queued : await firstAttempt(queued, confirmationWaitMs);
+    events.disconnected(key, outcome);
+    return outcome;
+  };
+}
+
+/** The attempt goes on when nobody waits for it any more. */
+async function firstAttempt({ attempt }: QueuedAttempt, waitMs: number) {
+  const over = new AbortController();
+  const tooLong = wait(waitMs, false, { signal: over.signal }).catch(() => false);
+  const confirmed = await Promise.race([attempt(), tooLong]);
+  over.abort();
+  return confirmed ? 'revoked' : 'retrying';
 }

@@ -50,7 +50,10 @@ export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Va
  * The grant, or undefined where there is none or its record does not open: a record that nobody can
  * open any more must not be one that nobody can replace or get rid of.
  */
-export async function readIfOpenable(vault: Vault, key: GrantKey): Promise<Grant | undefined> {
+export async function readIfOpenable(
+  vault: Pick<Vault, 'read'>,
+  key: GrantKey,
+): Promise<Grant | undefined> {
   try {
     return await vault.read(key);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { GrantEvents } from '../grants/grant-events.js';
+import type { GrantEvents, Revoked } from '../grants/grant-events.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 
 /** Names a user in logs without saying who it is. */
@@ -8,13 +8,17 @@ export function ownerTag(key: GrantKey): string {
   return createHash('sha256').update(grantId(key)).digest('base64url').slice(0, 12);
 }
 
+function about(key: GrantKey) {
+  return { registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) };
+}
+
+function aboutRevoked(whose: Revoked | undefined) {
+  if (whose?.owner === undefined) return { registration: whose?.registration };
+  return about({ registration: whose.registration, owner: whose.owner });
+}
+
 /** Writes what happens to grants into the log. */
 export function grantLog(log: Logger): GrantEvents {
-  const about = (key: GrantKey) => ({
-    registration: key.registration,
-    ownerType: key.owner.type,
-    owner: ownerTag(key),
-  });
   return {
     connected: (key) => log.info(about(key), 'grant saved after sign-in'),
     refreshed: (key, tookMs) => log.info({ ...about(key), tookMs }, 'grant refreshed'),
@@ -29,6 +33,12 @@ export function grantLog(log: Logger): GrantEvents {
     latePairDiscarded: (key) =>
       log.warn(about(key), 'refreshed pair came too late; it was not saved and is being revoked'),
     revokeFailed: (registration, err) => log.warn({ registration, err }, 'revocation failed'),
-    disconnected: (key, revoked) => log.info({ ...about(key), revoked }, 'grant disconnected'),
+    revocationConfirmed: (whose) => log.info(aboutRevoked(whose), 'revocation confirmed at last'),
+    revocationGivenUp: (whose, err) =>
+      log.error(
+        { ...aboutRevoked(whose), err },
+        'revocation given up after a day: the user has to remove the connection at Fullscript',
+      ),
+    disconnected: (key, outcome) => log.info({ ...about(key), outcome }, 'grant disconnected'),
   };
 }

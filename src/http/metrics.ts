@@ -70,6 +70,8 @@ function grantMetrics(registers: Registry[]): GrantEvents {
     replayed: count('replayed'),
     latePairDiscarded: count('late_pair_discarded'),
     revokeFailed: count('revoke_failed'),
+    revocationConfirmed: count('revocation_confirmed'),
+    revocationGivenUp: count('revocation_given_up'),
     disconnected: count('disconnected'),
   };
 }

@@ -58,3 +58,9 @@ export function sessionHash(sid: string): string {
 export function userSessionsKey(owner: string): string {
   return `${PREFIX}:user-sessions:{${owner}}`;
 }
+
+/**
+ * The queue of revocations. BullMQ puts name and kind of its keys behind the prefix, and the job's id
+ * in the key of a job; the braces keep them in one slot of a cluster. A job lives for a day at most.
+ */
+export const REVOCATION_QUEUE = { prefix: `${PREFIX}:queue`, name: '{revocations}' } as const;

@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
+import type { DisconnectOutcome } from '../grants/grant-events.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
@@ -14,7 +15,7 @@ import type { Registration } from '../oauth/registration.js';
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
   readonly refresher: Pick<TokenRefresher, 'tryAgain'>;
-  readonly disconnect: (key: GrantKey) => Promise<boolean>;
+  readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
   /** The first one is the default. */
   readonly registrations: readonly Registration[];
@@ -131,11 +132,14 @@ function refresh({ refresher, baseUrl }: OAuthRoutesDeps): RequestHandler {
   };
 }
 
+/** `here`: forgotten here, and not confirmed by Fullscript yet. */
+const SHOWN = { revoked: 'yes', retrying: 'here', unreadable: 'unreadable' } as const;
+
 function disconnect(deps: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
     const user = signedIn(req);
     if (user === undefined) throw new NotSignedInError();
-    const revoked = await deps.disconnect(user.key);
-    res.redirect(303, `/portal?disconnected=${revoked ? 'yes' : 'here'}`);
+    const outcome = await deps.disconnect(user.key);
+    res.redirect(303, `/portal?disconnected=${SHOWN[outcome]}`);
   };
 }

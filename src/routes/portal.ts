@@ -41,7 +41,8 @@ function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
     const page = {
       disconnected: gone,
       cause: error instanceof NeedsReconnectError ? CAUSES[error.reason] : undefined,
-      unconfirmed: req.query['disconnected'] === 'here',
+      retrying: req.query['disconnected'] === 'here',
+      unreadable: req.query['disconnected'] === 'unreadable',
       href: authorizePath({ registration: user.key.registration, returnTo: '/portal' }),
     };
     res.status(gone ? 200 : 401).render('portal/reconnect', { page, csrfToken: csrf.token(req) });

@@ -160,6 +160,8 @@ describe('a server with nothing configured', () => {
     const browser = createBrowser(origin);
     await browser.signIn(await firstPerson(env.SIMULATOR_PORT));
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+    const ended = await browser.post('/oauth/disconnect');
+    expect(ended.location).toBe('/portal?disconnected=yes');
     expect(await server.stop()).toBe(0);
   });
 

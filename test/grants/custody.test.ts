@@ -2,13 +2,20 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type SealingKey, createCipher } from '../../src/grants/cipher.js';
-import { GrantNotFoundError, NeedsReconnectError } from '../../src/grants/errors.js';
+import { createDisconnect } from '../../src/grants/disconnect.js';
+import {
+  GrantNotFoundError,
+  NeedsReconnectError,
+  StoreUnavailableError,
+} from '../../src/grants/errors.js';
+import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { createRefreshFlights } from '../../src/grants/refresh-flights.js';
 import { freshness } from '../../src/grants/refresh-policy.js';
 import { usable } from '../../src/grants/usable.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { secret } from '../../src/oauth/secret.js';
 import { MINUTE, type World, createWorld, gate, until } from '../support/world.js';
 
@@ -193,7 +200,7 @@ describe('disconnect', () => {
     world = await createWorld();
     const owner = await world.connect();
     const { tokens } = (await world.vault.read(owner))!;
-    expect(await world.disconnect(owner)).toBe(true);
+    expect(await world.disconnect(owner)).toBe('revoked');
     expect(await world.vault.read(owner)).toBeUndefined();
     const revoked = world.simulator.requests
       .filter(({ path }) => path.endsWith('/oauth/revoke'))
@@ -206,23 +213,70 @@ describe('disconnect', () => {
     ['500', { kind: 'status', status: 500 }],
     ['no answer', { kind: 'drop' }],
   ] as const)(
-    'with %s from Fullscript → forgotten here, and said to be unconfirmed',
+    'with %s from Fullscript → forgotten here at once, and tried on',
     async (_n, fault) => {
       world = await createWorld();
       const owner = await world.connect();
       world.simulator.faults.add({ endpoint: 'revoke', ...fault });
-      expect(await world.disconnect(owner)).toBe(false);
+      expect(await world.disconnect(owner)).toBe('retrying');
       expect(await world.vault.read(owner)).toBeUndefined();
-      expect(world.seen.filter((event) => event.startsWith('revokeFailed'))).toHaveLength(2);
+      expect(world.seen).toContain('disconnected: retrying');
     },
   );
+
+  it('is queued before the record goes, and nothing is sent before both', async () => {
+    const steps: string[] = [];
+    const inner = createMemoryRevocationQueue();
+    const queue = {
+      ...inner,
+      add: async (...args: Parameters<typeof inner.add>) => {
+        steps.push('queued');
+        await inner.add(...args);
+      },
+    };
+    const records = (plain: GrantRecords): GrantRecords => ({
+      ...plain,
+      remove: async (id) => {
+        steps.push(`removed, ${revoked()} sent`);
+        await plain.remove(id);
+      },
+    });
+    const revoked = () =>
+      world.simulator.requests.filter(({ path }) => path.endsWith('/oauth/revoke')).length;
+    world = await createWorld({ queue, records });
+    const owner = await world.connect();
+    await world.disconnect(owner);
+    expect([...steps, `${revoked()} sent`]).toEqual(['queued', 'removed, 0 sent', '2 sent']);
+  });
+
+  it('when the queue does not take it → fails, and nothing has changed', async () => {
+    const add = () => Promise.reject(new StoreUnavailableError('test', undefined));
+    world = await createWorld({ queue: { ...createMemoryRevocationQueue(), add } });
+    const owner = await world.connect();
+    await expect(world.disconnect(owner)).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(await world.vault.read(owner)).toMatchObject({ status: 'active' });
+    expect(world.simulator.stats.livePairs).toBe(1);
+  });
+
+  it('when Fullscript hangs → is answered after a while, and goes on', async () => {
+    world = await createWorld();
+    const owner = await world.connect();
+    const { opened, open } = gate();
+    world.simulator.faults.add({ endpoint: 'revoke', kind: 'delay', until: opened, times: 1 });
+    const disconnect = createDisconnect({ ...world.deps, confirmationWaitMs: 20 });
+    expect(await disconnect(owner)).toBe('retrying');
+    expect(await world.vault.read(owner)).toBeUndefined();
+    open();
+    await world.revocations.settled();
+    expect(world.simulator.stats.livePairs).toBe(0);
+  });
 
   it('ends the pairs of earlier sign-ins of the same user too', async () => {
     world = await createWorld();
     const owner = await world.connect();
     for (let again = 0; again < 3; again += 1) await world.connect();
     expect(world.simulator.stats.livePairs).toBe(4);
-    expect(await world.disconnect(owner)).toBe(true);
+    expect(await world.disconnect(owner)).toBe('revoked');
     expect(world.simulator.stats.livePairs).toBe(0);
   });
 
@@ -237,22 +291,22 @@ describe('disconnect', () => {
     const gone = world.disconnect(owner);
     open();
     await refreshing;
-    expect(await gone).toBe(true);
+    expect(await gone).toBe('revoked');
     expect(await world.vault.read(owner)).toBeUndefined();
   });
 
   it('twice → the second time there is nothing left to end', async () => {
     world = await createWorld();
     const owner = await world.connect();
-    expect(await world.disconnect(owner)).toBe(true);
-    expect(await world.disconnect(owner)).toBe(true);
+    expect(await world.disconnect(owner)).toBe('revoked');
+    expect(await world.disconnect(owner)).toBe('revoked');
   });
 
   it('of a record that cannot be opened → it is gone all the same', async () => {
     world = await createWorld();
     const owner = await world.connect();
     await world.records.compareAndSet(grantId(owner), { version: 9, sealed: 'k9.AAAA' }, 1);
-    expect(await world.disconnect(owner)).toBe(false);
+    expect(await world.disconnect(owner)).toBe('unreadable');
     expect(await world.records.read(grantId(owner))).toBeUndefined();
   });
 });

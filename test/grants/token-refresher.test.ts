@@ -841,7 +841,7 @@ describe('pairs of earlier sign-ins', () => {
     await signIn.settled();
     expect((await vault.read(key))!.superseded).toHaveLength(10);
     expect(simulator.stats.livePairs).toBe(11);
-    expect(await world.disconnect(key)).toBe(true);
+    expect(await world.disconnect(key)).toBe('revoked');
     expect(simulator.stats.livePairs).toBe(0);
   });
 

@@ -1064,7 +1064,9 @@ describe('createMetrics', () => {
     grants.saveFailed(ADA, error);
     grants.latePairDiscarded(ADA);
     grants.revokeFailed(ADA.registration, error);
-    grants.disconnected(ADA, true);
+    grants.revocationConfirmed(ADA);
+    grants.revocationGivenUp(ADA, error);
+    grants.disconnected(ADA, 'revoked');
     const text = await registry.metrics();
     const counted = [...text.matchAll(/^fullscript_grant_events_total\{event="(\w+)"\} (\d+)$/gm)];
     expect(counted.map(([, event, times]) => `${String(event)} ${String(times)}`)).toEqual([
@@ -1076,6 +1078,8 @@ describe('createMetrics', () => {
       'save_failed 1',
       'late_pair_discarded 1',
       'revoke_failed 1',
+      'revocation_confirmed 1',
+      'revocation_given_up 1',
       'disconnected 1',
     ]);
     expect(text).toContain('fullscript_refresh_duration_seconds_sum 0.25\n');
@@ -1123,7 +1127,9 @@ describe('grantLog', () => {
     events.saveFailed(ADA, error);
     events.latePairDiscarded(ADA);
     events.revokeFailed(ADA.registration, error);
-    events.disconnected(ADA, false);
+    events.revocationConfirmed(ADA);
+    events.revocationGivenUp(ADA, error);
+    events.disconnected(ADA, 'retrying');
     const [info, warn, loud] = [30, 40, 50];
     expect(records().map(({ level }) => level)).toEqual([
       info,
@@ -1135,6 +1141,8 @@ describe('grantLog', () => {
       warn,
       warn,
       info,
+      loud,
+      info,
     ]);
     const about = { registration: 'us-sandbox', ownerType: 'Practitioner', owner: ownerTag(ADA) };
     for (const record of records()) {
@@ -1142,11 +1150,14 @@ describe('grantLog', () => {
       expect(record).toMatchObject(anonymous ? { registration: 'us-sandbox' } : about);
     }
     const err = { name: 'TokenEndpointError', code: 'no_answer' };
-    const [, refreshed, failed, early, reconnect, unsaved, , unrevoked, ended] = records();
+    const [, refreshed, failed, early, reconnect, unsaved, , unrevoked, , givenUp, ended] =
+      records();
     expect(refreshed).toMatchObject({ tookMs: 250 });
-    for (const record of [failed, early, unsaved, unrevoked]) expect(record).toMatchObject({ err });
+    for (const record of [failed, early, unsaved, unrevoked, givenUp]) {
+      expect(record).toMatchObject({ err });
+    }
     expect(reconnect).toMatchObject({ reason: 'refresh_token_refused' });
-    expect(ended).toMatchObject({ revoked: false });
+    expect(ended).toMatchObject({ outcome: 'retrying' });
     expect(lines.join('')).not.toMatch(/ada-0b6a2d8e|refresh-token-1/);
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { loadConfig } from '../../src/config.js';
 import { createLogger } from '../../src/logger.js';
-import { startServer } from '../../src/server.js';
+import { type ServerOptions, startServer } from '../../src/server.js';
 import {
   SIMULATOR_CLIENT_ID,
   SIMULATOR_CLIENT_SECRET,
@@ -55,7 +55,7 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
 }
 
 /** A server in this process, with its log kept. */
-export async function startApp(env: Record<string, string>) {
+export async function startApp(env: Record<string, string>, options: ServerOptions = {}) {
   const lines: string[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -65,6 +65,6 @@ export async function startApp(env: Record<string, string>) {
   });
   const log = createLogger({ level: 'debug', production: true, destination });
   const config = loadConfig(env);
-  const server = await startServer(config, log);
+  const server = await startServer(config, log, options);
   return { origin: config.baseUrl, lines, close: server.close };
 }

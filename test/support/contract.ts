@@ -7,6 +7,8 @@ import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
+import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
+import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
 import {
@@ -19,6 +21,7 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
+import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { type TestRedis, startRedis } from './redis-server.js';
@@ -31,6 +34,8 @@ export interface Stage {
   /** Locks of two processes, as far as the implementation can have two. */
   readonly locks: readonly [Lock, Lock];
   readonly failures: RefreshFailures;
+  /** A queue of revocations that waits so long after an error; it shares what is stored. */
+  readonly openRevocations: (afterErrorMs: number) => RevocationQueue;
   readonly close: () => Promise<void>;
 }
 
@@ -54,6 +59,7 @@ function openMemoryStage(): Promise<Stage> {
     sessions: createMemorySessionStore(sessionRules),
     locks: [lock, lock],
     failures: createMemoryRefreshFailures(),
+    openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
     close: () => Promise.resolve(),
   });
 }
@@ -67,6 +73,8 @@ async function openRedisStage(): Promise<Stage> {
     sessions: createRedisSessionStore({ client, ...sessionRules }),
     locks: [createRedisLock(client), createRedisLock(second)],
     failures: createRedisRefreshFailures(client),
+    openRevocations: (afterErrorMs) =>
+      createRedisRevocationQueue({ client, afterErrorMs, onError: () => undefined }),
     close: async () => {
       await Promise.all([closeRedis(client), closeRedis(second)]);
       await redis.stop();

@@ -7,6 +7,8 @@ import type { GrantKey } from '../../src/grants/grant.js';
 import type { Journal } from '../../src/grants/journal.js';
 import type { Lock } from '../../src/grants/lock.js';
 import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
+import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
+import { createRevocations } from '../../src/grants/revocations.js';
 import { createSignIn } from '../../src/grants/sign-in.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
@@ -15,6 +17,7 @@ import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
+import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { authorizationServer } from '../../src/oauth/authorization-server.js';
 import type { Registration } from '../../src/oauth/registration.js';
 import { secret } from '../../src/oauth/secret.js';
@@ -76,6 +79,8 @@ export function recordEvents() {
     replayed: note('replayed'),
     latePairDiscarded: note('latePairDiscarded'),
     revokeFailed: note('revokeFailed'),
+    revocationConfirmed: note('revocationConfirmed'),
+    revocationGivenUp: note('revocationGivenUp'),
     disconnected: note('disconnected'),
   };
   return { events, seen };
@@ -87,6 +92,7 @@ export interface WorldOptions {
   readonly lock?: Lock;
   readonly journal?: Journal;
   readonly failures?: RefreshFailures;
+  readonly queue?: RevocationQueue;
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
   readonly sealingKeys?: readonly [SealingKey, ...SealingKey[]];
@@ -115,11 +121,16 @@ export async function createWorld(options: WorldOptions = {}) {
   };
   const failures = options.failures ?? createMemoryRefreshFailures({ now: clock.now });
   const journal = options.journal ?? createMemoryJournal();
-  const deps = {
-    ...{ vault, lock, failures, tokenEndpoint, events, sleep, journal, cipher },
+  const revoke = {
+    tokenEndpoint,
+    events,
+    cipher,
     now: clock.now,
     registration: () => registration,
   };
+  const queue = options.queue ?? createMemoryRevocationQueue();
+  const revocations = createRevocations({ ...revoke, vault, queue });
+  const deps = { ...revoke, vault, lock, failures, sleep, journal, revocations };
   const pending = createMemoryPendingAuthorizations({ now: clock.now });
   const signIn = createSignIn({ ...deps, pending, cipher });
 
@@ -136,6 +147,7 @@ export async function createWorld(options: WorldOptions = {}) {
       journal,
       clock,
       simulator,
+      revocations,
       records: plainRecords,
       vault,
       seen,

@@ -1,0 +1,94 @@
+import type { Queue } from 'bullmq';
+import type { RevocationQueue } from '../grants/revocation-queue.js';
+import type { RedisClient } from './client.js';
+import { REVOCATION_QUEUE } from './keys.js';
+import {
+  type RevocationData,
+  type RevocationWorker,
+  startRevocationWorker,
+} from './revocation-worker.js';
+import { storeCall } from './store-call.js';
+
+export interface RedisRevocationQueueDeps {
+  /** Adds and removes; the worker gets connections of its own, made like this one. */
+  readonly client: RedisClient;
+  /** Told about everything that goes wrong beside `add` and `remove`, as often as it does. */
+  readonly onError: (error: Error) => void;
+  /** Until a revocation comes again whose handler failed. */
+  readonly afterErrorMs?: number;
+}
+
+const AFTER_ERROR_MS = 60_000;
+/** The handler decides what has been tried long enough. This is for one that only ever throws. */
+const MOST_ERRORS = 1_500;
+
+/**
+ * Loads BullMQ. Call it before the server listens: for a tenth of a second and more nothing else runs,
+ * and commands that are under way might time out. Who has no Redis need not load it at all.
+ */
+export async function loadRevocationQueue(): Promise<void> {
+  await import('bullmq');
+}
+
+/**
+ * Revocations in Redis, as jobs of BullMQ. Each waits as a delayed job, so nothing depends on the
+ * process that added it. See `loadRevocationQueue`.
+ */
+export function createRedisRevocationQueue(deps: RedisRevocationQueueDeps): RevocationQueue {
+  const { afterErrorMs = AFTER_ERROR_MS, onError } = deps;
+  let opened: Promise<Queue<RevocationData>> | undefined;
+  let worker: Promise<RevocationWorker | undefined> | undefined;
+  const queue = () => (opened ??= openQueue(deps));
+
+  return {
+    add: ({ id, addedAt, sealed }, inMs) =>
+      storeCall('revocation write', async () => {
+        await (
+          await queue()
+        ).add('revocation', { addedAt, sealed }, jobOptions(id, inMs, afterErrorMs));
+      }),
+
+    remove: (id) =>
+      storeCall('revocation removal', async () => {
+        await (await queue()).remove(id);
+      }),
+
+    deliver: (handle) => {
+      worker ??= startRevocationWorker({ ...deps, handle }).catch((error: unknown) => {
+        onError(error as Error);
+        return undefined;
+      });
+    },
+
+    close: async () => {
+      await (await worker)?.close();
+      await (await opened)?.close();
+    },
+  };
+}
+
+async function openQueue(deps: RedisRevocationQueueDeps): Promise<Queue<RevocationData>> {
+  const { Queue } = await import('bullmq');
+  const queue = new Queue<RevocationData>(REVOCATION_QUEUE.name, {
+    prefix: REVOCATION_QUEUE.prefix,
+    connection: deps.client,
+    // Redis is asked about version and settings elsewhere, and must not be waited for.
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+    streams: { events: { maxLen: 0 } },
+  });
+  // Its connection is everybody's, and its errors are reported there.
+  queue.on('error', () => undefined);
+  return queue;
+}
+
+function jobOptions(jobId: string, delay: number, afterErrorMs: number) {
+  return {
+    ...{ jobId, delay },
+    attempts: MOST_ERRORS,
+    backoff: { type: 'fixed', delay: afterErrorMs },
+    removeOnComplete: true,
+    removeOnFail: true,
+    stackTraceLimit: 1,
+  };
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocation-queue.js';
+import { type Stage, stages, until } from '../support/contract.js';
+import { gate } from '../support/world.js';
+
+const entry = (sealed = 'k1.first'): QueuedRevocation => ({
+  id: randomUUID(),
+  addedAt: Date.now(),
+  sealed,
+});
+
+/** How late a delivery may be on a busy machine. */
+const LATE_MS = 5_000;
+
+describe.each(stages)('RevocationQueue of %s', (_name, open) => {
+  let stage: Stage;
+  const queues: RevocationQueue[] = [];
+
+  beforeAll(async () => {
+    stage = await open();
+  });
+
+  afterEach(async () => {
+    await Promise.all(queues.splice(0).map((queue) => queue.close()));
+  });
+
+  afterAll(() => stage.close());
+
+  function newQueue(afterErrorMs = 10): RevocationQueue {
+    const queue = stage.openRevocations(afterErrorMs);
+    queues.push(queue);
+    return queue;
+  }
+
+  /** A queue whose deliveries are noted and answered by `answer`. */
+  function delivering(answer: (entry: QueuedRevocation) => ReturnType<Handler> = done) {
+    const queue = newQueue();
+    const seen: QueuedRevocation[] = [];
+    queue.deliver((one) => {
+      seen.push(one);
+      return answer(one);
+    });
+    return { queue, seen };
+  }
+
+  type Handler = Parameters<RevocationQueue['deliver']>[0];
+  const done: Handler = () => Promise.resolve(undefined);
+
+  it('an entry → delivered as it was added, when it is due and not before', async () => {
+    const { queue, seen } = delivering();
+    const one = entry();
+    const from = performance.now();
+    await queue.add(one, 300);
+    await until(() => seen.length === 1);
+    const took = performance.now() - from;
+    expect(took).toBeGreaterThan(290);
+    expect(took).toBeLessThan(300 + LATE_MS);
+    expect(seen).toEqual([one]);
+  });
+
+  it('done → never delivered again', async () => {
+    const { queue, seen } = delivering();
+    const [one, other] = [entry(), entry()];
+    await queue.add(one, 0);
+    await until(() => seen.length === 1);
+    await queue.add(other, 50);
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([one, other]);
+  });
+
+  it('to be delivered again → comes with the new content, the same id and age', async () => {
+    const one = entry();
+    const { queue, seen } = delivering(({ sealed }) =>
+      Promise.resolve(sealed === 'k1.third' ? undefined : { sealed: next(sealed), inMs: 20 }),
+    );
+    const next = (sealed: string) => (sealed === 'k1.first' ? 'k1.second' : 'k1.third');
+    await queue.add(one, 0);
+    await until(() => seen.length === 3);
+    expect(seen).toEqual([one, { ...one, sealed: 'k1.second' }, { ...one, sealed: 'k1.third' }]);
+  });
+
+  it('the handler fails → the same is delivered again', async () => {
+    let failures = 0;
+    const one = entry();
+    const { queue, seen } = delivering(() => {
+      failures += 1;
+      return failures < 3 ? Promise.reject(new Error('no')) : Promise.resolve(undefined);
+    });
+    await queue.add(one, 0);
+    await until(() => seen.length === 3);
+    expect(seen).toEqual([one, one, one]);
+  });
+
+  it('removed before it is due → not delivered', async () => {
+    const { queue, seen } = delivering();
+    const [one, other] = [entry(), entry()];
+    await queue.add(one, 200);
+    await queue.add(other, 300);
+    await queue.remove(one.id);
+    await until(() => seen.length === 1);
+    expect(seen).toEqual([other]);
+  });
+
+  it('one that is gone, or never was → nothing to remove', async () => {
+    const { queue, seen } = delivering();
+    const one = entry();
+    await queue.add(one, 0);
+    await until(() => seen.length === 1);
+    await queue.remove(one.id);
+    await queue.remove(randomUUID());
+  });
+
+  it('added before anybody handles → delivered then', async () => {
+    const queue = newQueue();
+    const one = entry();
+    await queue.add(one, 0);
+    const seen: QueuedRevocation[] = [];
+    queue.deliver((each) => {
+      seen.push(each);
+      return Promise.resolve(undefined);
+    });
+    await until(() => seen.length === 1);
+    expect(seen).toEqual([one]);
+  });
+
+  it('one takes long → others do not wait for it', async () => {
+    const { opened, open: finish } = gate();
+    const slow = entry('k1.slow');
+    const { queue, seen } = delivering(async ({ sealed }) => {
+      if (sealed === 'k1.slow') await opened;
+      return undefined;
+    });
+    await queue.add(slow, 0);
+    await until(() => seen.length === 1);
+    await queue.add(entry(), 0);
+    await until(() => seen.length === 2);
+    finish();
+  });
+
+  it('closed → waits for what is being delivered', async () => {
+    const { opened, open: finish } = gate();
+    const { queue, seen } = delivering(async () => {
+      await opened;
+      return undefined;
+    });
+    await queue.add(entry(), 0);
+    await until(() => seen.length === 1);
+    let closed = false;
+    const closing = queue.close().then(() => (closed = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toBe(false);
+    finish();
+    await closing;
+    expect(seen).toHaveLength(1);
+  });
+});
