@@ -13,14 +13,13 @@ import { createMemoryRevocationQueue } from './memory/revocation-queue.js';
 import { createMemorySessionStore } from './memory/session-store.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
 import {
-  type ClientState,
   type RedisClient,
   closeRedis,
   connectRedis,
+  ping,
   waitUntilReady,
 } from './redis/client.js';
 import type { DurabilityCheck } from './redis/durability-check.js';
-import type { Durability } from './redis/durability.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
@@ -31,7 +30,12 @@ import { createRedisRefreshFailures } from './redis/refresh-failures.js';
 import { createRedisSessionStore } from './redis/session-store.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
-import { createTouchThrottle } from './redis/touch-throttle.js';
+import {
+  sayQueueTrouble,
+  sayUnconfirmed,
+  sayWhatRedisKeeps,
+  watchConnection,
+} from './store-log.js';
 
 /** One implementation of every port, and its end. */
 export interface Store {
@@ -91,12 +95,11 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   const client = connectRedis(address, watch);
   const saves = openSaves({
     address,
-    client,
     onError: watch.onError,
     onLearned: sayWhatRedisKeeps(log),
     onUnconfirmed: sayUnconfirmed(log),
   });
-  const clients = [...new Set([client, saves.client])];
+  const clients = [client, saves.client];
   const revocations = createRedisRevocationQueue({ client, onError: sayQueueTrouble(log) });
   const close = async () => {
     watch.closing();
@@ -117,7 +120,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     sessions: redisSessions(deps, client),
     ping: () =>
       storeCall('ping', async () => {
-        await Promise.all(clients.map((one) => one.ping()));
+        await Promise.all(clients.map(ping));
       }),
     close,
   };
@@ -137,70 +140,6 @@ async function refuseUnusable(check: DurabilityCheck, close: () => Promise<void>
   if (fatal === undefined) return;
   await close();
   throw new Error(fatal.text);
-}
-
-const LEVELS = { fatal: 'error', warning: 'warn', note: 'info' } as const;
-
-/** Says with which settings Redis forgets: once, and again when a new connection finds others. */
-function sayWhatRedisKeeps(log: Logger) {
-  let said = '';
-  return ({ problems }: Durability): void => {
-    const text = problems.map((one) => one.text).join();
-    if (text === said) return;
-    said = text;
-    for (const one of problems) log[LEVELS[one.severity]](`store: ${one.text}`);
-  };
-}
-
-const UNCONFIRMED_EVERY_MS = 60_000;
-
-function sayUnconfirmed(log: Logger) {
-  const throttle = createTouchThrottle({
-    everyMs: UNCONFIRMED_EVERY_MS,
-    limit: 1,
-    now: () => performance.now(),
-  });
-  return (reason: string): void => {
-    if (!throttle.due('')) return;
-    log.warn(
-      { reason },
-      'a grant is saved, but Redis did not confirm that it would survive a crash',
-    );
-  };
-}
-
-const TROUBLE_EVERY_MS = 60_000;
-
-/** The worker tries on by itself, and says the same with each attempt. */
-function sayQueueTrouble(log: Logger) {
-  const now = () => performance.now();
-  const throttle = createTouchThrottle({ everyMs: TROUBLE_EVERY_MS, limit: 10, now });
-  return ({ message }: Error): void => {
-    if (throttle.due(message))
-      log.warn({ reason: message }, 'the queue of revocations has trouble');
-  };
-}
-
-/** Says once what is wrong with the connection, not with every attempt to mend it. */
-function watchConnection(log: Logger) {
-  let said = '';
-  let closing = false;
-  return {
-    onError: (err: Error) => {
-      if (err.message === said) return;
-      said = err.message;
-      log.error({ reason: err.message }, 'Redis connection failed; trying again for ever');
-    },
-    onStateChange: (state: ClientState) => {
-      if (closing) return;
-      if (state === 'lost') log.error('Redis does not answer; requests get 503 until it does');
-      if (state === 'ready') log.info('Redis connection is ready');
-      if (state === 'ready') said = '';
-    },
-    closing: () => {
-      closing = true;
-    },
-  };
 }
 
 function openMemory(deps: StoreDeps): Store {

@@ -1,5 +1,6 @@
-import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
-import { withoutCommand } from './store-call.js';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { connectCluster, pingCluster } from './cluster.js';
+import { connectionError } from './connection-error.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -10,7 +11,7 @@ export type ClientState = 'ready' | 'lost' | 'closed';
 export interface ClientOptions {
   /** How long a command may take before it fails. */
   readonly commandTimeoutMs?: number;
-  /** Told about every failed connection attempt, so once a second or so while the store is away. */
+  /** Told about every failed connection, also to one of several nodes: each second or so, for as long. */
   readonly onError?: (error: Error) => void;
   /** Told when the state changes, not about each attempt. */
   readonly onStateChange?: (state: ClientState) => void;
@@ -18,8 +19,12 @@ export interface ClientOptions {
 
 const COMMAND_TIMEOUT_MS = 500;
 const CONNECT_TIMEOUT_MS = 2_000;
+const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** A frozen server does not take part in closing a connection, and a new one waits for it. */
+const DISCONNECT_TIMEOUT_MS = 100;
+const SENTINEL_TIMEOUT_MS = 1_000;
 
 /**
  * Opens the one connection that all adapters share. Trouble is an error within `commandTimeoutMs`,
@@ -27,8 +32,13 @@ const CLOSE_TIMEOUT_MS = 1_000;
  */
 export function connectRedis(address: StoreAddress, options: ClientOptions = {}): RedisClient {
   const client = build(address, options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS);
-  // NOTE: without an error listener a lost connection ends the process.
-  client.on('error', (error: Error) => options.onError?.(withoutCommand(error)));
+  // NOTE: without a listener for "error" a lost connection ends the process.
+  for (const event of ['error', 'sentinelError', 'node error']) {
+    client.on(event, (error: Error) => {
+      const told = connectionError(error);
+      if (told !== undefined) options.onError?.(told);
+    });
+  }
   reportStates(client, options.onStateChange);
   return client;
 }
@@ -45,7 +55,10 @@ function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
     case 'sentinel':
       return new Redis({ ...common, ...tls, ...sentinelOptions(address), db: address.db });
     case 'cluster':
-      return buildCluster(address, { ...common, ...tls });
+      return connectCluster({
+        ...{ address, commandTimeoutMs, retryDelay },
+        redisOptions: { ...common, ...tls },
+      });
   }
 }
 
@@ -53,6 +66,7 @@ function commonOptions(commandTimeoutMs: number) {
   return {
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     // A server that went away without a word (host lost, network cut) is left and looked up anew.
     socketTimeout: 4 * commandTimeoutMs,
     enableOfflineQueue: false,
@@ -62,11 +76,11 @@ function commonOptions(commandTimeoutMs: number) {
     retryStrategy: retryDelay,
     // After a failover the old master is read-only: connect again, which finds the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-  } satisfies CommonRedisOptions;
+  } satisfies RedisOptions;
 }
 
 function retryDelay(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 5), RETRY_MAX_MS);
+  return Math.min(RETRY_MIN_MS * 2 ** Math.min(attempt - 1, 10), RETRY_MAX_MS);
 }
 
 function loginOptions({ username, password }: StoreAddress) {
@@ -83,30 +97,15 @@ function sentinelOptions(address: Extract<StoreAddress, { kind: 'sentinel' }>) {
     sentinels: [...address.sentinels],
     name: address.name,
     sentinelRetryStrategy: retryDelay,
-    sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    // Else one that was lost tells of no failover for a minute.
+    sentinelReconnectStrategy: retryDelay,
     // Told by the sentinels of a failover, instead of noticing it by errors.
     failoverDetector: true,
     ...(username && { sentinelUsername: username }),
     ...(password && { sentinelPassword: password.reveal() }),
     ...(address.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
   };
-}
-
-function buildCluster(
-  address: Extract<StoreAddress, { kind: 'cluster' }>,
-  redisOptions: ReturnType<typeof commonOptions>,
-): Cluster {
-  return new Cluster([...address.nodes], {
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryDelay,
-    // With 100 ms between tries this ends a command after half a second, as a timeout would.
-    maxRedirections: 5,
-    slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
-    slotsRefreshInterval: 5_000,
-    redisOptions,
-    // Managed clusters announce names that certificates are made for: don't resolve them to addresses.
-    ...(address.tls && { dnsLookup: (name, done) => done(null, name) }),
-  });
 }
 
 function reportStates(client: RedisClient, report?: (state: ClientState) => void): void {
@@ -134,6 +133,11 @@ export async function waitUntilReady(client: RedisClient, timeoutMs: number): Pr
     const timer = setTimeout(settle(false), timeoutMs);
     client.on('ready', onReady).on('end', onEnd);
   });
+}
+
+/** Resolves when the store works. Errors are ioredis's. */
+export async function ping(client: RedisClient): Promise<void> {
+  await (client instanceof Cluster ? pingCluster(client) : client.ping());
 }
 
 /** Lets commands in flight finish, but not for long, and closes. Never fails, never hangs. */

@@ -35,6 +35,7 @@ interface Waiting {
 const WAIT_MS = 300;
 /** The server ends the wait; this is for one that says nothing at all. */
 const GRACE_MS = 100;
+const SILENT = 'Redis did not answer in time';
 
 /**
  * Saves that resolve when they are safe: on disk, and at a replica where there is one. Scripts and
@@ -45,36 +46,40 @@ const GRACE_MS = 100;
  * fails as one whose fate is unknown; its caller repeats it.
  */
 export function createConfirmedSaves(deps: ConfirmedSavesDeps): RunSave {
-  const { client, check, onUnconfirmed } = deps;
+  const { client, check } = deps;
   const waiting: Waiting[] = [];
   let sending = false;
 
   async function sendAll(): Promise<void> {
     if (sending) return;
     sending = true;
-    while (waiting.length > 0) await sendTogether(deps, waiting.splice(0));
+    while (waiting.length > 0) {
+      if (await sendTogether(deps, waiting.splice(0))) continue;
+      // Whoever came meanwhile has waited as long as a command may take, and is not sent at all.
+      for (const { settle } of waiting.splice(0)) settle(Promise.reject(new Error(SILENT)));
+    }
     sending = false;
   }
 
   return async (save) => {
     const durability = await check.current();
-    const wait = durability?.wait;
-    if (wait !== undefined) {
-      return await new Promise((settle) => {
-        waiting.push({ save, wait, settle });
-        void sendAll();
-      });
-    }
-    const wrote = await run(client, save);
-    if (wrote && durability === undefined) onUnconfirmed?.('Redis did not say what it keeps');
-    return wrote;
+    // Silent for as long as a command may take: not worth a second wait.
+    if (durability === undefined) throw new Error('Redis does not answer');
+    const { wait } = durability;
+    // A replica may have come since, for example the old master after a failover.
+    if (!wait?.replica) check.doubt();
+    if (wait === undefined) return await run(client, save);
+    return await new Promise((settle) => {
+      waiting.push({ save, wait, settle });
+      void sendAll();
+    });
   };
 }
 
-/** Never fails; each save learns of its own outcome. */
-async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[]): Promise<void> {
+/** Never fails; each save learns of its own outcome. Resolves to whether the server answers. */
+async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[]): Promise<boolean> {
   const [first] = batch;
-  if (first === undefined) return;
+  if (first === undefined) return true;
   const writes = batch.map(({ save, settle }) => ({ wrote: run(deps.client, save), settle }));
   // Sent at once, behind the scripts, and not after their answers.
   const outcome = confirmation(deps, first.wait);
@@ -87,10 +92,13 @@ async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[])
   const results = await Promise.allSettled(saves);
   const reason = await outcomeOrLoss;
   const counts = results.some((one) => one.status === 'fulfilled' && one.value);
-  if (!counts || reason === undefined) return;
-  deps.onUnconfirmed?.(reason);
-  // Perhaps a replica has left, or the append-only file was switched off.
-  deps.check.doubt();
+  if (counts && reason !== undefined) {
+    deps.onUnconfirmed?.(reason);
+    // Perhaps a replica has left, or the append-only file was switched off.
+    deps.check.doubt();
+  }
+  const broken = results.some((one) => one.status === 'rejected' && !isRefusal(one.reason));
+  return !broken && reason !== SILENT;
 }
 
 /** A save that was refused has nothing to wait for. */
@@ -111,7 +119,7 @@ async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<strin
   try {
     return await Promise.race([
       ask(client, wait, waitMs),
-      delay(waitMs + GRACE_MS, 'Redis did not answer in time', { signal: silence.signal }),
+      delay(waitMs + GRACE_MS, SILENT, { signal: silence.signal }),
     ]);
   } finally {
     silence.abort();

@@ -18,7 +18,7 @@ export interface DurabilityCheckDeps {
   readonly now?: () => number;
 }
 
-const DOUBT_EVERY_MS = 10_000;
+const DOUBT_EVERY_MS = 2_000;
 
 /** Asks with every new connection, because behind it may be another server. */
 export function createDurabilityCheck(deps: DurabilityCheckDeps): DurabilityCheck {
@@ -41,19 +41,25 @@ export function createDurabilityCheck(deps: DurabilityCheckDeps): DurabilityChec
     return (known = answer);
   }
 
+  /** Nobody waits for it: what was known holds until there is an answer. */
+  async function learnAgain(): Promise<void> {
+    const durability = await ask();
+    if (durability !== undefined && known !== undefined) known = Promise.resolve(durability);
+  }
+
   client.on('ready', () => void learn());
   client.on('close', () => (known = undefined));
   return {
     current: () => known ?? learn(),
     doubt: () => {
-      if (known !== undefined && doubts.due('')) void learn();
+      if (known !== undefined && doubts.due('')) void learnAgain();
     },
   };
 }
 
 async function askAll(client: RedisClient): Promise<Durability> {
   if (!(client instanceof Cluster)) return durabilityOf(await readFacts(client));
-  const judge = async (node: Redis) => durabilityOf(await readFacts(node), { canWait: false });
+  const judge = async (node: Redis) => durabilityOf(await readFacts(node));
   const all = await Promise.all(client.nodes('master').map(judge));
   const problems = all.flatMap((one) => one.problems);
   // Nodes are usually set alike: each problem is said once.

@@ -28,11 +28,6 @@ export interface Durability {
   readonly problems: readonly DurabilityProblem[];
 }
 
-export interface DurabilityOptions {
-  /** Whether a Wait can be sent at all, which a Redis Cluster's client cannot promise. */
-  readonly canWait?: boolean;
-}
-
 interface Server {
   readonly version: string;
   /** Comparable: 602 is 6.2. */
@@ -51,12 +46,12 @@ const OLDEST = 602;
 const WITH_WAITAOF = 702;
 
 /** Judges a server by what it says about itself. What it does not say is never assumed to be right. */
-export function durabilityOf(facts: ServerFacts, options: DurabilityOptions = {}): Durability {
+export function durabilityOf(facts: ServerFacts): Durability {
   const server = parse(facts);
   if (server === undefined) return { wait: undefined, problems: [UNKNOWN] };
   const { release, version } = server;
   if (release < OLDEST) return { wait: undefined, problems: [tooOld(version)] };
-  const wait = (options.canWait ?? true) ? waitOf(server) : undefined;
+  const wait = waitOf(server);
   const found = [aofProblem(server, wait), evictionProblem(server)];
   return { wait, problems: found.filter((one) => one !== undefined) };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { type InFlight, createInFlight } from '../grants/in-flight.js';
 import type { RevocationHandler } from '../grants/revocation-queue.js';
 import type { RedisClient } from './client.js';
 import { REVOCATION_QUEUE } from './keys.js';
@@ -50,6 +51,7 @@ export async function startRevocationWorker(deps: RevocationWorkerDeps): Promise
   const { client, handle, onError } = deps;
   const connection = connectPatiently(client);
   connection.on('error', onError);
+  const { track, settled } = createInFlight();
 
   async function deliver(job: Job<RevocationData>, token?: string): Promise<void> {
     const { id = '', data } = job;
@@ -60,36 +62,48 @@ export async function startRevocationWorker(deps: RevocationWorkerDeps): Promise
     throw new DelayedError();
   }
 
-  const worker = new Worker<RevocationData>(REVOCATION_QUEUE.name, deliver, {
-    prefix: REVOCATION_QUEUE.prefix,
-    connection,
-    concurrency: CONCURRENCY,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    // Dying with it says nothing about a job.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    drainDelay: BLOCK_SECONDS,
-    runRetryDelay: 1_000,
-    skipVersionCheck: true,
-  });
+  const worker = new Worker<RevocationData>(
+    REVOCATION_QUEUE.name,
+    (job, token) => track(deliver(job, token)),
+    {
+      prefix: REVOCATION_QUEUE.prefix,
+      connection,
+      concurrency: CONCURRENCY,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      // Dying with it says nothing about a job.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      drainDelay: BLOCK_SECONDS,
+      runRetryDelay: 1_000,
+      skipVersionCheck: true,
+    },
+  );
   worker.on('error', onError);
   worker.on('failed', (_job, error) => {
     onError(error);
   });
-  return { close: () => close(worker, connection) };
+  return { close: () => close({ worker, connection, settled }) };
+}
+
+interface Running {
+  readonly worker: Worker;
+  readonly connection: RedisClient;
+  readonly settled: InFlight['settled'];
+}
+
+/** Without Redis nothing can be finished; then the jobs are somebody else's once their locks end. */
+async function close({ worker, connection, settled }: Running): Promise<void> {
+  // NOTE: pausing or closing in BullMQ's own time waits for the blocking connection: ten seconds in a
+  // cluster, and for ever where Redis never comes.
+  await worker.pause(true).catch(ignore);
+  if (connection.status === 'ready') await atMost(FINISH_TIMEOUT_MS, settled());
+  await atMost(DISCONNECT_TIMEOUT_MS, worker.close(true).catch(ignore));
+  connection.disconnect();
 }
 
 function connectPatiently(client: RedisClient): RedisClient {
   if (client instanceof Redis) return client.duplicate(PATIENT);
   return client.duplicate([], { enableOfflineQueue: true, redisOptions: PATIENT });
-}
-
-/** Without Redis nothing can be finished; then the jobs are somebody else's once their locks end. */
-async function close(worker: Worker, connection: RedisClient): Promise<void> {
-  // NOTE: closing without force waits for a connection that may never come, with a timer running.
-  if (connection.status === 'ready') await atMost(FINISH_TIMEOUT_MS, worker.pause().catch(ignore));
-  await atMost(DISCONNECT_TIMEOUT_MS, worker.close(true).catch(ignore));
-  connection.disconnect();
 }
 
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import {
@@ -12,8 +12,8 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { grantKey, lockKey, pendingKey, sessionKey } from '../../src/redis/keys.js';
 import { openSaves } from '../../src/redis/saves.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
-import { freePort } from '../support/app.js';
 import { type Stage, connectTo, stages, until } from '../support/contract.js';
+import { startCluster } from '../support/redis-cluster.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
 const DAY_MS = 86_400_000;
@@ -26,9 +26,19 @@ type GrantStage = Pick<Stage, 'grantRecords' | 'close'>;
 
 /** Redis as the server opens it: saves wait where the server can be waited for. */
 async function openSafeStage(): Promise<GrantStage> {
-  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
+  return await openSafe(
+    await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] }),
+  );
+}
+
+/** Each master has a replica, which confirms the saves. */
+async function openSafeClusterStage(): Promise<GrantStage> {
+  return await openSafe(await startCluster());
+}
+
+async function openSafe(redis: Pick<TestRedis, 'url' | 'stop'>): Promise<GrantStage> {
   const client = await connectTo(redis);
-  const saves = openSaves({ address: parseStoreUrl(redis.url), client });
+  const saves = openSaves({ address: parseStoreUrl(redis.url) });
   if (!(await waitUntilReady(saves.client, 5_000))) throw new Error('the test Redis is not ready');
   return {
     grantRecords: createRedisGrantRecords(client, saves.runSave),
@@ -42,6 +52,7 @@ async function openSafeStage(): Promise<GrantStage> {
 const grantStages: [string, () => Promise<GrantStage>][] = [
   ...stages,
   ['redis with safe saves', openSafeStage],
+  ['redis cluster with safe saves', openSafeClusterStage],
 ];
 
 describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
@@ -229,39 +240,6 @@ describe('lifetime of grant records in redis', () => {
   });
 });
 
-/** Two masters that share the slots. */
-async function startMasters() {
-  const ports = [await freePort(), await freePort()];
-  const masters = await Promise.all(
-    ports.map(async (port) => {
-      const bus = await freePort();
-      return startRedis({
-        args: [
-          ...['--port', `${port}`, '--cluster-port', `${bus}`, '--cluster-enabled', 'yes'],
-          ...['--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1'],
-        ],
-      });
-    }),
-  );
-  const [one, two] = (await Promise.all(masters.map(connectTo))) as [Redis, Redis];
-  await one.call('CLUSTER', 'ADDSLOTSRANGE', 0, 8_191);
-  await two.call('CLUSTER', 'ADDSLOTSRANGE', 8_192, 16_383);
-  await two.call('CLUSTER', 'SET-CONFIG-EPOCH', 2);
-  const bus = Number((await two.config('GET', 'cluster-port'))[1]);
-  await one.call('CLUSTER', 'MEET', '127.0.0.1', ports[1]!, bus);
-  for (const node of [one, two]) {
-    await until(async () => String(await node.call('CLUSTER', 'INFO')).includes('state:ok'));
-  }
-  return {
-    url: `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join()}`,
-    nodes: [one, two],
-    stop: async () => {
-      await Promise.all([closeRedis(one), closeRedis(two)]);
-      await Promise.all(masters.map((master) => master.stop()));
-    },
-  };
-}
-
 describe('ids of grant records in redis', () => {
   const list = async (records: GrantRecords) => {
     const listed: string[] = [];
@@ -306,14 +284,15 @@ describe('ids of grant records in redis', () => {
   });
 
   it('of a cluster → those of every master; while it is not connected → fails', async () => {
-    const cluster = await startMasters();
+    const cluster = await startCluster();
     const client = connectRedis(parseStoreUrl(cluster.url));
     const records = createRedisGrantRecords(client);
     await expect(list(records)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await waitUntilReady(client, 10_000)).toBe(true);
     const stored = Array.from({ length: 200 }, newId);
     for (const id of stored) await records.compareAndSet(id, record(1), 0);
-    for (const node of cluster.nodes) expect(await node.dbsize()).toBeLessThan(200);
+    const sizes = (client as Cluster).nodes('master').map((node) => node.dbsize());
+    for (const size of await Promise.all(sizes)) expect(size).toBeLessThan(200);
     expect(await list(records)).toEqual(stored.sort());
     await closeRedis(client);
     await cluster.stop();

@@ -141,6 +141,29 @@ describe('connectRedis', () => {
     expect(states).toEqual(['ready', 'lost', 'ready']);
   });
 
+  it('server made a replica (READONLY) → writes refused in time; master again → works', async () => {
+    const redis = await redisServer();
+    const client = connect(parseStoreUrl(redis.url));
+    await waitUntilReady(client, 5_000);
+    const connections: number[] = [];
+    client.on('connect', () => connections.push(performance.now()));
+    const admin = connect(parseStoreUrl(redis.url));
+    await waitUntilReady(admin, 5_000);
+    // Of nobody: what counts is that it refuses writes.
+    await admin.call('REPLICAOF', '127.0.0.1', '1');
+    const from = performance.now();
+    const record = { version: 1, sealed: 's' };
+    const refused = createRedisGrantRecords(client).compareAndSet('id', record, 0);
+    await expect(refused).rejects.toBeInstanceOf(StoreUnavailableError);
+    const written = client.set('key', 'value');
+    await expect(written).rejects.toThrow(/READONLY|writeable/);
+    expect(performance.now() - from).toBeLessThan(1_000);
+    // It asks again where the master is, which is what finds a new one.
+    await until(() => connections.length > 0);
+    await admin.call('REPLICAOF', 'NO', 'ONE');
+    await until(async () => (await client.set('key', 'value').catch(() => '')) === 'OK');
+  });
+
   it('frozen while the lock is tried → the lock is not left behind', async () => {
     const redis = await redisServer();
     const client = connect(parseStoreUrl(redis.url));

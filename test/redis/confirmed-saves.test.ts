@@ -170,6 +170,19 @@ describe('createConfirmedSaves', () => {
     expect(names).toEqual(['EVAL', 'WAITAOF', ...others.map(() => 'EVAL'), 'WAITAOF']);
   });
 
+  it('silence → saves that came during the wait fail with it and are not sent', async () => {
+    const { save, sent } = await against(([name]) =>
+      name === 'EVAL' || name === 'WAITAOF' ? 'silence' : undefined,
+    );
+    const first = save(SAVE).catch((error: unknown) => error);
+    await until(() => sent().length === 2);
+    const from = performance.now();
+    await expect(save({ ...SAVE, key: 'later' })).rejects.toThrow('did not answer in time');
+    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(await first).toBeInstanceOf(Error);
+    expect(sent().join()).not.toContain('later');
+  });
+
   it('one of several fails → the others count', async () => {
     const { save } = await against(([name, , , key]) =>
       name === 'EVAL' && key === 'bad' ? '-OOM no\r\n' : undefined,
@@ -182,11 +195,23 @@ describe('createConfirmedSaves', () => {
     expect(results.map((one) => one.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
-  it('server says nothing of itself → the write counts and is reported', async () => {
+  it('server does not answer what it keeps → fails, nothing is sent', async () => {
     const check = { current: () => Promise.resolve(undefined), doubt: () => undefined };
-    const { save, sent, reports } = await against(() => undefined, { check });
-    expect(await save(SAVE)).toBe(true);
-    expect(sent()).toEqual(['EVAL a script 1 key 0 1 sealed']);
-    expect(reports).toEqual(['Redis did not say what it keeps']);
+    const { save, sent } = await against(() => undefined, { check });
+    await expect(save(SAVE)).rejects.toThrow('does not answer');
+    expect(sent()).toEqual([]);
+  });
+
+  it('a replica comes after the connection was made → later saves are confirmed by it', async () => {
+    let replicas = 0;
+    const { save, sent } = await against(([name]) => {
+      if (name === 'INFO') return bulk(INFO.replace('slaves:0', `slaves:${replicas}`));
+      return name === 'WAIT' ? ':1\r\n' : undefined;
+    });
+    replicas = 1;
+    await until(async () => {
+      await save(SAVE);
+      return sent().some((one) => one.startsWith('WAIT 1'));
+    });
   });
 });

@@ -166,17 +166,13 @@ describe('createDurabilityCheck', () => {
     await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
     await until(async () => String(await admin.call('CLUSTER', 'INFO')).includes('state:ok'));
     const address = parseStoreUrl(`redis+cluster://127.0.0.1:${port}`);
-    const client = connectRedis(address);
-    ends.push(() => closeRedis(client));
-    expect(await waitUntilReady(client, 5_000)).toBe(true);
-    const saves = openSaves({ address, client });
-    expect(saves).toMatchObject({ client, runSave: undefined });
+    const saves = openSaves({ address });
+    ends.push(() => closeRedis(saves.client));
+    expect(await waitUntilReady(saves.client, 5_000)).toBe(true);
     const told = await saves.check.current();
     expect(told?.problems).toEqual([
       { severity: 'warning', text: expect.stringContaining('no append-only file') },
     ]);
-    const records = createRedisGrantRecords(client, saves.runSave);
-    expect(await records.compareAndSet('id', { version: 1, sealed: 's' }, 0)).toBe(true);
   });
 });
 
@@ -185,7 +181,7 @@ describe('openSaves', () => {
     const client = await connectTo(url);
     const reports: string[] = [];
     const address = parseStoreUrl(url);
-    const saves = openSaves({ address, client, onUnconfirmed: (one) => reports.push(one) });
+    const saves = openSaves({ address, onUnconfirmed: (one) => reports.push(one) });
     ends.push(() => closeRedis(saves.client));
     expect(await waitUntilReady(saves.client, 5_000)).toBe(true);
     return { ...saves, client, reports, records: createRedisGrantRecords(client, saves.runSave) };

@@ -89,11 +89,6 @@ describe('durabilityOf: what a save waits for', () => {
   ])('%s → nothing', (_name, facts) => {
     expect(durabilityOf(facts).wait).toBeUndefined();
   });
-
-  it('cannot wait → nothing', () => {
-    const facts = { info: info({ replicas: 1 }), settings: EVERYSEC };
-    expect(durabilityOf(facts, { canWait: false }).wait).toBeUndefined();
-  });
 });
 
 describe('durabilityOf: problems', () => {
@@ -140,12 +135,5 @@ describe('durabilityOf: problems', () => {
   it('several → all of them', () => {
     const told = info({ aof: 0, maxmemory: 1, policy: 'allkeys-lfu' });
     expect(durabilityOf({ info: told, settings: ALWAYS }).problems).toHaveLength(2);
-  });
-
-  it('7.2, everysec, cannot wait → a warning as for 7.0', () => {
-    const { problems } = durabilityOf({ info: info(), settings: EVERYSEC }, { canWait: false });
-    expect(problems).toEqual([
-      { severity: 'warning', text: expect.stringMatching(/7\.2\.6 has appendfsync everysec/) },
-    ]);
   });
 });

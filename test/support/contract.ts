@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionData } from 'express-session';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
@@ -24,7 +23,10 @@ import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js'
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { startCluster } from './redis-cluster.js';
 import { type TestRedis, startRedis } from './redis-server.js';
+
+export { until } from './until.js';
 
 /** One implementation of every port. */
 export interface Stage {
@@ -49,6 +51,7 @@ export const sessionRules = {
 export const stages: [string, () => Promise<Stage>][] = [
   ['memory', openMemoryStage],
   ['redis', openRedisStage],
+  ['redis cluster', openClusterStage],
 ];
 
 function openMemoryStage(): Promise<Stage> {
@@ -65,7 +68,14 @@ function openMemoryStage(): Promise<Stage> {
 }
 
 async function openRedisStage(): Promise<Stage> {
-  const redis = await startRedis();
+  return await openStage(await startRedis());
+}
+
+async function openClusterStage(): Promise<Stage> {
+  return await openStage(await startCluster());
+}
+
+async function openStage(redis: Reachable & { stop: () => Promise<void> }): Promise<Stage> {
   const [client, second] = [await connectTo(redis), await connectTo(redis)];
   return {
     grantRecords: createRedisGrantRecords(client),
@@ -82,21 +92,11 @@ async function openRedisStage(): Promise<Stage> {
   };
 }
 
+type Reachable = Pick<TestRedis, 'url'>;
+
 /** A client of `redis` that is ready. */
-export async function connectTo(redis: TestRedis): Promise<RedisClient> {
+export async function connectTo(redis: Reachable): Promise<RedisClient> {
   const client = connectRedis(parseStoreUrl(redis.url));
   if (!(await waitUntilReady(client, 5_000))) throw new Error('the test Redis is not ready');
   return client;
-}
-
-/** Waits for a condition instead of for a time. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  limitMs = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + limitMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the condition did not come true in time');
-    await delay(5);
-  }
 }

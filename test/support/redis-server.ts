@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+
+const DEFAULTS = ['--port', '0', '--save', '', '--loglevel', 'warning'];
 
 /** A Redis of the test's own, on a unix socket in a folder of its own. */
 export interface TestRedis {
@@ -22,11 +24,21 @@ export interface TestRedis {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts one. `args` come last, so they override: `['--appendonly', 'yes']` keeps data over `kill`. */
-export async function startRedis({ args = [] }: { args?: string[] } = {}): Promise<TestRedis> {
+export interface TestRedisOptions {
+  /** They come last, so they override: `['--appendonly', 'yes']` keeps data over `kill`. */
+  readonly args?: readonly string[];
+  /** The text of a configuration file, for a server that writes into its own, as a sentinel does. */
+  readonly config?: string;
+}
+
+/** Starts one. */
+export async function startRedis({ args = [], config }: TestRedisOptions = {}): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'fc-redis-'));
   const socketPath = join(dir, 'redis.sock');
-  const start = () => launch(['--dir', dir, '--unixsocket', socketPath, ...args], socketPath);
+  const file = config === undefined ? [] : [join(dir, 'redis.conf')];
+  for (const path of file) await writeFile(path, config ?? '');
+  const own = ['--dir', dir, '--unixsocket', socketPath];
+  const start = () => launch([...file, ...DEFAULTS, ...own, ...args], socketPath);
   let child = await start();
 
   const kill = async () => {
@@ -58,8 +70,7 @@ export async function startRedis({ args = [] }: { args?: string[] } = {}): Promi
 }
 
 async function launch(args: string[], socketPath: string): Promise<ChildProcess> {
-  const all = ['--port', '0', '--save', '', '--loglevel', 'warning', ...args];
-  const child = spawn('redis-server', all, { stdio: 'ignore' });
+  const child = spawn('redis-server', args, { stdio: 'ignore' });
   const deadline = performance.now() + 10_000;
   while (!(await answers(socketPath))) {
     if (child.exitCode !== null) throw new Error('redis-server ended at start');

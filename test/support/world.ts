@@ -31,6 +31,8 @@ import {
 } from '../../src/simulator/simulator.js';
 import { approve } from '../simulator/drive.js';
 
+export { until } from './until.js';
+
 export const MINUTE = 60_000;
 export const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
 
@@ -181,13 +183,4 @@ export function gate() {
     open = resolve;
   });
   return { opened, open };
-}
-
-/** Waits until `condition` holds; fails after five seconds. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the awaited condition did not come');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -8,6 +8,8 @@ export interface Answer {
   /** The code of a problem document, or the system's code of a failed connection. */
   readonly code: string | undefined;
   readonly body: string;
+  /** Whether it sets or clears a cookie. */
+  readonly setsCookie: boolean;
   readonly from: number;
   readonly to: number;
 }
@@ -19,11 +21,13 @@ const TIMEOUT_MS = 45_000;
 export function call(url: string, cookie: string): Promise<Answer> {
   const from = performance.now();
   return new Promise((resolve) => {
+    let setsCookie = false;
     const settle = (status: number, code: string | undefined, body = '') =>
-      resolve({ status, code, body, from, to: performance.now() });
+      resolve({ status, code, body, setsCookie, from, to: performance.now() });
     const failed = (error: NodeJS.ErrnoException) => settle(0, error.code ?? error.message);
     const headers = { cookie };
     const req = request(url, { headers, agent: false, timeout: TIMEOUT_MS }, (res) => {
+      setsCookie = res.headers['set-cookie'] !== undefined;
       readText(res).then((body) => settle(res.statusCode ?? 0, codeOf(body), body), failed);
     });
     req.once('timeout', () => req.destroy(new Error('no answer in time')));

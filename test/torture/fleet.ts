@@ -31,6 +31,11 @@ export interface Fleet {
   readonly close: () => Promise<void>;
 }
 
+/** A fleet whose Redis is not one server. */
+export type FleetOn = Omit<Fleet, 'redis'>;
+
+type Store = Pick<TestRedis, 'url' | 'stop'>;
+
 export interface Member {
   readonly origin: string;
   /** Its own; it stands for the disk of its machine. */
@@ -53,14 +58,19 @@ export interface Member {
 }
 
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
-  const folder = await mkdtemp(join(tmpdir(), 'fc-torture-'));
   const redis = await startRedis({ args: options.redisArgs ?? [] });
+  return { ...(await openFleetOn(redis, options)), redis };
+}
+
+/** A fleet on any store, such as a group of servers. It stops the store when it closes. */
+export async function openFleetOn(store: Store, options: FleetOptions): Promise<FleetOn> {
+  const folder = await mkdtemp(join(tmpdir(), 'fc-torture-'));
   const simulator = await startSimulator({
     rotation: options.rotation ?? 'on_use',
     accessTokenLifetime: options.lifetimeSeconds ?? 7200,
   });
   const ports = await freePorts(options.processes);
-  const env = environment({ simulator, redisUrl: redis.url, port: ports[0]! });
+  const env = environment({ simulator, redisUrl: store.url, port: ports[0]! });
   const members = await Promise.all(
     ports.map(async (port, index) => {
       // A folder each: they stand for machines, and a restarted one finds its own disk again.
@@ -72,13 +82,13 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     }),
   );
   return {
-    ...{ simulator, redis, members },
+    ...{ simulator, members },
     signIn: (person, member = members[0]!) =>
       signIn(createBrowser(member.origin), simulator.people[person]!.id),
     close: async () => {
       await Promise.all(members.map((member) => member.kill()));
       await simulator.close();
-      await redis.stop();
+      await store.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

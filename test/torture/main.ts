@@ -7,6 +7,7 @@ import { expiry } from './ordeals/expiry.js';
 import { freezeRedis } from './ordeals/freeze-redis.js';
 import { killImmediate, killOnUse } from './ordeals/kill-process.js';
 import { killRedis } from './ordeals/kill-redis.js';
+import { clusterMasterLoss, sentinelFailover } from './ordeals/failover.js';
 import { pausedHolder } from './ordeals/paused-holder.js';
 import { rollingRestart } from './ordeals/rolling-restart.js';
 import { tokenEndpoint } from './ordeals/token-endpoint.js';
@@ -18,6 +19,8 @@ const ORDEALS: readonly Ordeal[] = [
   killImmediate,
   killRedis,
   freezeRedis,
+  sentinelFailover,
+  clusterMasterLoss,
   tokenEndpoint,
   rollingRestart,
   disconnect,

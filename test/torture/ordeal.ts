@@ -1,4 +1,5 @@
-import type { FleetOptions, Fleet } from './fleet.js';
+import type { RedisGroup } from '../support/redis-group.js';
+import type { Fleet, FleetOn, FleetOptions } from './fleet.js';
 import type { Random } from './random.js';
 
 /** One trial: what it does is in `run`, what it must reach is in the title. */
@@ -15,6 +16,8 @@ export interface OrdealStage {
   readonly random: Random;
   /** Opens processes, Redis and simulator; they are closed when the ordeal ends. */
   readonly open: (options: FleetOptions) => Promise<Fleet>;
+  /** The same on a group of servers, which is stopped with it. */
+  readonly openOn: (group: RedisGroup, options: FleetOptions) => Promise<FleetOn>;
 }
 
 export interface Outcome {

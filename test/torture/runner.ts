@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Fleet, openFleet } from './fleet.js';
+import { type FleetOn, openFleet, openFleetOn } from './fleet.js';
 import type { Ordeal, Outcome } from './ordeal.js';
 import { createRandom } from './random.js';
 
@@ -22,16 +22,19 @@ const LONG_LIMIT_MS = 60 * 60_000;
 
 /** Runs one ordeal to its end; an error or a stuck one is a miss. Everything it opened is closed. */
 export async function runOrdeal(ordeal: Ordeal, { short, seed }: Settings): Promise<Row> {
-  const fleets: Fleet[] = [];
-  const open = async (options: Parameters<typeof openFleet>[0]) => {
-    const fleet = await openFleet(options);
+  const fleets: FleetOn[] = [];
+  const kept = <T extends FleetOn>(fleet: T): T => {
     fleets.push(fleet);
     return fleet;
   };
   const startedAt = performance.now();
   const limit = startLimit(short ? SHORT_LIMIT_MS : LONG_LIMIT_MS);
   const random = createRandom(seed, ordeal.name);
-  const running = ordeal.run({ short, random, open });
+  const running = ordeal.run({
+    ...{ short, random },
+    open: async (options) => kept(await openFleet(options)),
+    openOn: async (group, options) => kept(await openFleetOn(group, options)),
+  });
   const outcome = await Promise.race([running, limit.reached]).catch(failed);
   limit.clear();
   // One that is still running finds its processes gone and ends; nobody listens any more.
@@ -55,7 +58,7 @@ function failed(error: unknown): Outcome {
   return { rounds: 0, figure: 'did not finish', misses: [why] };
 }
 
-async function keepLogs(ordeal: Ordeal, fleets: readonly Fleet[]): Promise<string> {
+async function keepLogs(ordeal: Ordeal, fleets: readonly FleetOn[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `fc-torture-logs-${ordeal.name}-`));
   const members = fleets.flatMap((fleet) => fleet.members);
   await Promise.all(

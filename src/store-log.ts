@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import type { ClientState } from './redis/client.js';
+import type { Durability } from './redis/durability.js';
+import { createTouchThrottle } from './redis/touch-throttle.js';
+
+const SAID_AGAIN_MS = 60_000;
+const MESSAGES_REMEMBERED = 50;
+
+function onceAMinute() {
+  const now = () => performance.now();
+  return createTouchThrottle({ everyMs: SAID_AGAIN_MS, limit: MESSAGES_REMEMBERED, now });
+}
+
+const LEVELS = { fatal: 'error', warning: 'warn', note: 'info' } as const;
+
+/** Says with which settings Redis forgets: once, and again when a new connection finds others. */
+export function sayWhatRedisKeeps(log: Logger) {
+  let said = '';
+  return ({ problems }: Durability): void => {
+    const text = problems.map((one) => one.text).join();
+    if (text === said) return;
+    said = text;
+    for (const one of problems) log[LEVELS[one.severity]](`store: ${one.text}`);
+  };
+}
+
+export function sayUnconfirmed(log: Logger) {
+  const throttle = onceAMinute();
+  return (reason: string): void => {
+    if (!throttle.due('')) return;
+    log.warn(
+      { reason },
+      'a grant is saved, but Redis did not confirm that it would survive a crash',
+    );
+  };
+}
+
+/** The worker tries on by itself, and says the same with each attempt. */
+export function sayQueueTrouble(log: Logger) {
+  const throttle = onceAMinute();
+  return ({ message }: Error): void => {
+    if (throttle.due(message)) {
+      log.warn({ reason: message }, 'the queue of revocations has trouble');
+    }
+  };
+}
+
+/** Says what is wrong with the connections, but not with every attempt to mend them. */
+export function watchConnection(log: Logger) {
+  let throttle = onceAMinute();
+  let closing = false;
+  return {
+    onError: (err: Error) => {
+      if (!throttle.due(err.message)) return;
+      log.error({ reason: err.message }, 'Redis connection failed; trying again for ever');
+    },
+    onStateChange: (state: ClientState) => {
+      if (closing) return;
+      if (state === 'lost') log.error('Redis does not answer; requests get 503 until it does');
+      if (state === 'ready') log.info('Redis connection is ready');
+      if (state === 'ready') throttle = onceAMinute();
+    },
+    closing: () => {
+      closing = true;
+    },
+  };
+}
