@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
 import type { Wait } from './durability.js';
 import { type DurabilityCheck, isRefusal } from './durability-check.js';
 
@@ -20,10 +20,15 @@ export interface ConfirmedSavesDeps {
    */
   readonly client: Redis;
   readonly check: DurabilityCheck;
-  /** How long a save may wait for its confirmation. Must be less than a command may take. */
-  readonly waitMs?: number;
+  /** How long a save may wait for its confirmation. */
+  readonly limits?: WaitLimits | undefined;
   /** Told why writes that count are not known to be safe. */
   readonly onUnconfirmed?: ((reason: string) => void) | undefined;
+}
+
+export interface WaitLimits {
+  readonly diskMs: number;
+  readonly replicaMs: number;
 }
 
 interface Waiting {
@@ -32,7 +37,11 @@ interface Waiting {
   readonly settle: (wrote: Promise<boolean>) => void;
 }
 
-const WAIT_MS = 300;
+/**
+ * A replica answers within milliseconds or is in trouble. A disk that is written every second is waited
+ * for that long, once in two hours for each user and mostly behind their backs.
+ */
+const LIMITS: WaitLimits = { diskMs: 1_200, replicaMs: 300 };
 /** The server ends the wait; this is for one that says nothing at all. */
 const GRACE_MS = 100;
 const SILENT = 'Redis did not answer in time';
@@ -90,6 +99,9 @@ async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[])
     return save;
   });
   const results = await Promise.allSettled(saves);
+  const broken = results.some((one) => one.status === 'rejected' && !isRefusal(one.reason));
+  // Whoever came meanwhile need not wait for the confirmation of something that was not answered.
+  if (broken) return false;
   const reason = await outcomeOrLoss;
   const counts = results.some((one) => one.status === 'fulfilled' && one.value);
   if (counts && reason !== undefined) {
@@ -97,8 +109,7 @@ async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[])
     // Perhaps a replica has left, or the append-only file was switched off.
     deps.check.doubt();
   }
-  const broken = results.some((one) => one.status === 'rejected' && !isRefusal(one.reason));
-  return !broken && reason !== SILENT;
+  return reason !== SILENT;
 }
 
 /** A save that was refused has nothing to wait for. */
@@ -114,27 +125,34 @@ async function whenConfirmed(write: Promise<boolean>, outcome: Promise<unknown>)
  * @throws Error of ioredis when the connection broke.
  */
 async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<string | undefined> {
-  const { client, waitMs = WAIT_MS } = deps;
+  const { diskMs, replicaMs } = deps.limits ?? LIMITS;
+  // One connection's waits run one after the other.
+  const limitMs = (wait.replica ? replicaMs : 0) + (wait.disk ? diskMs : 0) + GRACE_MS;
   const silence = new AbortController();
   try {
     return await Promise.race([
-      ask(client, wait, waitMs),
-      delay(waitMs + GRACE_MS, SILENT, { signal: silence.signal }),
+      ask(deps, wait, limitMs),
+      delay(limitMs, SILENT, { signal: silence.signal }),
     ]);
   } finally {
     silence.abort();
   }
 }
 
-/** One connection's waits run one after the other, so they share the time. */
-async function ask(client: Redis, wait: Wait, waitMs: number): Promise<string | undefined> {
-  const { disk, replica } = wait;
-  // A replica answers within milliseconds or is in trouble; a disk may take its time.
-  const replicaMs = disk ? Math.ceil(waitMs / 3) : waitMs;
-  const diskMs = replica ? waitMs - replicaMs : waitMs;
+async function ask(
+  { client, limits = LIMITS }: ConfirmedSavesDeps,
+  { disk, replica }: Wait,
+  limitMs: number,
+): Promise<string | undefined> {
+  const send = (name: string, ...args: number[]) => {
+    const command = new Command(name, args, { replyEncoding: 'utf8' });
+    // Set ahead of the connection, which allows no command that much; nobody waits for it that long.
+    command.setTimeout(limitMs + GRACE_MS);
+    return client.sendCommand(command) as Promise<unknown>;
+  };
   const shortfalls = await Promise.all([
-    replica && shortfall(client.call('WAIT', 1, replicaMs), 'not at a replica in time'),
-    disk && shortfall(client.call('WAITAOF', 1, 0, diskMs), 'not on disk in time'),
+    replica && shortfall(send('WAIT', 1, limits.replicaMs), 'not at a replica in time'),
+    disk && shortfall(send('WAITAOF', 1, 0, limits.diskMs), 'not on disk in time'),
   ]);
   return shortfalls.find((one) => typeof one === 'string');
 }
