@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'logger.ts': [],
   'listen.ts': [],
   'app.ts': ['http', 'routes', 'oauth', 'grants'],
+  'custody.ts': '*',
   'store.ts': '*',
   'store-log.ts': ['redis'],
   'simulated.ts': '*',

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import { openFileJournal } from './disk/file-journal.js';
+import { type Cipher, createCipher } from './grants/cipher.js';
+import { createDisconnect } from './grants/disconnect.js';
+import type { GrantEvents } from './grants/grant-events.js';
+import type { GrantKey } from './grants/grant.js';
+import { createInFlight } from './grants/in-flight.js';
+import type { Journal } from './grants/journal.js';
+import { createRevocations } from './grants/revocations.js';
+import { type SignIn, createSignIn } from './grants/sign-in.js';
+import { createTokenRefresher } from './grants/token-refresher.js';
+import { keysLacked } from './grants/unsaved-pairs.js';
+import { createVault } from './grants/vault.js';
+import { createMemoryJournal } from './memory/journal.js';
+import type { Registration, RegistrationId } from './oauth/registration.js';
+import { createTokenEndpoint } from './oauth/token-endpoint.js';
+import type { Store } from './store.js';
+
+const TOKEN_TIMEOUT_MS = 20_000;
+/** A revocation is tried again; one that hangs must not hold up the others. */
+const REVOKE_TIMEOUT_MS = 5_000;
+
+export interface CustodyParts {
+  readonly config: Pick<Config, 'sealingKeys'>;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly events: GrantEvents;
+  /** Between the first attempt of a revocation and the second. */
+  readonly revocationRetryMs?: number;
+}
+
+/** Everything that handles tokens, and a way to wait for what of it is under way. */
+export function composeCustody(parts: CustodyParts) {
+  const { config, log, store, journal, registration, events } = parts;
+  const now = Date.now;
+  const { lock, failures, pending, records } = store;
+  const timeouts = { timeoutMs: TOKEN_TIMEOUT_MS, revokeTimeoutMs: REVOKE_TIMEOUT_MS };
+  const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
+  const cipher = createCipher(config.sealingKeys);
+  warnOfLackedKeys(journal, cipher, log);
+  const vault = createVault({ records, cipher });
+  const revoke = { tokenEndpoint, registration, events, now, cipher };
+  const retry = { vault, queue: store.revocations, firstWaitMs: parts.revocationRetryMs };
+  const revocations = createRevocations({ ...revoke, ...retry });
+  const deps = { ...revoke, vault, lock, failures, journal, revocations };
+  const refresher = createTokenRefresher(deps);
+  const signIn = createSignIn({ ...deps, pending });
+  const disconnect = createDisconnect(deps);
+  const { track, settled } = createInFlight();
+  return {
+    vault,
+    refresher,
+    revocations,
+    // Browsers go away; a spent code and a half-done disconnect must be seen through all the same.
+    signIn: {
+      ...signIn,
+      finish: (callback: Parameters<SignIn['finish']>[0]) => track(signIn.finish(callback)),
+    },
+    disconnect: (key: GrantKey) => track(disconnect(key)),
+    settled: async () => {
+      await settled();
+      await Promise.all([refresher.settled(), signIn.settled()]);
+      await revocations.settled();
+    },
+  };
+}
+
+/** Where refreshed pairs wait that Redis would not take. Without a folder they wait in memory. */
+export async function openJournal({ dataDir }: Config, log: Logger): Promise<Journal> {
+  try {
+    const journal = await openFileJournal({ dir: join(dataDir, 'journal') });
+    const { length } = journal.entries();
+    if (length > 0) log.warn({ entries: length }, 'the journal holds pairs to be saved');
+    return journal;
+  } catch (err) {
+    log.warn(
+      { err },
+      'DATA_DIR cannot hold the journal: a pair Redis does not take lives in memory',
+    );
+    return createMemoryJournal();
+  }
+}
+
+/** Until the keys are back, the owners of these pairs get an error, and `/readyz` stays red. */
+function warnOfLackedKeys(journal: Journal, cipher: Cipher, log: Logger): void {
+  const keys = keysLacked(journal, cipher);
+  if (keys.length === 0) return;
+  log.error(
+    { keys },
+    'the journal holds pairs sealed with keys that TOKEN_ENCRYPTION_KEYS no longer lists: put them back',
+  );
+}
