@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CustodyDeps } from './custody-deps.js';
-import { SealError } from './errors.js';
+import { LockTimeoutError, SealError } from './errors.js';
 import type { DisconnectOutcome } from './grant-events.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { Lock } from './lock.js';
@@ -19,11 +19,14 @@ export interface DisconnectDeps extends Pick<CustodyDeps, 'revocations' | 'event
   readonly confirmationWaitMs?: number;
 }
 
+/** A sign-in takes no lock; each one that comes between means another round. */
+const ROUNDS = 10;
+
 /**
  * Ends a grant: the revocation of its pair, and of what earlier sign-ins left, is queued, then the
- * record goes, then the first attempt is made. The lock keeps a refresh from making a new pair
- * meanwhile. After a crash between queue and record the tokens are revoked all the same, and the record
- * ends as *needs reconnect*.
+ * record goes, if it is still that grant, then the first attempt is made. The lock keeps a refresh from
+ * making a new pair meanwhile. After a crash between queue and record the tokens are revoked all the
+ * same, and the record ends as *needs reconnect*.
  *
  * @throws StoreUnavailableError, LockTimeoutError: the grant is still there, to be disconnected again.
  */
@@ -33,31 +36,42 @@ export function createDisconnect(
   const { vault, lock, revocations, events } = deps;
   const { confirmationWaitMs = CONFIRMATION_WAIT_MS } = deps;
 
-  async function queueStored(key: GrantKey): Promise<QueuedAttempt | DisconnectOutcome> {
-    let grant: Grant | undefined;
-    try {
-      grant = await vault.read(key);
-    } catch (error) {
-      // A record nobody can open any more must not be one that nobody can get rid of.
-      if (error instanceof SealError) return 'unreadable';
-      throw error;
+  async function endStored(key: GrantKey): Promise<QueuedAttempt | DisconnectOutcome> {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const grant = await readOrSealError(vault, key);
+      if (grant === undefined) return 'revoked';
+      if (grant instanceof SealError) {
+        // A record nobody can open any more must not be one that nobody can get rid of.
+        await vault.remove(key);
+        return 'unreadable';
+      }
+      const { connectedAt, version } = grant;
+      const tokens = [...tokensOf(grant.tokens), ...grant.superseded];
+      const queued = await revocations.add({ ...key, connectedAt, tokens });
+      if (await vault.remove(key, version)) return queued;
     }
-    if (grant === undefined) return 'revoked';
-    const tokens = [...tokensOf(grant.tokens), ...grant.superseded];
-    return revocations.add({ ...key, tokens });
+    throw new LockTimeoutError();
   }
 
   return async (key) => {
-    const queued = await lock.run(grantId(key), LOCK_WAIT_MS, async () => {
-      const before = await queueStored(key);
-      await vault.remove(key);
-      return before;
-    });
+    const queued = await lock.run(grantId(key), LOCK_WAIT_MS, () => endStored(key));
     const outcome =
       typeof queued === 'string' ? queued : await firstAttempt(queued, confirmationWaitMs);
     events.disconnected(key, outcome);
     return outcome;
   };
+}
+
+async function readOrSealError(
+  vault: Vault,
+  key: GrantKey,
+): Promise<Grant | SealError | undefined> {
+  try {
+    return await vault.read(key);
+  } catch (error) {
+    if (error instanceof SealError) return error;
+    throw error;
+  }
 }
 
 /** The attempt goes on when nobody waits for it any more. */

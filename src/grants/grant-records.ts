@@ -4,6 +4,12 @@ export interface GrantRecord {
   readonly sealed: string;
 }
 
+/**
+ * What became of a write. False: nothing was written. Unconfirmed: it is in the store's memory, and
+ * nobody knows yet whether it would survive a crash of the store.
+ */
+export type SaveOutcome = false | 'confirmed' | 'unconfirmed';
+
 /** For how long a removal is remembered. */
 export const REMOVAL_REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
@@ -16,15 +22,22 @@ export interface GrantRecords {
   /**
    * Stores `record` if the last version is `expected`, as one atomic step.
    *
-   * @returns false when it is another one; nothing was written then.
+   * @returns false when it is another one.
    * @throws StoreUnavailableError; then the write may or may not have happened.
    */
-  readonly compareAndSet: (id: string, record: GrantRecord, expected: number) => Promise<boolean>;
+  readonly compareAndSet: (
+    id: string,
+    record: GrantRecord,
+    expected: number,
+  ) => Promise<SaveOutcome>;
   /**
-   * Removes the record, whatever its version. Removing counts as a version of its own, remembered for
-   * a day, so that a writer that slept meanwhile cannot bring the grant back.
+   * Removes the record; when `expected` is given, only if that is its version. Removing counts as a
+   * version of its own, remembered for a day, so that a writer that slept meanwhile cannot bring the
+   * grant back.
+   *
+   * @returns false when it has another version; it is still there then.
    */
-  readonly remove: (id: string) => Promise<void>;
+  readonly remove: (id: string, expected?: number) => Promise<boolean>;
   /**
    * The ids of all records, in pages; for maintenance, never for a request. What is stored all the
    * while is in it, perhaps twice; what comes or goes meanwhile may be in it or not, and so may what

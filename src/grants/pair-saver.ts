@@ -1,12 +1,13 @@
-import type { Secret } from '../oauth/secret.js';
+import { sameSecret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
-import type { CustodyDeps } from './custody-deps.js';
-import { GrantNotFoundError, OwnerChangedError, StoreUnavailableError } from './errors.js';
-import { type Grant, type GrantKey, type UnversionedGrant, grantId, grantTokens } from './grant.js';
+import { OwnerChangedError, StoreUnavailableError } from './errors.js';
+import { type Grant, type GrantKey, grantId, grantTokens } from './grant.js';
 import { patiently } from './patience.js';
+import { dropKept, grantOf, replayPair } from './replay-pair.js';
 import { revokePair } from './revoke-pair.js';
-import type { UnsavedPair, UnsavedPairs } from './unsaved-pairs.js';
-import type { Vault } from './vault.js';
+import { type SettleDeps, settlePair } from './settle-pair.js';
+import { type Unconfirmed, createUnconfirmed } from './unconfirmed.js';
+import type { KeptPair, UnsavedPair, UnsavedPairs } from './unsaved-pairs.js';
 
 /** Brings refreshed pairs into storage, at once or later. */
 export interface PairSaver {
@@ -32,51 +33,80 @@ export interface PairSaver {
   readonly waiting: () => number;
 }
 
-export interface PairSaverDeps extends CustodyDeps {
-  readonly vault: Vault;
+export interface PairSaverDeps extends SettleDeps {
   readonly unsaved: UnsavedPairs;
   readonly sleep: (ms: number) => Promise<unknown>;
+  /** Milliseconds of a clock that is never set. */
+  readonly elapsed?: (() => number) | undefined;
 }
 
 export function createPairSaver(deps: PairSaverDeps): PairSaver {
-  const { events, unsaved } = deps;
+  const { unsaved } = deps;
+  const unconfirmed = createUnconfirmed(deps);
   const { linger, lingering } = createLinger(deps);
-  const replay = (key: GrantKey) => replayOne(deps, key);
-
-  /** Without a journal the pair lives in the tries to save it, and must not be used. */
-  async function keep(pair: UnsavedPair, error: StoreUnavailableError): Promise<Grant> {
-    const { key } = pair.redeemed;
-    events.saveFailed(key, error);
-    const kept = await unsaved.keep(pair).then(yes, no);
-    linger(key, async () => {
-      if (!kept) await settle(deps, pair);
-      else if ((await replay(key)) && unsaved.find(key)) throw error;
-    });
-    if (!kept) throw error;
-    return grantOf(pair);
-  }
-
+  const replay = (key: GrantKey) => replayPair({ ...deps, unconfirmed }, key);
+  const save = createSave({ ...deps, unconfirmed, linger, replay });
   return {
-    replay,
     lingering,
+    replay: (key) => (unconfirmed.has(key) ? Promise.resolve(undefined) : replay(key)),
     replayAll: async () => {
-      for (const key of unsaved.keys()) await replay(key).catch(ignore);
+      const due = unsaved.keys().filter((key) => !unconfirmed.isYoung(key));
+      for (const key of due) await replay(key).catch(ignore);
     },
-    waiting: unsaved.count,
+    waiting: () => unsaved.count() - unconfirmed.count(),
 
     save: async (redeemed, answer) => {
       if (isForeign(redeemed, answer)) {
         await revokePair(deps, redeemed.key.registration, answer);
         throw new OwnerChangedError();
       }
-      const pair = pairOf(redeemed, answer);
-      try {
-        return await settle(deps, pair);
-      } catch (error) {
-        if (error instanceof StoreUnavailableError) return keep(pair, error);
-        throw error;
-      }
+      const earlier = unsaved.find(redeemed.key);
+      return save(pairOf(redeemed, answer, earlier?.pair), earlier);
     },
+  };
+}
+
+type SaveDeps = PairSaverDeps & {
+  readonly unconfirmed: Unconfirmed;
+  readonly linger: ReturnType<typeof createLinger>['linger'];
+  readonly replay: PairSaver['replay'];
+};
+
+function createSave(deps: SaveDeps) {
+  const { events, unsaved, unconfirmed, linger, replay } = deps;
+
+  /** Without a journal the pair lives in the tries to save it, and must not be used. */
+  async function keep(pair: UnsavedPair, error: StoreUnavailableError): Promise<Grant> {
+    const { key } = pair;
+    events.saveFailed(key, error);
+    const kept = await unsaved.keep(pair).then(yes, no);
+    if (kept) unconfirmed.forget(key);
+    linger(key, async () => {
+      if (!kept) await settlePair(deps, pair);
+      else if ((await replay(key)) && unsaved.find(key) && !unconfirmed.has(key)) throw error;
+    });
+    if (!kept) throw error;
+    return grantOf(pair);
+  }
+
+  /** It is in the store's memory; without a journal that has to do, and has been reported. */
+  async function keepUntilConfirmed(pair: UnsavedPair): Promise<void> {
+    const kept = await unsaved.keep(pair).then(yes, no);
+    if (kept) unconfirmed.add(pair.key);
+  }
+
+  return async (pair: UnsavedPair, earlier: KeptPair | undefined): Promise<Grant> => {
+    let settled;
+    try {
+      // The journal's versions may be those of a store that has lost its data since.
+      settled = await settlePair(deps, pair, earlier ? undefined : pair.version);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return keep(pair, error);
+      throw error;
+    }
+    if (!settled.safe) await keepUntilConfirmed(pair);
+    else if (earlier !== undefined) await dropKept(deps, earlier);
+    return settled.grant;
   };
 }
 
@@ -89,59 +119,9 @@ function createLinger({ sleep }: Pick<PairSaverDeps, 'sleep'>) {
       const id = grantId(key);
       const done = patiently(sleep, save).then(ignore, ignore);
       tries.set(id, done);
-      void done.then(() => tries.delete(id));
+      void done.then(() => tries.get(id) === done && tries.delete(id));
     },
   };
-}
-
-async function replayOne(deps: PairSaverDeps, key: GrantKey): Promise<Grant | undefined> {
-  const { unsaved, events } = deps;
-  const pair = unsaved.find(key);
-  if (pair === undefined) return undefined;
-  try {
-    const saved = await settle(deps, pair);
-    await unsaved.drop(key);
-    events.replayed(key);
-    return saved;
-  } catch (error) {
-    if (error instanceof StoreUnavailableError) return grantOf(pair);
-    // Disconnected meanwhile: the pair has been revoked.
-    if (error instanceof GrantNotFoundError) await unsaved.drop(key);
-    throw error;
-  }
-}
-
-/**
- * Writes a pair by compare-and-set on the version that was redeemed. When somebody else wrote
- * meanwhile, the pair still wins over a mere change of status, and gives way to anything else: then
- * it is revoked, so that no living pair is left that nobody knows.
- */
-async function settle({ vault, ...deps }: PairSaverDeps, pair: UnsavedPair): Promise<Grant> {
-  const { redeemed, renewed } = pair;
-  let expected = redeemed.version;
-  for (;;) {
-    const stored = await vault.write(renewed, expected);
-    if (stored !== undefined) return stored;
-    const latest = await vault.read(redeemed.key);
-    if (latest !== undefined && same(latest.tokens.accessToken, renewed.tokens.accessToken)) {
-      return latest;
-    }
-    if (latest === undefined || !same(latest.tokens.refreshToken, redeemed.refreshToken)) {
-      return giveWay(deps, renewed, latest);
-    }
-    expected = latest.version;
-  }
-}
-
-async function giveWay(
-  deps: CustodyDeps,
-  late: UnversionedGrant,
-  latest: Grant | undefined,
-): Promise<Grant> {
-  deps.events.latePairDiscarded(late.key);
-  await revokePair(deps, late.key.registration, late.tokens);
-  if (latest === undefined) throw new GrantNotFoundError();
-  return latest;
 }
 
 /** Somebody else's tokens. An answer that names nobody is taken for what was asked. */
@@ -153,12 +133,17 @@ function isForeign(redeemed: Grant, { resourceOwner, ownerProblem }: TokenSet): 
 }
 
 /** RFC 6749 section 6: an answer without a refresh token leaves the old one in force. */
-function pairOf(grant: Grant, answer: TokenSet): UnsavedPair {
+function pairOf(grant: Grant, answer: TokenSet, earlier: UnsavedPair | undefined): UnsavedPair {
   const { key, version, connectedAt, superseded } = grant;
   const old = grant.tokens;
   const tokens = grantTokens(answer);
+  const continues = sameSecret(earlier?.renewed.tokens.refreshToken, old.refreshToken);
+  const line = continues && earlier !== undefined ? earlier : { version, ancestors: [] };
+  const redeemed = old.refreshToken === undefined ? [] : [old.refreshToken];
   return {
-    redeemed: { key, version, refreshToken: old.refreshToken },
+    key,
+    version: line.version,
+    ancestors: [...line.ancestors, ...redeemed],
     renewed: {
       ...{ key, connectedAt, superseded },
       status: 'active',
@@ -170,15 +155,6 @@ function pairOf(grant: Grant, answer: TokenSet): UnsavedPair {
       },
     },
   };
-}
-
-/** As it is used before storage has it. */
-function grantOf({ redeemed, renewed }: UnsavedPair): Grant {
-  return { ...renewed, version: redeemed.version };
-}
-
-function same(a: Secret | undefined, b: Secret | undefined): boolean {
-  return a !== undefined && a.reveal() === b?.reveal();
 }
 
 function ignore(): void {

@@ -58,7 +58,7 @@ export function createReseal({ records, cipher, sleep }: ResealDeps): Visit {
     const renewed = resealed(cipher, id, record);
     if (renewed === undefined) return { ...seen, state: 'unopenable' };
     const written = await records.compareAndSet(id, renewed, record.version);
-    return written ? { ...stateOf(cipher, renewed), resealed: true } : seen;
+    return written !== false ? { ...stateOf(cipher, renewed), resealed: true } : seen;
   }
 
   return async (id) => {

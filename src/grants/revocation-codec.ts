@@ -11,6 +11,8 @@ export interface Revocation {
   readonly registration: RegistrationId;
   /** For reports. Undefined where the answer with the tokens named nobody, or a stranger. */
   readonly owner: ResourceOwner | undefined;
+  /** When the user gave the consent that ends with it; tells it from a later one. */
+  readonly connectedAt?: number | undefined;
   /** In the order in which they are revoked. */
   readonly tokens: readonly Secret[];
 }
@@ -26,6 +28,7 @@ export interface PendingRevocation extends Revocation {
 const sealedRevocation = z.object({
   registration: z.string(),
   owner: z.object({ id: z.string(), type: z.enum(RESOURCE_OWNER_TYPES) }).optional(),
+  connectedAt: z.number().optional(),
   tokens: z.array(z.string()),
   attempts: z.number(),
 });
@@ -36,9 +39,9 @@ export function sealRevocation(
   id: string,
   pending: PendingRevocation,
 ): QueuedRevocation {
-  const { registration, owner, tokens, attempts, addedAt } = pending;
+  const { registration, owner, connectedAt, tokens, attempts, addedAt } = pending;
   const text = JSON.stringify({
-    ...{ registration, owner, attempts },
+    ...{ registration, owner, connectedAt, attempts },
     tokens: tokens.map((token) => token.reveal()),
   } satisfies z.input<typeof sealedRevocation>);
   return { id, addedAt, sealed: cipher.seal(text, context(id, addedAt)) };
@@ -50,9 +53,9 @@ export function openRevocation(cipher: Cipher, entry: QueuedRevocation): Pending
   const text = cipher.open(sealed, context(id, addedAt));
   const parsed = sealedRevocation.safeParse(JSON.parse(text));
   if (!parsed.success) throw new SealError('seal_broken');
-  const { registration, owner, tokens, attempts } = parsed.data;
+  const { registration, owner, connectedAt, tokens, attempts } = parsed.data;
   return {
-    ...{ owner, attempts, addedAt },
+    ...{ owner, connectedAt, attempts, addedAt },
     registration: registration as RegistrationId,
     tokens: tokens.map(secret),
   };

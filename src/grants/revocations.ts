@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TokenEndpointError } from '../oauth/errors.js';
+import { type Secret, sameSecret } from '../oauth/secret.js';
 import type { Cipher } from './cipher.js';
 import { SealError } from './errors.js';
 import { createInFlight } from './in-flight.js';
@@ -121,18 +122,20 @@ async function attempt(
 }
 
 /**
- * Without tokens that are in use again: a server may hand the same pair out when the user comes back
- * while its revocation still waits.
+ * Without tokens that a later consent uses again: a server may hand the same pair out when the user
+ * comes back while its revocation still waits.
  */
 async function withoutLiving(
   { vault }: RevocationsDeps,
   pending: PendingRevocation,
 ): Promise<PendingRevocation> {
-  const { registration, owner, tokens } = pending;
+  const { registration, owner, connectedAt, tokens } = pending;
   const grant = owner && (await readIfOpenable(vault, { registration, owner }));
-  if (grant === undefined) return pending;
-  const living = tokensOf(grant.tokens).map((token) => token.reveal());
-  return { ...pending, tokens: tokens.filter((token) => !living.includes(token.reveal())) };
+  // The same consent: its disconnect was cut off before the record went.
+  if (grant === undefined || grant.connectedAt === connectedAt) return pending;
+  const living = tokensOf(grant.tokens);
+  const isLiving = (token: Secret) => living.some((one) => sameSecret(one, token));
+  return { ...pending, tokens: tokens.filter((token) => !isLiving(token)) };
 }
 
 function openOrError(cipher: Cipher, entry: QueuedRevocation): PendingRevocation | SealError {

@@ -71,6 +71,8 @@ export interface TokenRefresherDeps extends RedeemerDeps {
   readonly cipher: Cipher;
   readonly sleep?: (ms: number) => Promise<unknown>;
   readonly waitMs?: number;
+  /** Milliseconds of a clock that is never set. */
+  readonly elapsed?: () => number;
 }
 
 /** How somebody comes to want a refresh. */

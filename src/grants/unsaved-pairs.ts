@@ -3,65 +3,72 @@ import { RESOURCE_OWNER_TYPES } from '../oauth/resource-owner.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
 import { type Cipher, keyIdOf } from './cipher.js';
-import { SealError } from './errors.js';
 import { type GrantKey, type UnversionedGrant, grantId } from './grant.js';
 import { decodeGrant, encodeGrant } from './grant-codec.js';
 import type { Journal, JournalEntry } from './journal.js';
 
-/** What a refresh token was redeemed from: enough to tell whether storage still holds that grant. */
-export interface Redeemed {
+/** A refreshed pair that storage has not taken yet, or may lose again. */
+export interface UnsavedPair {
   readonly key: GrantKey;
+  /** Of the grant in storage that the pair descends from. */
   readonly version: number;
-  readonly refreshToken: Secret | undefined;
+  /**
+   * The refresh tokens that were redeemed one after the other since then; more than one when a pair
+   * was used from the journal and refreshed before storage took it.
+   */
+  readonly ancestors: readonly Secret[];
+  readonly renewed: UnversionedGrant;
 }
 
-/** A refreshed pair that storage has not taken yet. */
-export interface UnsavedPair {
-  readonly redeemed: Redeemed;
-  readonly renewed: UnversionedGrant;
+/** A pair in the journal. Another one that takes its place is another entry. */
+export interface KeptPair {
+  readonly entry: JournalEntry;
+  readonly pair: UnsavedPair;
 }
 
 /** Unsaved pairs, sealed into the journal and opened again. */
 export interface UnsavedPairs {
-  readonly keep: (pair: UnsavedPair) => Promise<void>;
+  /** Keeps a pair in place of the one before. */
+  readonly keep: (pair: UnsavedPair) => Promise<KeptPair>;
   /** @throws SealError when the entry cannot be opened. */
-  readonly find: (key: GrantKey) => UnsavedPair | undefined;
+  readonly find: (key: GrantKey) => KeptPair | undefined;
   /** Whose pairs wait. Entries that cannot be opened are not among them; they stay and count. */
   readonly keys: () => readonly GrantKey[];
   readonly count: () => number;
-  readonly drop: (key: GrantKey) => Promise<void>;
+  /** Forgets this very entry. */
+  readonly drop: (kept: KeptPair) => Promise<void>;
 }
 
 const entryText = z.object({
   registration: z.string(),
   owner: z.object({ id: z.string(), type: z.enum(RESOURCE_OWNER_TYPES) }),
   version: z.number(),
-  redeemed: z.string().optional(),
+  ancestors: z.array(z.string()),
   grant: z.string(),
 });
 
 export function createUnsavedPairs(deps: { journal: Journal; cipher: Cipher }): UnsavedPairs {
   const { journal, cipher } = deps;
   return {
-    keep: ({ redeemed: { key, version, refreshToken }, renewed }) => {
+    keep: async (pair) => {
+      const { key, version, ancestors, renewed } = pair;
       const id = grantId(key);
       const text = JSON.stringify({
         ...{ registration: key.registration, owner: key.owner, version },
-        redeemed: refreshToken?.reveal(),
+        ancestors: ancestors.map((one) => one.reveal()),
         grant: encodeGrant(renewed),
       } satisfies z.input<typeof entryText>);
-      return journal.keep({ id, sealed: cipher.seal(text, context(id)) });
+      const entry = { id, sealed: cipher.seal(text, context(id)) };
+      await journal.keep(entry);
+      return { entry, pair };
     },
     find: (key) => {
       const entry = journal.find(grantId(key));
-      return entry === undefined ? undefined : open(cipher, entry);
+      return entry === undefined ? undefined : { entry, pair: open(cipher, entry) };
     },
     keys: () => journal.entries().flatMap((entry) => keyIfOpenable(cipher, entry) ?? []),
     count: () => journal.entries().length,
-    drop: async (key) => {
-      const entry = journal.find(grantId(key));
-      if (entry !== undefined) await journal.drop(entry);
-    },
+    drop: ({ entry }) => journal.drop(entry),
   };
 }
 
@@ -71,13 +78,12 @@ export function keysLacked(journal: Journal, { keyIds }: Cipher): string[] {
   return [...new Set(named)].filter((id) => !keyIds.includes(id));
 }
 
-/** One entry whose key was removed too early must not keep the others from being saved. */
+/** One entry that cannot be read (its key was removed too early, it was damaged) must not keep the others from being saved. */
 function keyIfOpenable(cipher: Cipher, entry: JournalEntry): GrantKey | undefined {
   try {
-    return open(cipher, entry).redeemed.key;
-  } catch (error) {
-    if (error instanceof SealError) return undefined;
-    throw error;
+    return open(cipher, entry).key;
+  } catch {
+    return undefined;
   }
 }
 
@@ -87,8 +93,8 @@ function context(id: string): string {
 
 function open(cipher: Cipher, { id, sealed }: JournalEntry): UnsavedPair {
   const fields = entryText.parse(JSON.parse(cipher.open(sealed, context(id))));
-  const { owner, version, redeemed } = fields;
+  const { owner, version, ancestors } = fields;
   const key: GrantKey = { registration: fields.registration as RegistrationId, owner };
-  const refreshToken = redeemed === undefined ? undefined : secret(redeemed);
-  return { redeemed: { key, version, refreshToken }, renewed: decodeGrant(key, fields.grant) };
+  const renewed = decodeGrant(key, fields.grant);
+  return { key, version, ancestors: ancestors.map(secret), renewed };
 }

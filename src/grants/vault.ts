@@ -4,6 +4,11 @@ import { type Grant, type GrantKey, type UnversionedGrant, grantId } from './gra
 import { decodeGrant, encodeGrant } from './grant-codec.js';
 import type { GrantRecords } from './grant-records.js';
 
+export interface Saved {
+  readonly grant: Grant;
+  readonly confirmed: boolean;
+}
+
 /** Grants, opened. The only place where tokens are turned into storage and back. */
 export interface Vault {
   /**
@@ -17,14 +22,29 @@ export interface Vault {
    * @returns the grant as stored, or undefined when somebody else wrote meanwhile.
    */
   readonly write: (grant: UnversionedGrant, expected: number) => Promise<Grant | undefined>;
-  readonly remove: (key: GrantKey) => Promise<void>;
+  /** The same, and whether it is known to survive a crash of the store. */
+  readonly save: (grant: UnversionedGrant, expected: number) => Promise<Saved | undefined>;
+  /** See `GrantRecords.remove`. */
+  readonly remove: (key: GrantKey, expected?: number) => Promise<boolean>;
   /** The version a new grant for this key follows on; see `GrantRecords.lastVersion`. */
   readonly lastVersion: (key: GrantKey) => Promise<number>;
 }
 
 export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Vault {
   const { records, cipher } = deps;
+  const save: Vault['save'] = async (grant, expected) => {
+    const id = grantId(grant.key);
+    const version = expected + 1;
+    const sealed = cipher.seal(encodeGrant(grant), sealContext(id, version));
+    const outcome = await records.compareAndSet(id, { version, sealed }, expected);
+    if (outcome === false) return undefined;
+    return { grant: { ...grant, version }, confirmed: outcome === 'confirmed' };
+  };
+
   return {
+    save,
+    write: async (grant, expected) => (await save(grant, expected))?.grant,
+
     read: async (key) => {
       const id = grantId(key);
       const record = await records.read(id);
@@ -33,15 +53,7 @@ export function createVault(deps: { records: GrantRecords; cipher: Cipher }): Va
       return { ...decodeGrant(key, cipher.open(sealed, sealContext(id, version))), version };
     },
 
-    write: async (grant, expected) => {
-      const id = grantId(grant.key);
-      const version = expected + 1;
-      const sealed = cipher.seal(encodeGrant(grant), sealContext(id, version));
-      const written = await records.compareAndSet(id, { version, sealed }, expected);
-      return written ? { ...grant, version } : undefined;
-    },
-
-    remove: (key) => records.remove(grantId(key)),
+    remove: (key, expected) => records.remove(grantId(key), expected),
     lastVersion: (key) => records.lastVersion(grantId(key)),
   };
 }

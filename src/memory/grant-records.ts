@@ -23,14 +23,16 @@ export function createMemoryGrantRecords(deps: { now?: () => number } = {}): Gra
     compareAndSet: (id, { version, sealed }, expected) => {
       const unchanged = lastVersion(id) === expected;
       if (unchanged) entries.set(id, { version, sealed }, Infinity);
-      return Promise.resolve(unchanged);
+      return Promise.resolve(unchanged && 'confirmed');
     },
 
-    remove: (id) => {
-      const version = lastVersion(id) + 1;
-      if (entries.get(id))
-        entries.set(id, { version, sealed: undefined }, now() + REMOVAL_REMEMBERED_MS);
-      return Promise.resolve();
+    remove: (id, expected) => {
+      const last = entries.get(id)?.version;
+      if (last === undefined) return Promise.resolve(true);
+      if (expected !== undefined && last !== expected) return Promise.resolve(false);
+      const tombstone = { version: last + 1, sealed: undefined };
+      entries.set(id, tombstone, now() + REMOVAL_REMEMBERED_MS);
+      return Promise.resolve(true);
     },
 
     ids: () => inPages([...entries.entries()].flatMap(([id, { sealed }]) => (sealed ? [id] : []))),

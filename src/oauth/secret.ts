@@ -20,3 +20,8 @@ export function secret(value: string): Secret {
   };
   return Object.freeze(hidden);
 }
+
+/** Whether both are there and hold the same value. */
+export function sameSecret(a: Secret | undefined, b: Secret | undefined): boolean {
+  return a !== undefined && a.reveal() === b?.reveal();
+}

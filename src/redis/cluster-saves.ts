@@ -1,12 +1,12 @@
 import type { Cluster, Redis } from 'ioredis';
 import { masterOf, slotsRefresher } from './cluster.js';
-import { type RunSave, type WaitLimits, createConfirmedSaves } from './confirmed-saves.js';
+import { type RunSave, createConfirmedSaves } from './confirmed-saves.js';
 import { type DurabilityCheck, createDurabilityCheck } from './durability-check.js';
 
 export interface ClusterSavesDeps {
   /** A client for nothing but this; see `createConfirmedSaves`. */
   readonly cluster: Cluster;
-  readonly limits?: WaitLimits;
+  readonly waitMs?: number;
   /** Told why writes that count are not known to be safe. */
   readonly onUnconfirmed?: ((reason: string) => void) | undefined;
 }
@@ -50,7 +50,8 @@ export function createClusterSaves(deps: ClusterSavesDeps): RunSave {
   };
 }
 
-function openNodeSaves({ limits, onUnconfirmed }: ClusterSavesDeps, node: Redis): NodeSaves {
+function openNodeSaves({ waitMs, onUnconfirmed }: ClusterSavesDeps, node: Redis): NodeSaves {
   const check = createDurabilityCheck({ client: node });
-  return { check, run: createConfirmedSaves({ client: node, check, onUnconfirmed, limits }) };
+  const limits = waitMs === undefined ? {} : { waitMs };
+  return { check, run: createConfirmedSaves({ client: node, check, onUnconfirmed, ...limits }) };
 }

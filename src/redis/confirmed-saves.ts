@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command, type Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import type { SaveOutcome } from '../grants/grant-records.js';
 import type { Wait } from './durability.js';
 import { type DurabilityCheck, isRefusal } from './durability-check.js';
 
@@ -10,8 +11,8 @@ export interface SaveScript {
   readonly args: readonly (string | number)[];
 }
 
-/** Runs a script. Resolves to whether it wrote; errors are ioredis's. */
-export type RunSave = (save: SaveScript) => Promise<boolean>;
+/** Runs a script; errors are ioredis's. */
+export type RunSave = (save: SaveScript) => Promise<SaveOutcome>;
 
 export interface ConfirmedSavesDeps {
   /**
@@ -20,28 +21,19 @@ export interface ConfirmedSavesDeps {
    */
   readonly client: Redis;
   readonly check: DurabilityCheck;
-  /** How long a save may wait for its confirmation. */
-  readonly limits?: WaitLimits | undefined;
+  /** How long a save may wait for its confirmation. Must be less than a command may take. */
+  readonly waitMs?: number;
   /** Told why writes that count are not known to be safe. */
   readonly onUnconfirmed?: ((reason: string) => void) | undefined;
-}
-
-export interface WaitLimits {
-  readonly diskMs: number;
-  readonly replicaMs: number;
 }
 
 interface Waiting {
   readonly save: SaveScript;
   readonly wait: Wait;
-  readonly settle: (wrote: Promise<boolean>) => void;
+  readonly settle: (outcome: Promise<SaveOutcome>) => void;
 }
 
-/**
- * A replica answers within milliseconds or is in trouble. A disk that is written every second is waited
- * for that long, once in two hours for each user and mostly behind their backs.
- */
-const LIMITS: WaitLimits = { diskMs: 1_200, replicaMs: 300 };
+const WAIT_MS = 300;
 /** The server ends the wait; this is for one that says nothing at all. */
 const GRACE_MS = 100;
 const SILENT = 'Redis did not answer in time';
@@ -50,8 +42,8 @@ const SILENT = 'Redis did not answer in time';
  * Saves that resolve when they are safe: on disk, and at a replica where there is one. Scripts and
  * waits travel together, and saves that come while the server waits share the next wait.
  *
- * A confirmation that does not come in time costs nothing but a report: the write is in the server's
- * memory. When the connection breaks instead, the server may have died with the write, so the save
+ * A confirmation that does not come in time is reported, and left to the caller: the write is in the
+ * server's memory. When the connection breaks instead, the server may have died with the write, so the save
  * fails as one whose fate is unknown; its caller repeats it.
  */
 export function createConfirmedSaves(deps: ConfirmedSavesDeps): RunSave {
@@ -77,7 +69,7 @@ export function createConfirmedSaves(deps: ConfirmedSavesDeps): RunSave {
     const { wait } = durability;
     // A replica may have come since, for example the old master after a failover.
     if (!wait?.replica) check.doubt();
-    if (wait === undefined) return await run(client, save);
+    if (wait === undefined) return (await run(client, save)) && 'confirmed';
     return await new Promise((settle) => {
       waiting.push({ save, wait, settle });
       void sendAll();
@@ -103,8 +95,7 @@ async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[])
   // Whoever came meanwhile need not wait for the confirmation of something that was not answered.
   if (broken) return false;
   const reason = await outcomeOrLoss;
-  const counts = results.some((one) => one.status === 'fulfilled' && one.value);
-  if (counts && reason !== undefined) {
+  if (results.some((one) => one.status === 'fulfilled' && one.value) && reason !== undefined) {
     deps.onUnconfirmed?.(reason);
     // Perhaps a replica has left, or the append-only file was switched off.
     deps.check.doubt();
@@ -113,10 +104,12 @@ async function sendTogether(deps: ConfirmedSavesDeps, batch: readonly Waiting[])
 }
 
 /** A save that was refused has nothing to wait for. */
-async function whenConfirmed(write: Promise<boolean>, outcome: Promise<unknown>): Promise<boolean> {
-  const wrote = await write;
-  if (wrote) await outcome;
-  return wrote;
+async function whenConfirmed(
+  write: Promise<boolean>,
+  shortfall: Promise<string | undefined>,
+): Promise<SaveOutcome> {
+  if (!(await write)) return false;
+  return (await shortfall) === undefined ? 'confirmed' : 'unconfirmed';
 }
 
 /**
@@ -125,34 +118,27 @@ async function whenConfirmed(write: Promise<boolean>, outcome: Promise<unknown>)
  * @throws Error of ioredis when the connection broke.
  */
 async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<string | undefined> {
-  const { diskMs, replicaMs } = deps.limits ?? LIMITS;
-  // One connection's waits run one after the other.
-  const limitMs = (wait.replica ? replicaMs : 0) + (wait.disk ? diskMs : 0) + GRACE_MS;
+  const { client, waitMs = WAIT_MS } = deps;
   const silence = new AbortController();
   try {
     return await Promise.race([
-      ask(deps, wait, limitMs),
-      delay(limitMs, SILENT, { signal: silence.signal }),
+      ask(client, wait, waitMs),
+      delay(waitMs + GRACE_MS, SILENT, { signal: silence.signal }),
     ]);
   } finally {
     silence.abort();
   }
 }
 
-async function ask(
-  { client, limits = LIMITS }: ConfirmedSavesDeps,
-  { disk, replica }: Wait,
-  limitMs: number,
-): Promise<string | undefined> {
-  const send = (name: string, ...args: number[]) => {
-    const command = new Command(name, args, { replyEncoding: 'utf8' });
-    // Set ahead of the connection, which allows no command that much; nobody waits for it that long.
-    command.setTimeout(limitMs + GRACE_MS);
-    return client.sendCommand(command) as Promise<unknown>;
-  };
+/** One connection's waits run one after the other, so they share the time. */
+async function ask(client: Redis, wait: Wait, waitMs: number): Promise<string | undefined> {
+  const { disk, replica } = wait;
+  // A replica answers within milliseconds or is in trouble; a disk may take its time.
+  const replicaMs = disk ? Math.ceil(waitMs / 3) : waitMs;
+  const diskMs = replica ? waitMs - replicaMs : waitMs;
   const shortfalls = await Promise.all([
-    replica && shortfall(send('WAIT', 1, limits.replicaMs), 'not at a replica in time'),
-    disk && shortfall(send('WAITAOF', 1, 0, limits.diskMs), 'not on disk in time'),
+    replica && shortfall(client.call('WAIT', 1, replicaMs), 'not at a replica in time'),
+    disk && shortfall(client.call('WAITAOF', 1, 0, diskMs), 'not on disk in time'),
   ]);
   return shortfalls.find((one) => typeof one === 'string');
 }

@@ -13,8 +13,11 @@ redis.call('HSET', KEYS[1], 'v', ARGV[2], 's', ARGV[3])
 redis.call('PERSIST', KEYS[1])
 return 1`;
 
+// An empty version: whatever it is.
 const REMOVE = `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local last = redis.call('HGET', KEYS[1], 'v')
+if not last then return 1 end
+if ARGV[2] ~= '' and last ~= ARGV[2] then return 0 end
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('HDEL', KEYS[1], 's')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -30,7 +33,7 @@ return 1`;
 export function createRedisGrantRecords(
   client: RedisClient,
   runSave: RunSave = async ({ script, key, args }) =>
-    (await client.eval(script, 1, key, ...args)) === 1,
+    (await client.eval(script, 1, key, ...args)) === 1 && 'confirmed',
 ): GrantRecords {
   return {
     read: (id) =>
@@ -45,9 +48,10 @@ export function createRedisGrantRecords(
         return runSave({ script: COMPARE_AND_SET, key: grantKey(id), args });
       }),
 
-    remove: (id) =>
+    remove: (id, expected) =>
       storeCall('grant removal', async () => {
-        await client.eval(REMOVE, 1, grantKey(id), REMOVAL_REMEMBERED_MS);
+        const args = [REMOVAL_REMEMBERED_MS, expected ?? ''];
+        return (await client.eval(REMOVE, 1, grantKey(id), ...args)) === 1;
       }),
 
     ids: () => grantIds(client),

@@ -75,7 +75,7 @@ describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
   it('first write expects 0 → stored and read back as it was', async () => {
     const id = newId();
     const sealed = 'k1.\u0000 ünï:{}"\n'.repeat(500);
-    expect(await records.compareAndSet(id, { version: 1, sealed }, 0)).toBe(true);
+    expect(await records.compareAndSet(id, { version: 1, sealed }, 0)).toBe('confirmed');
     expect(await records.read(id)).toEqual({ version: 1, sealed });
     expect(await records.lastVersion(id)).toBe(1);
   });
@@ -83,7 +83,7 @@ describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
   it('write expects the stored version → replaces the record', async () => {
     const id = newId();
     await records.compareAndSet(id, record(1), 0);
-    expect(await records.compareAndSet(id, record(2), 1)).toBe(true);
+    expect(await records.compareAndSet(id, record(2), 1)).toBe('confirmed');
     expect(await records.read(id)).toEqual(record(2));
   });
 
@@ -122,6 +122,18 @@ describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
     expect(await records.lastVersion(id)).toBe(2);
   });
 
+  it('removed by its version → gone; by another one → still there', async () => {
+    const id = newId();
+    await records.compareAndSet(id, record(1), 0);
+    await records.compareAndSet(id, record(2), 1);
+    expect(await records.remove(id, 1)).toBe(false);
+    expect(await records.read(id)).toEqual(record(2));
+    expect(await records.remove(id, 2)).toBe(true);
+    expect(await records.read(id)).toBeUndefined();
+    expect(await records.lastVersion(id)).toBe(3);
+    expect(await records.remove(newId(), 7)).toBe(true);
+  });
+
   it('removed while a writer slept → its stale version cannot bring the record back', async () => {
     const id = newId();
     await records.compareAndSet(id, record(1), 0);
@@ -136,7 +148,7 @@ describe.each(grantStages)('GrantRecords of %s', (_name, open) => {
     await records.compareAndSet(id, record(1), 0);
     await records.remove(id);
     const last = await records.lastVersion(id);
-    expect(await records.compareAndSet(id, record(last + 1), last)).toBe(true);
+    expect(await records.compareAndSet(id, record(last + 1), last)).toBe('confirmed');
     expect(await records.read(id)).toEqual(record(3));
   });
 
@@ -236,7 +248,7 @@ describe('lifetime of grant records in redis', () => {
     const id = newId();
     await records.compareAndSet(id, record(1), 0);
     await client.script('FLUSH');
-    expect(await records.compareAndSet(id, record(2), 1)).toBe(true);
+    expect(await records.compareAndSet(id, record(2), 1)).toBe('confirmed');
   });
 });
 

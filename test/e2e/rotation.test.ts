@@ -333,8 +333,8 @@ function keepPair(
   journal: Awaited<ReturnType<typeof openFileJournal>>,
   key: typeof a,
   owner: string,
-): Promise<void> {
-  const redeemed = { key: keyOfOwner(owner), version: 1, refreshToken: undefined };
+): Promise<unknown> {
+  const pair = { key: keyOfOwner(owner), version: 1, ancestors: [] };
   const unsaved = createUnsavedPairs({ journal, cipher: createCipher([key]) });
-  return unsaved.keep({ redeemed, renewed: grantOfOwner(owner) });
+  return unsaved.keep({ ...pair, renewed: grantOfOwner(owner) });
 }

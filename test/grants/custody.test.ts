@@ -15,6 +15,7 @@ import { freshness } from '../../src/grants/refresh-policy.js';
 import { usable } from '../../src/grants/usable.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import type { QueuedRevocation } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { secret } from '../../src/oauth/secret.js';
 import { MINUTE, type World, createWorld, gate, until } from '../support/world.js';
@@ -236,9 +237,9 @@ describe('disconnect', () => {
     };
     const records = (plain: GrantRecords): GrantRecords => ({
       ...plain,
-      remove: async (id) => {
+      remove: async (...args) => {
         steps.push(`removed, ${revoked()} sent`);
-        await plain.remove(id);
+        return plain.remove(...args);
       },
     });
     const revoked = () =>
@@ -256,6 +257,45 @@ describe('disconnect', () => {
     await expect(world.disconnect(owner)).rejects.toBeInstanceOf(StoreUnavailableError);
     expect(await world.vault.read(owner)).toMatchObject({ status: 'active' });
     expect(world.simulator.stats.livePairs).toBe(1);
+  });
+
+  it('cut off before the record went → its tokens are revoked, and the user sees that it ended', async () => {
+    const queued: QueuedRevocation[] = [];
+    const add = (entry: QueuedRevocation) => Promise.resolve(void queued.push(entry));
+    let dead = true;
+    const records = (plain: GrantRecords): GrantRecords => ({
+      ...plain,
+      remove: (...args) => {
+        if (dead) return Promise.reject(new StoreUnavailableError('test', undefined));
+        return plain.remove(...args);
+      },
+    });
+    world = await createWorld({ queue: { ...createMemoryRevocationQueue(), add }, records });
+    const owner = await world.connect();
+    await expect(world.disconnect(owner)).rejects.toBeInstanceOf(StoreUnavailableError);
+    dead = false;
+    expect(await world.revocations.handle(queued[0]!)).toBeUndefined();
+    expect(world.simulator.stats.livePairs).toBe(0);
+    const { accessToken } = (await world.vault.read(owner))!.tokens;
+    const again = world.refresher().current(owner, accessToken.reveal());
+    await expect(again).rejects.toMatchObject({ code: 'needs_reconnect' });
+  });
+
+  it('while the user signs in once more → ends what that stored too', async () => {
+    let during: (() => Promise<unknown>) | undefined;
+    const queue = createMemoryRevocationQueue();
+    const add = async (...args: Parameters<typeof queue.add>) => {
+      await queue.add(...args);
+      const signIn = during;
+      during = undefined;
+      await signIn?.();
+    };
+    world = await createWorld({ queue: { ...queue, add } });
+    const owner = await world.connect();
+    during = () => world.connect();
+    expect(await world.disconnect(owner)).toBe('revoked');
+    expect(await world.vault.read(owner)).toBeUndefined();
+    expect(world.simulator.stats.livePairs).toBe(0);
   });
 
   it('when Fullscript hangs → is answered after a while, and goes on', async () => {

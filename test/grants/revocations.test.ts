@@ -317,7 +317,7 @@ describe('a revocation that is delivered when the user is back', () => {
   it('with the same pair → leaves alone what is in use', async () => {
     const { revocations, revocation, sent, kept } = await open({ connected: true });
     failWith(503);
-    await (await revocations.add(revocation)).attempt();
+    await (await revocations.add({ ...revocation, connectedAt: 1 })).attempt();
     world.simulator.faults.reset();
     const before = sent().length;
     const { entry } = kept()[0]!;

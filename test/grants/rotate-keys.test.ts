@@ -458,8 +458,8 @@ describe('a journal with a pair whose key was removed too early', () => {
   it('keeps it, saves the others, and goes on when the key is back', async () => {
     const journal = createMemoryJournal();
     const pairOf = (owner: string) => {
-      const redeemed = { key: keyOfOwner(owner), version: 1, refreshToken: undefined };
-      return { redeemed, renewed: grantOfOwner(owner) };
+      const pair = { key: keyOfOwner(owner), version: 1, ancestors: [] };
+      return { ...pair, renewed: grantOfOwner(owner) };
     };
     await createUnsavedPairs({ journal, cipher: createCipher([x]) }).keep(pairOf('one'));
     const withoutX = createUnsavedPairs({ journal, cipher: both });

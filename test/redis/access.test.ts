@@ -99,7 +99,9 @@ describe('the ACL user of docs/operations.md', () => {
     const grants = await openGrants(`redis://${LOGIN}127.0.0.1:${redis.port}`);
     ends.push(...grants.clients.map((one) => () => closeRedis(one)));
     await useEverything(grants.client);
-    expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(true);
+    expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(
+      'confirmed',
+    );
     const ids: string[] = [];
     for await (const page of grants.records.ids()) ids.push(...page);
     expect(ids).toContain('x');
@@ -124,7 +126,9 @@ describe('the ACL user of docs/operations.md', () => {
     const grants = await openGrants(group.url.replace('://', `://${LOGIN}`));
     ends.push(...grants.clients.map((one) => () => closeRedis(one)));
     await useEverything(grants.client);
-    expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(true);
+    expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(
+      'confirmed',
+    );
     expect(grants.errors).toEqual([]);
   });
 

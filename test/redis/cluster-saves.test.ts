@@ -48,8 +48,8 @@ describe('createClusterSaves', () => {
     const { records, reports } = await open();
     const before = await waits();
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
-      expect(await records.compareAndSet(id, record(1), 0)).toBe(true);
-      expect(await records.compareAndSet(id, record(2), 1)).toBe(true);
+      expect(await records.compareAndSet(id, record(1), 0)).toBe('confirmed');
+      expect(await records.compareAndSet(id, record(2), 1)).toBe('confirmed');
       expect(await records.compareAndSet(id, record(2), 1)).toBe(false);
       expect(await records.read(id)).toEqual(record(2));
     }
@@ -62,7 +62,7 @@ describe('createClusterSaves', () => {
     const master = await group.masterOf(grantKey('g'));
     const replica = group.members[group.members.indexOf(master) + 3]!;
     replica.pause();
-    expect(await records.compareAndSet('g', record(1), 0)).toBe(true);
+    expect(await records.compareAndSet('g', record(1), 0)).toBe('confirmed');
     replica.resume();
     await until(() => reports.length > 0);
     expect(reports).toEqual(['not at a replica in time']);
@@ -75,7 +75,7 @@ describe('createClusterSaves', () => {
     const right = owner[0]!;
     owner[0] = group.members.map(({ port }) => `127.0.0.1:${port}`).find((one) => one !== right)!;
     await expect(records.compareAndSet('h', record(1), 0)).rejects.toThrow();
-    await until(() => records.compareAndSet('h', record(1), 0).catch(() => false));
+    await until(() => records.compareAndSet('h', record(1), 0).then(Boolean, () => false));
     expect(await records.read('h')).toEqual(record(1));
   });
 });

@@ -194,12 +194,12 @@ describe('openSaves', () => {
     await untilFollowed(master.url);
     const { records, reports, check } = await open(master.url);
     expect((await check.current())?.wait).toEqual({ disk: false, replica: true });
-    expect(await records.compareAndSet('id', { version: 1, sealed: 's' }, 0)).toBe(true);
+    expect(await records.compareAndSet('id', { version: 1, sealed: 's' }, 0)).toBe('confirmed');
     expect(reports).toEqual([]);
     const copy = await connectTo(replica.url);
     expect(await createRedisGrantRecords(copy).read('id')).toEqual({ version: 1, sealed: 's' });
     replica.pause();
-    expect(await records.compareAndSet('id', { version: 2, sealed: 's' }, 1)).toBe(true);
+    expect(await records.compareAndSet('id', { version: 2, sealed: 's' }, 1)).toBe('confirmed');
     await until(() => reports.length > 0);
     expect(reports).toEqual(['not at a replica in time']);
     replica.resume();
@@ -210,7 +210,9 @@ describe('openSaves', () => {
     async (fsync) => {
       const redis = await redisServer(...AOF, fsync);
       const { records, client } = await open(redis.url);
-      expect(await records.compareAndSet('id', { version: 1, sealed: 'kept' }, 0)).toBe(true);
+      expect(await records.compareAndSet('id', { version: 1, sealed: 'kept' }, 0)).toBe(
+        'confirmed',
+      );
       await redis.kill();
       await redis.restart();
       await until(async () => (await client.ping().catch(() => '')) === 'PONG');

@@ -90,7 +90,9 @@ describe('openStore', () => {
     ends.push(() => server.stop());
     const { store, lines, loud } = await opened(server.url);
     for (const id of ['a', 'b', 'c']) {
-      expect(await store.records.compareAndSet(id, { version: 1, sealed: 's' }, 0)).toBe(true);
+      expect(await store.records.compareAndSet(id, { version: 1, sealed: 's' }, 0)).toBe(
+        'confirmed',
+      );
     }
     await until(() => loud().length > 0);
     expect(loud()).toEqual([expect.stringContaining('did not confirm')]);
