@@ -126,7 +126,11 @@ function compose(parts: Parts) {
     now,
   });
   const { settled, refresher, revocations } = custody;
-  const keepReplaying = () => every(REPLAY_MS, refresher.replay);
+  const replay = () =>
+    refresher.replay().catch((err: unknown) => {
+      log.error({ err }, 'the journal could not be replayed; trying again');
+    });
+  const keepReplaying = () => every(REPLAY_MS, replay);
   return { app, settled, keepReplaying, revocations };
 }
 

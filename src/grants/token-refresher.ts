@@ -134,9 +134,9 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 }
 
 function createParts(deps: TokenRefresherDeps) {
-  const { vault, sleep = wait, now } = deps;
+  const { vault, sleep = wait, now, elapsed = () => performance.now() } = deps;
   const retirement = createRetirement(deps);
-  const useless = createUselessRenewals(deps);
+  const useless = createUselessRenewals({ elapsed });
   const saver = createPairSaver({ ...deps, sleep, unsaved: createUnsavedPairs(deps) });
   /** What the journal keeps is newer than what storage holds. */
   const read = async (key: GrantKey) =>
@@ -161,17 +161,17 @@ function createParts(deps: TokenRefresherDeps) {
 
 /** Refreshes behind the caller's back while the token is still valid; a failure only costs a pause. */
 function createEarlyRefresh(
-  deps: Pick<TokenRefresherDeps, 'events' | 'now'> & { flights: RefreshFlights },
+  deps: Pick<TokenRefresherDeps, 'events' | 'elapsed'> & { flights: RefreshFlights },
   start: (grant: Grant) => Flight,
 ): (grant: Grant) => void {
-  const { events, flights, now } = deps;
+  const { events, flights, elapsed = () => performance.now() } = deps;
   const failedAt = createBoundedMap<number>(GRANTS_REMEMBERED);
   return (grant) => {
     const id = grantId(grant.key);
-    const paused = now() - (failedAt.get(id) ?? -Infinity) < EARLY_PAUSE_MS;
+    const paused = elapsed() - (failedAt.get(id) ?? -Infinity) < EARLY_PAUSE_MS;
     if (paused || flights.has(grant.key)) return;
     landed(start(grant)).catch((error: unknown) => {
-      failedAt.set(id, now());
+      failedAt.set(id, elapsed());
       events.earlyRefreshFailed(grant.key, error);
     });
   };

@@ -13,18 +13,22 @@ export interface UselessRenewals {
 
 const GRANTS_REMEMBERED = 10_000;
 
-/** One process's view: each of them finds out for itself. */
-export function createUselessRenewals(deps: { now: () => number }): UselessRenewals {
-  const { now } = deps;
+/**
+ * One process's view: each of them finds out for itself.
+ *
+ * @param deps.elapsed milliseconds of a clock that is never set.
+ */
+export function createUselessRenewals(deps: { elapsed: () => number }): UselessRenewals {
+  const { elapsed } = deps;
   const useless = createBoundedMap<{ count: number; at: number }>(GRANTS_REMEMBERED);
   return {
     renewed: (id, accepted) => {
       if (accepted) useless.delete(id);
-      else useless.set(id, { count: (useless.get(id)?.count ?? 0) + 1, at: now() });
+      else useless.set(id, { count: (useless.get(id)?.count ?? 0) + 1, at: elapsed() });
     },
     mayRenew: (id) => {
       const last = useless.get(id);
-      return last === undefined || now() - last.at >= waitAfter(last.count);
+      return last === undefined || elapsed() - last.at >= waitAfter(last.count);
     },
   };
 }

@@ -75,7 +75,8 @@ function commonOptions(commandTimeoutMs: number) {
     autoResendUnfulfilledCommands: false,
     retryStrategy: retryDelay,
     // After a failover the old master is read-only: connect again, which finds the new one.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    // Before Redis 7 the word stands in the middle of a script's error.
+    reconnectOnError: (error: Error) => /\bREADONLY\b/.test(error.message),
   } satisfies RedisOptions;
 }
 

@@ -38,7 +38,10 @@ export function createRedisRefreshFailures(client: RedisClient): RefreshFailures
         const found = (await client.eval(READ, 1, refreshFailureKey(id))) as
           [string, number] | null;
         if (found === null) return undefined;
-        const { status, ...failure } = failureText.parse(JSON.parse(found[0]));
+        const parsed = failureText.safeParse(jsonOf(found[0]));
+        // What cannot be read must not keep a grant from being refreshed.
+        if (!parsed.success) return undefined;
+        const { status, ...failure } = parsed.data;
         return { ...failure, status, waitMs: found[1] };
       }),
 
@@ -48,4 +51,12 @@ export function createRedisRefreshFailures(client: RedisClient): RefreshFailures
         await client.eval(KEEP, 1, refreshFailureKey(id), JSON.stringify(failure), ...times);
       }),
   };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

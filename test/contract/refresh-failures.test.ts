@@ -61,6 +61,17 @@ describe.each(stages)('RefreshFailures of %s', (_name, open) => {
   });
 });
 
+describe('a failure in Redis that cannot be read', () => {
+  it.each(['', 'not JSON', '{"count":"many"}'])('%j → as if there were none', async (text) => {
+    const redis = await startRedis();
+    const client = await connectTo(redis);
+    await client.hset(refreshFailureKey('id'), 'f', text, 'u', '1');
+    expect(await createRedisRefreshFailures(client).read('id')).toBeUndefined();
+    client.disconnect();
+    await redis.stop();
+  });
+});
+
 describe('the end of a failure', () => {
   it('in memory → five minutes after its wait', async () => {
     let now = 0;

@@ -2,8 +2,12 @@ import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { grantId } from '../../src/grants/grant.js';
+import { createRefreshBackoff } from '../../src/grants/refresh-backoff.js';
+import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
+import { TokenEndpointError } from '../../src/oauth/errors.js';
 import { closeRedis } from '../../src/redis/client.js';
 import { lockKey } from '../../src/redis/keys.js';
+import { createBrowser } from '../support/browser.js';
 import { connectTo } from '../support/contract.js';
 import { createWorld, gate, until } from '../support/world.js';
 import { type Fleet, type Member, openFleet } from '../torture/fleet.js';
@@ -308,7 +312,40 @@ describe('SR-50', () => {
   });
 });
 
+describe('SR-50 by itself', () => {
+  it.each([
+    [0, 500],
+    [1, 1_000],
+  ])('SR-50 jitter: chance %d → the second failure waits %d ms', async (chance, waitMs) => {
+    const failures = createMemoryRefreshFailures({ now: () => 0 });
+    const backoff = createRefreshBackoff({ failures, random: () => chance });
+    const owner = { id: 'a', type: 'Staff' } as const;
+    const grant = { key: { registration: 'us-sandbox', owner } as const, version: 1 };
+    const failure = new TokenEndpointError('server_error', { status: 500 });
+    await backoff.failed(await backoff.begin(grant, false), failure);
+    await backoff.failed(await backoff.begin(grant, false), failure);
+    await expect(backoff.begin(grant, false)).rejects.toMatchObject({ retryAfterMs: waitMs });
+  });
+});
+
 describe('SR-51', () => {
+  it('SR-51 the browser leaves during the exchange of its code → the grant is stored all the same', async () => {
+    const { simulator } = fleet;
+    const browser = createBrowser(one.origin);
+    const callback = await browser.consent({ person: simulator.people[4]!.id });
+    const { opened, open } = gate();
+    const before = simulator.stats.exchanges;
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const connected = await one.events('connected');
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const leaving = request(`${one.origin}${callback}`, { headers: { cookie } }).end();
+    leaving.on('error', () => undefined);
+    await until(() => simulator.stats.exchanges > before);
+    leaving.destroy();
+    open();
+    await until(async () => (await one.events('connected')) === connected + 1);
+  });
+
   it('SR-51 the browser leaves during a refresh → it is finished and saved all the same', async () => {
     const visitor = await fleet.signIn(0);
     const version = (await stored(visitor))!.version;

@@ -132,7 +132,8 @@ export async function createWorld(options: WorldOptions = {}) {
   };
   const queue = options.queue ?? createMemoryRevocationQueue();
   const revocations = createRevocations({ ...revoke, vault, queue });
-  const deps = { ...revoke, vault, lock, failures, sleep, journal, revocations };
+  const elapsed = clock.now;
+  const deps = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
   const pending = createMemoryPendingAuthorizations({ now: clock.now });
   const signIn = createSignIn({ ...deps, pending, cipher });
 
