@@ -99,7 +99,8 @@ function createSave(deps: SaveDeps) {
     let settled;
     try {
       // The journal's versions may be those of a store that has lost its data since.
-      settled = await settlePair(deps, pair, earlier ? undefined : pair.version);
+      const expected = earlier === undefined ? pair.version : undefined;
+      settled = await settlePair(deps, pair, { expected });
     } catch (error) {
       if (error instanceof StoreUnavailableError) return keep(pair, error);
       throw error;

@@ -21,7 +21,7 @@ export async function replayPair(deps: ReplayDeps, key: GrantKey): Promise<Grant
   if (kept === undefined) return undefined;
   const lookedBefore = unconfirmed.has(key);
   try {
-    const { grant, wrote, safe } = await settlePair(deps, kept.pair);
+    const { grant, wrote, safe } = await settlePair(deps, kept.pair, { wasStored: lookedBefore });
     if (wrote) events.replayed(key);
     if (safe || (lookedBefore && !wrote)) await dropKept(deps, kept);
     else unconfirmed.add(key);

@@ -23,17 +23,19 @@ export interface SettleDeps extends CustodyDeps {
  * pair wins over what it descends from, in whatever state, and gives way to anything else: then it is
  * revoked, so that no living pair is left that nobody knows.
  *
- * @param expected the version that is certain to be that of the grant that was redeemed. Without it
+ * @param how.expected the version that is certain to be that of the grant that was redeemed. Without it
  *   storage is read first: versions begin anew when storage has lost its data.
+ * @param how.wasStored the pair has been in storage. Whoever replaced or removed it there has seen to
+ *   its end.
  * @throws StoreUnavailableError; GrantNotFoundError when the grant was disconnected meanwhile.
  */
 export async function settlePair(
   deps: SettleDeps,
   pair: UnsavedPair,
-  expected?: number,
+  how: { expected?: number | undefined; wasStored?: boolean } = {},
 ): Promise<Settled> {
   const { vault } = deps;
-  let over = expected;
+  let over = how.expected;
   for (;;) {
     const saved = over === undefined ? undefined : await vault.save(pair.renewed, over);
     if (saved !== undefined) return { grant: saved.grant, wrote: true, safe: saved.confirmed };
@@ -41,7 +43,11 @@ export async function settlePair(
     if (latest !== undefined && sameSecret(tokenOf(latest), tokenOf(pair.renewed))) {
       return { grant: latest, wrote: false, safe: false };
     }
-    if (latest === undefined || !descendsFrom(pair, latest)) return giveWay(deps, pair, latest);
+    if (latest === undefined || !descendsFrom(pair, latest)) {
+      if (how.wasStored !== true) await discard(deps, pair);
+      if (latest === undefined) throw new GrantNotFoundError();
+      return { grant: latest, wrote: false, safe: true };
+    }
     over = latest.version;
   }
 }
@@ -56,15 +62,9 @@ function descendsFrom({ version, ancestors, renewed }: UnsavedPair, stored: Gran
   return stored.version < version || ancestors.some((one) => sameSecret(one, refreshToken));
 }
 
-async function giveWay(
-  deps: SettleDeps,
-  { key, renewed }: UnsavedPair,
-  latest: Grant | undefined,
-): Promise<Settled> {
+async function discard(deps: SettleDeps, { key, renewed }: UnsavedPair): Promise<void> {
   deps.events.latePairDiscarded(key);
   await revokePair(deps, key.registration, renewed.tokens);
-  if (latest === undefined) throw new GrantNotFoundError();
-  return { grant: latest, wrote: false, safe: true };
 }
 
 function tokenOf({ tokens }: Pick<Grant, 'tokens'>): Secret {

@@ -33,9 +33,9 @@ interface Waiting {
   readonly settle: (outcome: Promise<SaveOutcome>) => void;
 }
 
-const WAIT_MS = 300;
-/** The server ends the wait; this is for one that says nothing at all. */
-const GRACE_MS = 100;
+const WAIT_MS = 200;
+/** The server ends the wait, looking at the clock each tenth of a second; this is for one that is silent. */
+const GRACE_MS = 200;
 const SILENT = 'Redis did not answer in time';
 
 /**

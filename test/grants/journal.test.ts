@@ -199,6 +199,26 @@ describe('a save that the store does not confirm', () => {
     expect(token((await vault.read(key))!)).toBe(token(grant));
   });
 
+  it('and that a sign-in or a disconnect replaces meanwhile is left to those', async () => {
+    const { store, key, refresher, renew, pass } = await open();
+    store.write = unconfirmed(store);
+    const first = await renew();
+    store.write = undefined;
+    await world.connect();
+    pass(3_100);
+    await refresher.replay();
+    // Calls may be in flight with it; the sign-in remembers to revoke it later.
+    expect(await world.call(token(first))).toBe(200);
+    store.write = unconfirmed(store);
+    await renew();
+    await world.disconnect(key);
+    pass(3_100);
+    await refresher.replay();
+    expect(world.journal.entries()).toEqual([]);
+    expect(world.seen).not.toContain('latePairDiscarded');
+    expect(world.simulator.stats.livePairs).toBe(0);
+  });
+
   it('again and again → each pair takes the place of the one before', async () => {
     const { store, refresher, renew, pass, works } = await open();
     store.write = unconfirmed(store);

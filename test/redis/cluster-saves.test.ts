@@ -62,7 +62,7 @@ describe('createClusterSaves', () => {
     const master = await group.masterOf(grantKey('g'));
     const replica = group.members[group.members.indexOf(master) + 3]!;
     replica.pause();
-    expect(await records.compareAndSet('g', record(1), 0)).toBe('confirmed');
+    expect(await records.compareAndSet('g', record(1), 0)).toBe('unconfirmed');
     replica.resume();
     await until(() => reports.length > 0);
     expect(reports).toEqual(['not at a replica in time']);

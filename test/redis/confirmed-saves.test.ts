@@ -55,7 +55,7 @@ describe('createConfirmedSaves', () => {
   it('on disk → script and WAITAOF travel together, resolves to true, nothing is reported', async () => {
     const { save, sent, reports } = await against(() => undefined);
     expect(await save(SAVE)).toBe('confirmed');
-    expect(sent()).toEqual(['EVAL a script 1 key 0 1 sealed', 'WAITAOF 1 0 300']);
+    expect(sent()).toEqual(['EVAL a script 1 key 0 1 sealed', 'WAITAOF 1 0 200']);
     expect(reports).toEqual([]);
   });
 
@@ -114,7 +114,7 @@ describe('createConfirmedSaves', () => {
       return name === 'WAIT' ? reply : undefined;
     });
     expect(await save(SAVE)).toBe(reported.length === 0 ? 'confirmed' : 'unconfirmed');
-    expect(sent().slice(1)).toEqual(['WAIT 1 100', 'WAITAOF 1 0 200']);
+    expect(sent().slice(1)).toEqual(['WAIT 1 67', 'WAITAOF 1 0 133']);
     await until(() => reports.length === reported.length);
     expect(reports).toEqual(reported);
   });
