@@ -65,6 +65,10 @@ export function composeCustody(parts: CustodyParts) {
       await settled();
       await Promise.all([refresher.settled(), signIn.settled()]);
       await revocations.settled();
+      await refresher.replay();
+      const entries = refresher.waiting();
+      if (entries > 0)
+        log.warn({ entries }, 'the journal holds pairs to be saved at the next start');
     },
   };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError } from './errors.js';
 
-/** Together about three seconds: a restart of the store, or a failover that goes well. */
+/** Three seconds of pauses: a restart of the store, or a failover that goes well. */
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 100;
 

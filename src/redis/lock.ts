@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LockTimeoutError } from '../grants/errors.js';
+import { LockTimeoutError, StoreUnavailableError } from '../grants/errors.js';
 import type { Lock } from '../grants/lock.js';
 import type { RedisClient } from './client.js';
 import { lockKey } from './keys.js';
@@ -45,10 +45,16 @@ export function createRedisLock(client: RedisClient, options: RedisLockOptions =
       await acquire(lease, waitMs, options);
       const stopRenewing = renewEvery(renewEveryMs, lease);
       try {
-        return await work();
+        const result = await work();
+        await release(lease);
+        return result;
+      } catch (error) {
+        const released = release(lease);
+        // Nobody is kept waiting a second time for a store that does not answer.
+        if (!(error instanceof StoreUnavailableError)) await released;
+        throw error;
       } finally {
         stopRenewing();
-        await release(lease);
       }
     },
   };
