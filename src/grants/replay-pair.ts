@@ -24,7 +24,8 @@ export async function replayPair(deps: ReplayDeps, key: GrantKey): Promise<Grant
     const { grant, wrote, safe } = await settlePair(deps, kept.pair, { wasStored: lookedBefore });
     if (wrote) events.replayed(key);
     if (safe || (lookedBefore && !wrote)) await dropKept(deps, kept);
-    else unconfirmed.add(key);
+    // A later pair that has taken its place meanwhile is not in the store.
+    else if (isCurrent(deps, kept)) unconfirmed.add(key);
     return grant;
   } catch (error) {
     if (error instanceof StoreUnavailableError) return grantOf(kept.pair);
@@ -39,10 +40,12 @@ export async function dropKept(
   { unsaved, unconfirmed }: Pick<ReplayDeps, 'unsaved' | 'unconfirmed'>,
   kept: KeptPair,
 ): Promise<void> {
-  const { key } = kept.pair;
-  const isCurrent = unsaved.find(key)?.entry.sealed === kept.entry.sealed;
-  if (isCurrent) unconfirmed.forget(key);
+  if (isCurrent({ unsaved }, kept)) unconfirmed.forget(kept.pair.key);
   await unsaved.drop(kept).catch(ignore);
+}
+
+function isCurrent({ unsaved }: Pick<ReplayDeps, 'unsaved'>, { entry, pair }: KeptPair): boolean {
+  return unsaved.find(pair.key)?.entry.sealed === entry.sealed;
 }
 
 /** As it is used before storage has it. */

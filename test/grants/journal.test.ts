@@ -56,7 +56,10 @@ async function open() {
 }
 
 describe('a pair in the journal', () => {
-  it('is not dropped by the replay of the one before it', async () => {
+  it.each([
+    ['is confirmed', 'confirmed'],
+    ['is not confirmed', 'unconfirmed'],
+  ] as const)('is not lost to the replay of the one before it that %s', async (_how, said) => {
     const { store, key, refresher, renew, works } = await open();
     store.write = down;
     await renew();
@@ -74,7 +77,7 @@ describe('a pair in the journal', () => {
       taken = true;
       const outcome = await store.inner.compareAndSet(...args);
       await confirmed;
-      return outcome;
+      return outcome && said;
     };
     const replayed = refresher.replay();
     await until(() => taken);
@@ -83,6 +86,7 @@ describe('a pair in the journal', () => {
     confirm();
     await replayed;
     expect(refresher.waiting()).toBe(1);
+    expect(token(await refresher.current(key))).toBe(token(await third));
     store.write = undefined;
     await refresher.settled();
     await refresher.replay();
