@@ -91,7 +91,7 @@ describe('openStore', () => {
     const { store, lines, loud } = await opened(server.url);
     for (const id of ['a', 'b', 'c']) {
       expect(await store.records.compareAndSet(id, { version: 1, sealed: 's' }, 0)).toBe(
-        'confirmed',
+        'unconfirmed',
       );
     }
     await until(() => loud().length > 0);
