@@ -15,6 +15,15 @@ export interface RedeemerDeps extends CustodyDeps {
   readonly now: () => number;
 }
 
+interface RedeemerParts extends RedeemerDeps {
+  readonly retirement: Retirement;
+  readonly save: PairSaver['save'];
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+/** Journals are replayed each second. */
+const OTHERS_REPLAY_MS = 1_500;
+
 /**
  * Redeems the refresh token of a grant that is due and saves the answer. Call it under the lock, with
  * the grant as it was read there.
@@ -22,20 +31,25 @@ export interface RedeemerDeps extends CustodyDeps {
  * @throws NeedsReconnectError when Fullscript refuses the token and nobody has renewed it meanwhile.
  *   Nothing else ends a grant: not a wrong secret, not 5xx, not a time-out, not the store.
  */
-export function createRedeemer(
-  deps: RedeemerDeps & { retirement: Retirement; save: PairSaver['save'] },
-): (grant: Grant) => Promise<Grant> {
-  const { vault, events, now, save } = deps;
+export function createRedeemer(deps: RedeemerParts): (grant: Grant) => Promise<Grant> {
+  const { vault, events, now, save, sleep } = deps;
 
-  /** `invalid_grant` means "read again": only an unchanged grant is really refused. */
+  /**
+   * `invalid_grant` means "read again": only an unchanged grant is really refused. When the store was
+   * away, another process may hold the newer pair in its journal, and is about to save it.
+   */
   async function refused(grant: Grant, reason: ReconnectReason) {
-    const latest = usable(await vault.read(grant.key));
+    const read = async () => usable(await vault.read(grant.key));
+    let latest = await read();
+    if (latest.version === grant.version && reason !== 'no_refresh_token') {
+      latest = await sleep(OTHERS_REPLAY_MS).then(read);
+    }
     if (latest.version !== grant.version) return latest;
     const ended = await vault.write(
       { ...grant, status: 'needs_reconnect', reconnectReason: reason },
       grant.version,
     );
-    if (ended === undefined) return usable(await vault.read(grant.key));
+    if (ended === undefined) return read();
     events.reconnectNeeded(grant.key, reason);
     throw new NeedsReconnectError(reason);
   }

@@ -141,7 +141,7 @@ function createParts(deps: TokenRefresherDeps) {
   /** What the journal keeps is newer than what storage holds. */
   const read = async (key: GrantKey) =>
     usable((await saver.replay(key)) ?? (await vault.read(key)));
-  const redeem = createRedeemer({ ...deps, retirement, save: saver.save });
+  const redeem = createRedeemer({ ...deps, sleep, retirement, save: saver.save });
   const background = createInFlight();
   const backoff = createRefreshBackoff(deps);
   const renew = createRenewal({

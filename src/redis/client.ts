@@ -1,6 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
+import { RedisConnector } from './connector.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -47,17 +48,18 @@ function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
   const common = { ...commonOptions(commandTimeoutMs), ...loginOptions(address) };
   // Server certificates are checked, against Node's own list of authorities.
   const tls = 'tls' in address && address.tls ? { tls: {} } : {};
+  const direct = { Connector: RedisConnector };
   switch (address.kind) {
     case 'single':
-      return new Redis({ ...common, ...tls, ...hostOptions(address), db: address.db });
+      return new Redis({ ...common, ...direct, ...tls, ...hostOptions(address), db: address.db });
     case 'socket':
-      return new Redis({ ...common, path: address.path, db: address.db });
+      return new Redis({ ...common, ...direct, path: address.path, db: address.db });
     case 'sentinel':
       return new Redis({ ...common, ...tls, ...sentinelOptions(address), db: address.db });
     case 'cluster':
       return connectCluster({
         ...{ address, commandTimeoutMs, retryDelay },
-        redisOptions: { ...common, ...tls },
+        redisOptions: { ...common, ...direct, ...tls },
       });
   }
 }

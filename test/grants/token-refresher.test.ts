@@ -781,6 +781,16 @@ describe('the journal', () => {
     expect(token(await other.current(key))).toBe(token(grant));
   });
 
+  it('is waited for by a process that saw the old token refused', async () => {
+    const { key, one, grant, store } = await unsaved();
+    await world.call(token(grant));
+    store.down = false;
+    const sleep = () => one.replay();
+    const other = createTokenRefresher({ ...world.deps, sleep, journal: createMemoryJournal() });
+    expect(token(await other.current(key))).toBe(token(grant));
+    expect(world.seen).not.toContain('reconnectNeeded: refresh_token_refused');
+  });
+
   it('gives way to a newer sign-in, and its pair is revoked', async () => {
     const { key, one, store, grant } = await unsaved();
     store.down = false;

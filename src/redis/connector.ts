@@ -1,0 +1,50 @@
+import { type NetConnectOpts, createConnection } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { AbstractConnector, type RedisOptions } from 'ioredis';
+
+/** Where to connect, of all the options of a client. */
+type Where = Pick<RedisOptions, 'path' | 'host' | 'port' | 'family' | 'tls' | 'disconnectTimeout'>;
+
+/**
+ * Connects to a single server or a node of a cluster, as ioredis's own connector does, but listens for
+ * errors as long as the socket lives. ioredis listens for one; TLS tells of a second when the first was
+ * that the certificate is not trusted, and that would end the process.
+ *
+ * A class, because ioredis asks for one.
+ */
+export class RedisConnector extends AbstractConnector {
+  private readonly options: Where;
+
+  /** @param options all options of the client; ioredis does not say so. */
+  constructor(options: unknown) {
+    const where = options as Where;
+    super(where.disconnectTimeout ?? 0);
+    this.options = where;
+  }
+
+  override check(): boolean {
+    return true;
+  }
+
+  connect(): ReturnType<AbstractConnector['connect']> {
+    this.connecting = true;
+    return new Promise((resolve, reject) => {
+      process.nextTick(() => {
+        if (!this.connecting) {
+          reject(new Error('Connection is closed.'));
+          return;
+        }
+        this.stream = open(this.options);
+        this.stream.on('error', (error: Error) => {
+          this.firstError ??= error;
+        });
+        resolve(this.stream);
+      });
+    });
+  }
+}
+
+function open({ path, host, port, family, tls }: Where) {
+  const address = (path ? { path } : { host, port, family }) as NetConnectOpts;
+  return tls === undefined ? createConnection(address) : connectTls({ ...address, ...tls });
+}
