@@ -1,9 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { CustodyDeps } from './custody-deps.js';
 import { LockTimeoutError, SealError } from './errors.js';
 import type { DisconnectOutcome } from './grant-events.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { Lock } from './lock.js';
+import { atMost } from './patience.js';
 import type { QueuedAttempt } from './revocations.js';
 import { tokensOf } from './revoke-token.js';
 import type { Vault } from './vault.js';
@@ -76,9 +76,6 @@ async function readOrSealError(
 
 /** The attempt goes on when nobody waits for it any more. */
 async function firstAttempt({ attempt }: QueuedAttempt, waitMs: number) {
-  const over = new AbortController();
-  const tooLong = wait(waitMs, false, { signal: over.signal }).catch(() => false);
-  const confirmed = await Promise.race([attempt(), tooLong]);
-  over.abort();
-  return confirmed ? 'revoked' : 'retrying';
+  const confirmed = await atMost(waitMs, attempt());
+  return confirmed === true ? 'revoked' : 'retrying';
 }

@@ -32,14 +32,25 @@ export async function patiently<T>(
  * @throws StoreUnavailableError after `limitMs`; whatever the work throws.
  */
 export async function inTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  const first = await atMost(
+    limitMs,
+    work.then((value) => ({ value })),
+  );
+  if (first !== undefined) return first.value;
+  throw new StoreUnavailableError('a save', new Error(`no answer within ${limitMs} ms`));
+}
+
+/** The outcome of work, or undefined after `limitMs`; the work goes on, and leaves no timer. */
+export async function atMost<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
   const timer = new AbortController();
-  const late = delay(limitMs, 'late' as const, { signal: timer.signal });
+  const late = delay(limitMs, undefined, { signal: timer.signal });
   late.catch(ignore);
   work.catch(ignore);
-  const first = await Promise.race([work.then((value) => ({ value })), late]);
-  timer.abort();
-  if (first !== 'late') return first.value;
-  throw new StoreUnavailableError('a save', new Error(`no answer within ${limitMs} ms`));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+  }
 }
 
 function ignore(): void {

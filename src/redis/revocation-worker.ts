@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type InFlight, createInFlight } from '../grants/in-flight.js';
+import { atMost } from '../grants/patience.js';
 import type { RevocationHandler } from '../grants/revocation-queue.js';
 import type { RedisClient } from './client.js';
 import { REVOCATION_QUEUE } from './keys.js';
@@ -104,13 +104,6 @@ async function close({ worker, connection, settled }: Running): Promise<void> {
 function connectPatiently(client: RedisClient): RedisClient {
   if (client instanceof Redis) return client.duplicate(PATIENT);
   return client.duplicate([], { enableOfflineQueue: true, redisOptions: PATIENT });
-}
-
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const timeout = wait(ms, undefined, { signal: over.signal }).catch(ignore);
-  await Promise.race([work, timeout]);
-  over.abort();
 }
 
 function ignore(): void {
