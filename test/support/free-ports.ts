@@ -7,7 +7,7 @@ const BUS_OFFSET = 10_000;
 const LOWEST = 12_000;
 const HIGHEST = 22_000;
 
-/** Ports for redis-server, free a moment ago together with their bus ports. */
+/** Ports that were free a moment ago, together with the bus ports of a redis-server on them. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Rotation, type Simulator, startSimulator } from '../../src/simulator/simulator.js';
-import { environment, freePort } from '../support/app.js';
+import { environment } from '../support/app.js';
 import { createBrowser } from '../support/browser.js';
+import { freePorts } from '../support/free-ports.js';
 import { type ServerProcess, ready, startProcess } from '../support/process.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { type Answer, call } from './call.js';
@@ -130,10 +131,4 @@ async function openMember(at: {
     },
     output: () => [...printed, server.output()].join(''),
   };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
 }
