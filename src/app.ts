@@ -7,7 +7,9 @@ import type { GrantKey } from './grants/grant.js';
 import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import type { Vault } from './grants/vault.js';
+import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
+import { arrivals } from './http/arrivals.js';
 import { createCsrf } from './http/csrf.js';
 import { errorHandler } from './http/error-handler.js';
 import { isApi } from './http/is-api.js';
@@ -18,6 +20,7 @@ import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
 import { noStore, securityHeaders } from './http/security-headers.js';
 import {
+  type SameSite,
   type SessionLifetime,
   type SessionStore,
   clearSessionCookie,
@@ -47,9 +50,11 @@ export interface AppDeps {
   readonly sessionStore: SessionStore;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
+  readonly sameSite: SameSite;
   readonly ping: () => Promise<void>;
   /** How many refreshed pairs wait in the journal. */
   readonly unsaved: () => number;
+  readonly audit: Audit;
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
   readonly apiTimeoutMs: number;
@@ -62,11 +67,14 @@ const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
 
 /** The app: middleware and routes in the order in which a request meets them. */
 export function createApp(deps: AppDeps): Express {
-  const { baseUrl, registrations, sessionStore, metrics } = deps;
+  const { baseUrl, registrations, sessionStore, sameSite, metrics } = deps;
   const secure = baseUrl.startsWith('https:');
   const secrets = deps.sessionSecrets.map((one) => one.reveal());
   const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
-  const grantRequired = requireGrant({ ...deps, signInPath: signInPath(registrations) });
+  const grantRequired = requireGrant({ ...deps, signInPath: signInPath(deps) });
+  // A session may outlive its registration.
+  const wantedScope = (id: RegistrationId) =>
+    registrations.find((one) => one.id === id)?.scope ?? [];
   const app = bareApp(deps.trustProxy);
 
   app.use(requestId());
@@ -82,12 +90,13 @@ export function createApp(deps: AppDeps): Express {
   // Ahead of csrf: the token may be a form field.
   app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
-  app.use(landingRoutes(deps));
   app.use(oauthRoutes({ ...deps, onSignIn: metrics.signIn }));
-  app.use(signOutRoutes({ sessionStore, clearSessionCookie: clearSessionCookie(secure) }));
-  app.use(apiSessionRoutes({ ...deps, csrf }));
+  app.use(arrivals(deps));
+  app.use(landingRoutes(deps));
+  app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
+  app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
-  app.use(portalRoutes({ requireGrant: grantRequired, csrf }));
+  app.use(portalRoutes({ requireGrant: grantRequired, csrf, wantedScope }));
   app.use(nothingHere);
   app.use(errorHandler({ report: reportFailure(deps.log), csrfToken: csrf.token }));
   return app;
@@ -110,11 +119,14 @@ function isForm(req: IncomingMessage): boolean {
   return !isApi(req.url ?? '') && type.startsWith('application/x-www-form-urlencoded');
 }
 
-/** One application: straight on to Fullscript. Several: the landing page asks for the country. */
-function signInPath(registrations: readonly Registration[]): (req: express.Request) => string {
+/**
+ * One application: straight on to Fullscript. Several: the landing page asks for the country. It also
+ * asks where `arrivals` has hidden that a foreign page led here.
+ */
+function signInPath({ registrations, sameSite }: AppDeps): (req: express.Request) => string {
   return (req) => {
     const returnTo = req.method === 'GET' ? req.originalUrl : undefined;
-    if (registrations.length === 1) return authorizePath({ returnTo });
+    if (registrations.length === 1 && sameSite === 'lax') return authorizePath({ returnTo });
     const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
     return query === '' ? '/' : `/?${query}`;
   };

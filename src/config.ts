@@ -30,6 +30,7 @@ export interface Config {
     readonly secrets: readonly [Secret, ...Secret[]];
     readonly idleMs: number;
     readonly maxMs: number;
+    readonly sameSite: 'lax' | 'strict';
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
 }
@@ -42,6 +43,7 @@ export interface SimulatorConfig {
   readonly url: string | undefined;
   readonly publicUrl: string | undefined;
   readonly redirectUri: string;
+  readonly scope: readonly string[];
 }
 
 const HOUR_MS = 3_600_000;
@@ -103,6 +105,7 @@ function simulatorConfig(values: Values, baseUrl: string): SimulatorConfig {
     url: values.simulatorUrl?.replace(/\/$/, ''),
     publicUrl: values.simulatorPublicUrl?.replace(/\/$/, ''),
     redirectUri: values.redirectUri ?? `${baseUrl}/oauth/callback`,
+    scope: values.scope ?? [],
   };
 }
 
@@ -133,6 +136,7 @@ function secretsOf(values: Values): Pick<Config, 'dataDir' | 'session' | 'sealin
       secrets: [secret(first), ...others.map(secret)],
       idleMs: (values.sessionIdleHours ?? 8) * HOUR_MS,
       maxMs: (values.sessionMaxHours ?? 168) * HOUR_MS,
+      sameSite: values.sessionSameSite ?? 'lax',
     },
     sealingKeys: [sealing, ...older],
   };

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 
 /**
@@ -12,7 +12,8 @@ export function createLogger(options: {
   destination?: DestinationStream;
 }): Logger {
   const { level, production, destination } = options;
-  const settings = { level, base: null, serializers: { err: describeError } };
+  const timestamp = stdTimeFunctions.isoTime;
+  const settings = { level, base: null, timestamp, serializers: { err: describeError } };
   if (destination !== undefined) return pino(settings, destination);
   if (production) return pino(settings);
   const stream = pretty({ sync: true, singleLine: true });

@@ -7,7 +7,8 @@ import type { Journal } from './grants/journal.js';
 import { PENDING_LIFETIME_MS } from './grants/sign-in.js';
 import { createBindingCookies } from './http/binding-cookie.js';
 import { RouteError } from './http/errors.js';
-import { grantLog } from './http/grant-log.js';
+import { createAudit } from './http/audit.js';
+import { grantAudit } from './http/grant-audit.js';
 import { createMetrics } from './http/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { type Lifecycle, addressOf, drain, listen } from './listen.js';
@@ -104,7 +105,8 @@ function compose(parts: Parts) {
   const now = Date.now;
   const metrics = createMetrics();
   const registration = lookUp(registrations);
-  const events = both(grantLog(log), metrics.grants);
+  const audit = createAudit(log);
+  const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events });
   const bindings = { secure: isHttps(config), lifetimeMs: PENDING_LIFETIME_MS, now };
   const app = createApp({
@@ -117,8 +119,10 @@ function compose(parts: Parts) {
     sessionStore: store.sessions,
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
+    sameSite: config.session.sameSite,
     ping: () => (parts.lifecycle.draining ? Promise.reject(new Error('draining')) : store.ping()),
     unsaved: custody.refresher.waiting,
+    audit,
     metrics,
     metricsToken: config.metricsToken,
     apiTimeoutMs: API_TIMEOUT_MS,

@@ -123,7 +123,7 @@ function otherPort(port: number): number {
 }
 
 function simulated(simulator: SimulatorConfig, running: Running): Simulated {
-  const { region, redirectUri } = simulator;
+  const { region, redirectUri, scope } = simulator;
   const { apiUrl, origin, close = () => Promise.resolve() } = running;
   const authorizeUrl = `${origin}/api/oauth/authorize`;
   const registration: Registration = {
@@ -135,6 +135,8 @@ function simulated(simulator: SimulatorConfig, running: Running): Simulated {
     redirectUri,
     server: authorizationServer({ region, environment: 'sandbox' }, { apiUrl, authorizeUrl }),
     pkce: false,
+    issuer: undefined,
+    scope,
   };
   return { registration, origin, close };
 }

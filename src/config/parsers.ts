@@ -31,6 +31,14 @@ export const redirectUri = url.refine((value) => !value.includes('#'), {
   error: 'must not have a fragment (#…)',
 });
 
+/** RFC 6749 section 3.3. */
+export const scopeList = z
+  .string()
+  .transform((value) => value.split(/\s+/))
+  .refine((names) => names.every((name) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name)), {
+    error: 'is not a list of permissions with spaces between',
+  });
+
 export const storeUrl = z.string().transform((value, ctx) => {
   try {
     return parseStoreUrl(value);

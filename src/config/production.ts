@@ -4,6 +4,9 @@ import type { Environment } from './read-variables.js';
 import { VARIABLES, type Values, type VariableName } from './variables.js';
 
 const SHORTEST_SECRET = 32;
+/** What templates and tutorials put where a secret belongs. */
+const PLACEHOLDER =
+  /change[ _-]?(me|this)|replace[ _-]?(me|this)|your[ _-]|placeholder|random characters/i;
 
 /** What is comfortable in development and wrong in production (`NODE_ENV=production`). */
 export function productionProblems(at: {
@@ -31,10 +34,22 @@ export function productionProblems(at: {
     const problem = `is too short: each secret needs ${SHORTEST_SECRET} characters or more`;
     problems.push({ variable: 'SESSION_SECRET', problem });
   }
+  problems.push(...published(values));
   if (baseUrl.startsWith('http:') && !isLoopback(baseUrl)) {
     problems.push({ variable: 'BASE_URL', problem: 'must be https, except on this machine' });
   }
   return problems;
+}
+
+/** Secrets that everybody can read: those of the documentation, and words that wait for a secret. */
+function published({ sessionSecret = [], encryptionKeys = [] }: Values): Problem[] {
+  const problem = 'is a placeholder that everybody can read: make one of your own';
+  const known = VARIABLES.encryptionKeys.schema.parse(VARIABLES.encryptionKeys.example);
+  const isKnown = ({ key }: (typeof known)[number]) => known.some((one) => one.key.equals(key));
+  return [
+    ...(sessionSecret.some((part) => PLACEHOLDER.test(part)) ? ['SESSION_SECRET'] : []),
+    ...(encryptionKeys.some(isKnown) ? ['TOKEN_ENCRYPTION_KEYS'] : []),
+  ].map((variable) => ({ variable, problem }));
 }
 
 /** A variable that is set but unreadable has its own problem already. */

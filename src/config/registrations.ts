@@ -55,8 +55,8 @@ function hasCredentials({ clientId, clientSecret }: Values): boolean {
 
 /** A region's own values, over those that make sense for every region. */
 function inheriting(all: Values, own: Values): Values {
-  const { environment, redirectUri, pkce } = all;
-  const inherited = { environment, redirectUri, pkce };
+  const { environment, redirectUri, pkce, scope } = all;
+  const inherited = { environment, redirectUri, pkce, scope };
   const set = Object.entries(inherited).filter(([, value]) => value !== undefined);
   return { ...(Object.fromEntries(set) as Values), ...own };
 }
@@ -83,6 +83,8 @@ function registrationOf(source: Source, baseUrl: string, problems: Problem[]): R
       redirectUri,
       server: authorizationServer({ region, environment }, endpointsOf(values)),
       pkce: values.pkce === 'on',
+      issuer: values.issuer,
+      scope: values.scope ?? [],
     },
   ];
 }
@@ -96,7 +98,7 @@ function endpointsOf(values: Values) {
 }
 
 const OWN_ROUTES =
-  /^\/($|portal(\/|$)|api\/|assets\/|sign-out|oauth\/(authorize|disconnect)\/?$|livez$|readyz$|metrics$)/;
+  /^\/($|portal(\/|$)|api\/|assets\/|sign-out|oauth\/(authorize|refresh|disconnect)\/?$|livez$|readyz$|metrics$)/;
 
 /** The callback is served at the path of the redirect URI, which must not be taken. */
 function refuseOwnRoute({ nameIn }: Source, redirectUri: string, problems: Problem[]): void {

@@ -5,6 +5,7 @@ import {
   origin,
   port,
   redirectUri,
+  scopeList,
   sealingKeys,
   secretList,
   storeUrl,
@@ -98,6 +99,16 @@ export const VARIABLES = {
     otherwise: 'off',
     example: 'off',
   }),
+  issuer: define('FULLSCRIPT_ISSUER', url, {
+    meaning: '`iss` that every answer of the authorize page has to carry (RFC 9207)',
+    otherwise: 'none is asked for, and one that comes has to be of the hosts above',
+    example: 'https://us-snd.fullscript.io',
+  }),
+  scope: define('FULLSCRIPT_SCOPE', scopeList, {
+    meaning: 'permissions the application needs, by spaces; a connection that lacks one says so',
+    otherwise: 'whatever is granted will do',
+    example: 'clinic:read patients:read',
+  }),
   redisUrl: define('REDIS_URL', storeUrl, {
     meaning: 'redis, rediss, redis+sentinel://h1,h2/name or redis+cluster://h1,h2',
     otherwise: 'the embedded store is used',
@@ -123,6 +134,16 @@ export const VARIABLES = {
     otherwise: '168',
     example: '168',
   }),
+  sessionSameSite: define(
+    'SESSION_SAMESITE',
+    z.enum(['lax', 'strict'], { error: 'is neither lax nor strict' }),
+    {
+      meaning:
+        'SameSite of the session cookie; strict: links from other sites arrive signed out first',
+      otherwise: 'lax',
+      example: 'lax',
+    },
+  ),
   trustProxy: define('TRUST_PROXY', trustProxy, {
     meaning: 'proxies in front of the server, as in Express: a number or addresses',
     otherwise: 'none',
@@ -177,4 +198,6 @@ export const PER_REGION = [
   'tokenUrl',
   'revokeUrl',
   'pkce',
+  'issuer',
+  'scope',
 ] as const satisfies readonly VariableName[];

@@ -20,6 +20,8 @@ export interface Revoked {
 /** What happens to grants, for logs and metrics. None of it carries a token. */
 export interface GrantEvents {
   readonly connected: (key: GrantKey) => void;
+  /** Permissions that a new grant or a refresh should have and has not. */
+  readonly scopeMissing: (key: GrantKey, missing: readonly string[]) => void;
   readonly refreshed: (key: GrantKey, tookMs: number) => void;
   readonly refreshFailed: (key: GrantKey, error: unknown) => void;
   readonly earlyRefreshFailed: (key: GrantKey, error: unknown) => void;

@@ -1,3 +1,4 @@
+import { missingScope } from '../oauth/scope.js';
 import { sameSecret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import { OwnerChangedError, StoreUnavailableError } from './errors.js';
@@ -61,6 +62,7 @@ export function createPairSaver(deps: PairSaverDeps): PairSaver {
         throw new OwnerChangedError();
       }
       const earlier = unsaved.find(redeemed.key);
+      noticeNarrowed(deps, redeemed, answer);
       return save(pairOf(redeemed, answer, earlier?.pair), earlier);
     },
   };
@@ -131,6 +133,12 @@ function isForeign(redeemed: Grant, { resourceOwner, ownerProblem }: TokenSet): 
   if (ownerProblem !== undefined) return true;
   if (resourceOwner === undefined) return false;
   return resourceOwner.id !== owner.id || resourceOwner.type !== owner.type;
+}
+
+/** An answer that names no scope leaves the old one in force (RFC 6749 section 5.1). */
+function noticeNarrowed({ events }: PairSaverDeps, { key, tokens }: Grant, { scope }: TokenSet) {
+  const missing = scope.length === 0 ? [] : missingScope(tokens.scope, scope);
+  if (missing.length > 0) events.scopeMissing(key, missing);
 }
 
 /** RFC 6749 section 6: an answer without a refresh token leaves the old one in force. */

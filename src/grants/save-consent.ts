@@ -1,5 +1,6 @@
 import { ResourceOwnerError } from '../oauth/errors.js';
 import type { RegistrationId } from '../oauth/registration.js';
+import { missingScope } from '../oauth/scope.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
 import { LockTimeoutError } from './errors.js';
@@ -60,7 +61,7 @@ async function tryToSave(
   key: GrantKey,
   tokens: GrantTokens,
 ): Promise<boolean> {
-  const { vault, events, retirement, now } = deps;
+  const { vault, events, retirement, now, registration } = deps;
   const previous = await readIfOpenable(vault, key);
   const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
   const expected = previous?.version ?? (await vault.lastVersion(key));
@@ -69,6 +70,9 @@ async function tryToSave(
   const saved = await vault.write(grant, expected);
   if (saved === undefined) return false;
   events.connected(key);
+  const wanted = [...registration(key.registration).scope, ...(previous?.tokens.scope ?? [])];
+  const missing = missingScope(wanted, tokens.scope);
+  if (missing.length > 0) events.scopeMissing(key, missing);
   retirement.start(saved, due);
   return true;
 }

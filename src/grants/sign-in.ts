@@ -5,6 +5,7 @@ import { authorizationUrl, randomToken } from '../oauth/authorization-request.js
 import { codeOf, parseAuthorizationResponse } from '../oauth/authorization-response.js';
 import { CODE_LIFETIME_MS, exchangeCode } from '../oauth/code-exchange.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
+import { checkIssuer } from '../oauth/issuer.js';
 import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
 import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
@@ -27,6 +28,8 @@ export interface SignIn {
   readonly start: (request: {
     registration: Registration;
     returnTo: string | undefined;
+    /** The session it is started in, if somebody is signed in; `finish` gives it back. */
+    sessionId?: string | undefined;
   }) => Promise<{ location: string; stateId: string; binding: string }>;
   /**
    * Finishes one: state, exchange, grant saved.
@@ -39,7 +42,7 @@ export interface SignIn {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
     onTaken?: () => void;
-  }) => Promise<{ key: GrantKey; returnTo: string | undefined }>;
+  }) => Promise<{ key: GrantKey; returnTo: string | undefined; sessionId: string | undefined }>;
   /** What a callback that has succeeded before led to; a reload goes there again. */
   readonly finished: (
     query: URLSearchParams,
@@ -60,6 +63,7 @@ const pendingRecord = z.object({
   registration: z.string(),
   returnTo: z.string().optional(),
   codeVerifier: z.string().optional(),
+  sessionId: z.string().optional(),
 });
 const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().optional() });
 
@@ -79,17 +83,18 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
     finish: async ({ query, bindingOf, onTaken }) => {
       const response = parseAuthorizationResponse(query);
-      const { registration, returnTo, codeVerifier } = await takePending(
+      const { registration, returnTo, codeVerifier, sessionId } = await takePending(
         deps,
         response.state,
         bindingOf(stateId(response.state)),
       );
       onTaken?.();
+      checkIssuer(registration, response.iss);
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
       const key = await saveConsent(consentDeps, registration.id, tokens);
       await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
-      return { key, returnTo };
+      return { key, returnTo, sessionId };
     },
 
     finished: async (query) => {
@@ -104,13 +109,13 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
 async function start(
   { pending, cipher }: SignInDeps,
-  { registration, returnTo }: Parameters<SignIn['start']>[0],
+  { registration, returnTo, sessionId }: Parameters<SignIn['start']>[0],
 ): ReturnType<SignIn['start']> {
   const state = randomToken();
   const binding = randomBytes(16).toString('base64url');
   const codeVerifier = registration.pkce ? randomToken() : undefined;
   const id = pendingId(state, binding);
-  const record = { registration: registration.id, returnTo, codeVerifier };
+  const record = { registration: registration.id, returnTo, codeVerifier, sessionId };
   await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
   const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
   return {
@@ -137,11 +142,18 @@ function hash(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
 }
 
+interface Pending {
+  readonly registration: Registration;
+  readonly returnTo: string | undefined;
+  readonly codeVerifier: Secret | undefined;
+  readonly sessionId: string | undefined;
+}
+
 async function takePending(
   deps: SignInDeps,
   state: string,
   binding: string | undefined,
-): Promise<{ registration: Registration; returnTo: string | undefined; codeVerifier?: Secret }> {
+): Promise<Pending> {
   if (binding === undefined) throw new AuthorizationResponseError('state_unknown', 'no binding');
   const id = pendingId(state, binding);
   const sealed = await deps.pending.take(id);
@@ -150,7 +162,8 @@ async function takePending(
   return {
     registration: deps.registration(record.registration as RegistrationId),
     returnTo: record.returnTo,
-    ...(record.codeVerifier === undefined ? {} : { codeVerifier: secret(record.codeVerifier) }),
+    codeVerifier: record.codeVerifier === undefined ? undefined : secret(record.codeVerifier),
+    sessionId: record.sessionId,
   };
 }
 

@@ -51,6 +51,12 @@ const signIn = {
     detail: 'You came back from Fullscript without a yes or a no. Please start again.',
     way: 'start_again',
   },
+  issuer_mismatch: {
+    status: 400,
+    title: 'This answer came from somewhere else',
+    detail: 'It does not name the Fullscript server that was asked. Nothing was stored.',
+    way: 'start_again',
+  },
   access_denied: {
     status: 403,
     title: 'You did not connect Fullscript',

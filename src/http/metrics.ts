@@ -59,6 +59,7 @@ function grantMetrics(registers: Registry[]): GrantEvents {
   };
   return {
     connected: count('connected'),
+    scopeMissing: count('scope_missing'),
     refreshed: (_key, tookMs) => {
       events.inc({ event: 'refreshed' });
       refreshes.observe(tookMs / 1000);

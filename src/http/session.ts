@@ -16,6 +16,15 @@ export interface SessionLifetime {
   readonly maxMs: number;
 }
 
+/** `strict`: browsers leave the cookie at home when they come from another site; see `arrivals.ts`. */
+export type SameSite = 'lax' | 'strict';
+
+export interface CookieRules {
+  readonly secure: boolean;
+  /** `lax` unless told. */
+  readonly sameSite?: SameSite;
+}
+
 /** How long a session may stay in the store: idle time, cut at the absolute limit. At least 1 ms. */
 export function sessionTtl(
   data: Pick<session.SessionData, 'signIn'>,
@@ -34,14 +43,14 @@ function sessionCookie(secure: boolean): string {
   return cookieName('fc_session', secure);
 }
 
-function attributes(secure: boolean) {
-  return { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
+function attributes({ secure, sameSite = 'lax' }: CookieRules) {
+  return { httpOnly: true, secure, sameSite, path: '/' } as const;
 }
 
 /** Takes the session cookie back; a browser does so only under the attributes it was set with. */
-export function clearSessionCookie(secure: boolean): (res: Response) => void {
+export function clearSessionCookie(rules: CookieRules): (res: Response) => void {
   return (res) => {
-    res.clearCookie(sessionCookie(secure), attributes(secure));
+    res.clearCookie(sessionCookie(rules.secure), attributes(rules));
   };
 }
 
@@ -49,23 +58,24 @@ export function clearSessionCookie(secure: boolean): (res: Response) => void {
  * Sessions of people who signed in; nobody else gets one. Trouble with the store is passed on as an
  * error and leaves the cookie alone.
  */
-export function sessions(options: {
-  store: SessionStore;
-  secrets: readonly string[];
-  secure: boolean;
-  lifetime: SessionLifetime;
-  now: () => number;
-}): RequestHandler[] {
-  const { store, secrets, secure, lifetime, now } = options;
+export function sessions(
+  options: CookieRules & {
+    store: SessionStore;
+    secrets: readonly string[];
+    lifetime: SessionLifetime;
+    now: () => number;
+  },
+): RequestHandler[] {
+  const { store, secrets, lifetime, now } = options;
   const middleware = session({
-    name: sessionCookie(secure),
+    name: sessionCookie(options.secure),
     store,
     secret: [...secrets],
     genid: randomToken,
     resave: false,
     saveUninitialized: false,
     rolling: false,
-    cookie: { ...attributes(secure), maxAge: lifetime.maxMs },
+    cookie: { ...attributes(options), maxAge: lifetime.maxMs },
   });
   const absoluteLimit: RequestHandler = async (req, _res, next) => {
     const current = signedIn(req);

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import type { Store } from 'express-session';
 import type { GrantKey } from '../grants/grant.js';
 
 /** What a session holds: who signed in and when. Written once, at sign-in. */
@@ -32,6 +33,11 @@ export async function startSession(req: Request, signIn: SignedIn): Promise<void
 /** Forgets who was signed in; the request goes on as anybody's. */
 export async function dropSession(req: Request): Promise<void> {
   await settle((done) => req.session.regenerate(done));
+}
+
+/** Ends the session that a sign-in was started in, when the browser came back without its cookie. */
+export async function endStoredSession(store: Pick<Store, 'destroy'>, id: string): Promise<void> {
+  await settle((done) => store.destroy(id, done));
 }
 
 /** Ends this session here and in the store. */

@@ -1,13 +1,18 @@
 import { AuthorizationResponseError } from './errors.js';
+import { printable } from './printable.js';
 
 /** What the browser brought back, before anything in it is believed. */
 export interface AuthorizationResponse {
   readonly state: string;
   readonly code: string | undefined;
   readonly error: string | undefined;
+  /** For developers, in English (RFC 6749 section 4.1.2.1); never shown, only logged. */
+  readonly errorDescription: string | undefined;
+  /** Of any length: it is only compared (RFC 9207). */
+  readonly iss: string | undefined;
 }
 
-const PARAMETERS = ['state', 'code', 'error', 'iss'] as const;
+const PARAMETERS = ['state', 'code', 'error', 'error_description', 'iss'] as const;
 const LONGEST_PARAMETER = 2048;
 
 /**
@@ -24,7 +29,13 @@ export function parseAuthorizationResponse(query: URLSearchParams): Authorizatio
   }
   const state = parameter(query, 'state');
   if (state === undefined) throw new AuthorizationResponseError('state_missing');
-  return { state, code: parameter(query, 'code'), error: parameter(query, 'error') };
+  return {
+    state,
+    code: parameter(query, 'code'),
+    error: parameter(query, 'error'),
+    errorDescription: query.get('error_description') ?? undefined,
+    iss: query.get('iss') ?? undefined,
+  };
 }
 
 /**
@@ -34,12 +45,11 @@ export function parseAuthorizationResponse(query: URLSearchParams): Authorizatio
  *   for any other error, `code_missing` when there is neither.
  * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-4.1.2.1
  */
-export function codeOf(response: AuthorizationResponse): string {
+export function codeOf(
+  response: Pick<AuthorizationResponse, 'code' | 'error' | 'errorDescription'>,
+): string {
   const { code, error } = response;
-  if (error === 'access_denied') throw new AuthorizationResponseError('access_denied', error);
-  if (error !== undefined) {
-    throw new AuthorizationResponseError('authorization_failed', printable(error));
-  }
+  if (error !== undefined) throw refusalOf(error, response.errorDescription);
   if (code === undefined) throw new AuthorizationResponseError('code_missing');
   return code;
 }
@@ -49,7 +59,8 @@ function parameter(query: URLSearchParams, name: string): string | undefined {
   return value === null || value === '' || value.length > LONGEST_PARAMETER ? undefined : value;
 }
 
-/** Error codes are printable ASCII (RFC 6749); whatever else came must not reach a log line. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
+function refusalOf(error: string, description: string | undefined): AuthorizationResponseError {
+  const code = error === 'access_denied' ? 'access_denied' : 'authorization_failed';
+  const words = description === undefined ? error : `${error}: ${description}`;
+  return new AuthorizationResponseError(code, printable(words));
 }

@@ -54,6 +54,7 @@ export type AuthorizationResponseErrorCode =
   | 'state_unknown'
   | 'parameter_duplicated'
   | 'code_missing'
+  | 'issuer_mismatch'
   | 'access_denied'
   | 'authorization_failed';
 
@@ -63,10 +64,10 @@ export class AuthorizationResponseError extends Error {
 
   constructor(
     readonly code: AuthorizationResponseErrorCode,
-    /** `error` of the response (RFC 6749 section 4.1.2.1), cut and cleaned; for the log. */
-    readonly reason?: string,
+    /** What the response said, cut and cleaned; for the log. */
+    reason?: string,
   ) {
-    super(`authorization response: ${code}`);
+    super(`authorization response: ${code}${reason === undefined ? '' : ` (${reason})`}`);
   }
 }
 

@@ -16,6 +16,10 @@ export interface Registration {
   readonly server: AuthorizationServer;
   /** RFC 7636. Off for Fullscript, which does not document it. */
   readonly pkce: boolean;
+  /** RFC 9207: `iss` of every authorization response. Undefined for Fullscript, which sends none. */
+  readonly issuer: string | undefined;
+  /** Permissions that the application cannot do without; empty when it takes what it gets. */
+  readonly scope: readonly string[];
 }
 
 export function registrationId(region: Region, environment: Environment): RegistrationId {

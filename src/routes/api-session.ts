@@ -3,10 +3,16 @@ import type { Grant } from '../grants/grant.js';
 import type { Vault } from '../grants/vault.js';
 import type { Csrf } from '../http/csrf.js';
 import { type SignedIn, signedIn } from '../http/signed-in.js';
+import type { RegistrationId } from '../oauth/registration.js';
+import { missingScope } from '../oauth/scope.js';
 
 /** Tells a front end who is signed in; never a token. */
-export function apiSessionRoutes(deps: { vault: Vault; csrf: Csrf }): Router {
-  const { vault, csrf } = deps;
+export function apiSessionRoutes(deps: {
+  vault: Vault;
+  csrf: Csrf;
+  wantedScope: (id: RegistrationId) => readonly string[];
+}): Router {
+  const { vault, csrf, wantedScope } = deps;
   return Router({ caseSensitive: true }).get('/api/session', async (req: Request, res) => {
     const user = signedIn(req);
     if (user === undefined) {
@@ -14,7 +20,8 @@ export function apiSessionRoutes(deps: { vault: Vault; csrf: Csrf }): Router {
       return;
     }
     const grant = await vault.read(user.key);
-    res.json({ ...sessionView(user, grant), csrfToken: csrf.token(req) });
+    const lost = grant && scopeView(grant, wantedScope(user.key.registration));
+    res.json({ ...sessionView(user, grant), ...lost, csrfToken: csrf.token(req) });
   });
 }
 
@@ -28,6 +35,12 @@ function sessionView({ key }: SignedIn, grant: Grant | undefined) {
     expiresAt: grant === undefined ? null : new Date(grant.tokens.expiresAt).toISOString(),
     ...statusView(grant),
   };
+}
+
+/** Only where the application says what it needs, and did not get it. */
+function scopeView({ tokens }: Grant, wanted: readonly string[]) {
+  const missing = missingScope(wanted, tokens.scope);
+  return missing.length === 0 ? {} : { missingScope: missing };
 }
 
 /** Why it needs to be connected again is for the front end to explain. */

@@ -3,12 +3,14 @@ import type { DisconnectOutcome } from '../grants/grant-events.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
+import type { Audit } from '../http/audit.js';
 import type { BindingCookies } from '../http/binding-cookie.js';
 import { offerStartAgain } from '../http/error-handler.js';
 import { NotSignedInError, RouteError } from '../http/errors.js';
 import { navigationOf } from '../http/navigation.js';
 import { parseReturnTo } from '../http/return-to.js';
-import { signedIn, startSession } from '../http/signed-in.js';
+import type { SessionStore } from '../http/session.js';
+import { endStoredSession, signedIn, startSession } from '../http/signed-in.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
 
@@ -17,11 +19,13 @@ export interface OAuthRoutesDeps {
   readonly refresher: Pick<TokenRefresher, 'tryAgain'>;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
+  readonly sessionStore: Pick<SessionStore, 'destroy'>;
   /** The first one is the default. */
   readonly registrations: readonly Registration[];
   readonly baseUrl: string;
   readonly now: () => number;
   readonly onSignIn: (outcome: string) => void;
+  readonly audit: Audit;
 }
 
 /** Sign-in with Fullscript, and its end. */
@@ -56,8 +60,13 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
       res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
       return;
     }
-    const { location, stateId, binding } = await deps.signIn.start({ registration, returnTo });
+    const { location, stateId, binding } = await deps.signIn.start({
+      ...{ registration, returnTo },
+      sessionId: signedIn(req) === undefined ? undefined : req.sessionID,
+    });
     deps.bindings.set(req, res, { stateId, binding });
+    const message = 'sign-in started';
+    deps.audit('sign_in_started', { registration: registration.id, message });
     res.redirect(303, location);
   };
 }
@@ -69,21 +78,26 @@ function wanted(registrations: readonly Registration[], id: unknown): Registrati
 }
 
 function callback(deps: OAuthRoutesDeps): RequestHandler {
-  const { signIn, now, onSignIn } = deps;
+  const { signIn, sessionStore, now, onSignIn, audit } = deps;
   return async (req, res) => {
     // The address of this page holds a code; not even a page of ours needs to hear of it.
     res.set('Referrer-Policy', 'no-referrer');
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
     try {
-      const { key, returnTo } = await finish(deps, { req, res, query });
+      const { key, returnTo, sessionId } = await finish(deps, { req, res, query });
+      const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
+      if (isAnother) await endStoredSession(sessionStore, sessionId);
       await startSession(req, { key, at: now() });
       onSignIn('success');
+      audit('signed_in', { key, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
       const before = isUnknownState(error) ? await signIn.finished(query) : undefined;
       const user = signedIn(req);
       if (before === undefined || user === undefined || grantId(user.key) !== before.grantId) {
         onSignIn(outcomeOf(error));
+        const failed = { reason: outcomeOf(error), message: 'sign-in failed' };
+        audit('sign_in_failed', { ...failed, level: 'warn' });
         throw error;
       }
       // A reload, or the back button, after everything went well.

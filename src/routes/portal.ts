@@ -5,15 +5,23 @@ import { GrantNotFoundError, NeedsReconnectError } from '../grants/errors.js';
 import type { Csrf } from '../http/csrf.js';
 import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
 import { signedIn } from '../http/signed-in.js';
+import type { RegistrationId } from '../oauth/registration.js';
+import { missingScope } from '../oauth/scope.js';
 import { authorizePath } from './landing.js';
 
 /** The practitioner portal: what Fullscript knows about the person who is signed in. */
-export function portalRoutes(deps: { requireGrant: RequestHandler; csrf: Csrf }): Router {
-  const { requireGrant, csrf } = deps;
+export function portalRoutes(deps: {
+  requireGrant: RequestHandler;
+  csrf: Csrf;
+  /** What the application cannot do without. */
+  wantedScope: (id: RegistrationId) => readonly string[];
+}): Router {
+  const { requireGrant, csrf, wantedScope } = deps;
   const router = Router({ caseSensitive: true });
 
   router.get('/portal', requireGrant, async (req, res) => {
-    const home = await portalHome(fullscriptOf(res));
+    const fullscript = fullscriptOf(res);
+    const home = await portalHome(fullscript, wantedScope(fullscript.key.registration));
     res.render('portal/home', { page: home, csrfToken: csrf.token(req) });
   });
 
@@ -50,7 +58,7 @@ function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
 }
 
 /** What the home page shows. A part that Fullscript withholds leaves a gap with its reason. */
-async function portalHome({ api, key, grant }: Fullscript) {
+async function portalHome({ api, key, grant }: Fullscript, wanted: readonly string[]) {
   const [clinic, person] = await Promise.all([
     orReason<Clinic | undefined>(getClinic(api)),
     orReason<Person | undefined>(getResourceOwner(api, key.owner)),
@@ -64,6 +72,7 @@ async function portalHome({ api, key, grant }: Fullscript) {
     legacyClinic: key.owner.type === 'Clinic',
     registration: key.registration,
     scopes: [...grant.tokens.scope],
+    missing: missingScope(wanted, grant.tokens.scope),
     expires: moment(grant.tokens.expiresAt),
     connected: moment(grant.connectedAt),
     reconnectHref: authorizePath({ registration: key.registration, returnTo: '/portal' }),

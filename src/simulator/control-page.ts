@@ -20,6 +20,7 @@ const KINDS = [
   'lost_answer',
   'garbage',
   'missing_field',
+  'narrow_scope',
   'change_owner',
   'string_numbers',
 ];
@@ -81,6 +82,7 @@ function faultSection({ faults }: ControlView): Html {
       <label>Delay in ms <input name="ms" type="number" value="2000" /></label>
       <label>When ${select('when', ['before', 'after'])}</label>
       <label>Missing fields <input name="fields" value="refresh_token" /></label>
+      <label>Scope without <input name="without" value="patients:read" /></label>
       <label>Grant type <input name="grantType" placeholder="any" /></label>
       <label>Path begins with <input name="path" placeholder="/api/clinic" /></label>
       <button class="primary">Switch on</button>

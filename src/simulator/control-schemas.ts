@@ -34,6 +34,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.object({ ...match, kind: z.enum(['drop', 'lost_answer']) }),
   z.object({ ...match, kind: z.enum(['garbage', 'string_numbers']) }),
   z.object({ ...match, kind: z.literal('missing_field'), fields: names }),
+  z.object({ ...match, kind: z.literal('narrow_scope'), without: names }),
   z.object({
     ...match,
     kind: z.literal('change_owner'),

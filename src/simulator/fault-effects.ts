@@ -31,6 +31,10 @@ export function bendAnswer(answer: Answer, fault: Effect | undefined): Answer {
       return editFields(answer, (fields) => {
         for (const name of fault.fields) Reflect.deleteProperty(fields, name);
       });
+    case 'narrow_scope':
+      return editFields(answer, (fields) => {
+        narrowScope(fields, fault.without);
+      });
     case 'change_owner':
       return editFields(answer, (fields) => {
         if ('resource_owner' in fields) fields['resource_owner'] = fault.owner ?? STRANGER;
@@ -40,6 +44,12 @@ export function bendAnswer(answer: Answer, fault: Effect | undefined): Answer {
     default:
       return answer;
   }
+}
+
+function narrowScope(fields: Record<string, unknown>, without: readonly string[]): void {
+  if (typeof fields['scope'] !== 'string') return;
+  const left = fields['scope'].split(' ').filter((name) => !without.includes(name));
+  fields['scope'] = left.join(' ');
 }
 
 function stringifyNumbers(fields: Record<string, unknown>): void {

@@ -46,6 +46,12 @@ interface MissingFieldFault extends FaultMatch {
   fields: string[];
 }
 
+interface NarrowScopeFault extends FaultMatch {
+  kind: 'narrow_scope';
+  /** What the answer leaves out of `scope`. */
+  without: string[];
+}
+
 interface ChangeOwnerFault extends FaultMatch {
   kind: 'change_owner';
   owner?: { id: string; type: string } | undefined;
@@ -53,7 +59,13 @@ interface ChangeOwnerFault extends FaultMatch {
 
 /** A way to go wrong that can be switched on. */
 export type Fault =
-  DelayFault | StatusFault | SocketFault | BodyFault | MissingFieldFault | ChangeOwnerFault;
+  | DelayFault
+  | StatusFault
+  | SocketFault
+  | BodyFault
+  | MissingFieldFault
+  | NarrowScopeFault
+  | ChangeOwnerFault;
 
 /** What one call has to suffer. */
 export interface Strike {

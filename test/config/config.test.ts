@@ -81,11 +81,13 @@ describe('loadConfig, nothing set', () => {
         url: undefined,
         publicUrl: undefined,
         redirectUri: 'http://localhost:3000/oauth/callback',
+        scope: [],
       },
       store: 'embedded',
       dataDir,
     });
     expect(session).toMatchObject({ idleMs: 8 * 3_600_000, maxMs: 168 * 3_600_000 });
+    expect(session.sameSite).toBe('lax');
     expect(session.secrets).toHaveLength(1);
     expect(sealingKeys).toHaveLength(1);
   });
@@ -209,6 +211,20 @@ const TABLE: Record<
     as: true,
     refused: ['true', 'ON', '1'],
   },
+  issuer: {
+    value: 'https://us-snd.example.com',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.issuer,
+    as: 'https://us-snd.example.com',
+    refused: ['us-snd.example.com', 'ftp://h'],
+  },
+  scope: {
+    value: 'clinic:read  patients:read',
+    with: CLIENT,
+    read: ({ registrations }) => registrations[0]?.scope,
+    as: ['clinic:read', 'patients:read'],
+    refused: ['clinic"read', 'clínic:read'],
+  },
   redisUrl: {
     value: 'redis://redis.example.com:6390/3',
     read: ({ store }) => store,
@@ -246,6 +262,12 @@ const TABLE: Record<
     read: ({ session }) => session.idleMs,
     as: 1_800_000,
     refused: ['0', '-1', 'eight', '2161', 'Infinity'],
+  },
+  sessionSameSite: {
+    value: 'strict',
+    read: ({ session }) => session.sameSite,
+    as: 'strict',
+    refused: ['none', 'Lax', 'true'],
   },
   sessionMaxHours: {
     value: '2160',
@@ -647,6 +669,15 @@ describe('loadConfig in production', () => {
     expect(blamed({ ...PRODUCTION, SESSION_SECRET: value })).toEqual(['SESSION_SECRET']);
     const development = { ...PRODUCTION, NODE_ENV: 'development', SESSION_SECRET: value };
     expect(load(development).production).toBe(false);
+  });
+
+  it.each([
+    ['SESSION_SECRET', `${SESSION_SECRET},change-me-change-me-change-me-change-me`],
+    ['SESSION_SECRET', 'your-session-secret-of-32-characters-here'],
+    ['TOKEN_ENCRYPTION_KEYS', VARIABLES.encryptionKeys.example],
+    ['TOKEN_ENCRYPTION_KEYS', `${KEYS},other:${VARIABLES.encryptionKeys.example.slice(3)}`],
+  ])('%s that everybody can read (%s) → refused', (variable, value) => {
+    expect(blamed({ ...PRODUCTION, [variable]: value })).toEqual([variable]);
   });
 
   it('SESSION_SECRET of 32 characters → accepted', () => {

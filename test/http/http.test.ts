@@ -13,13 +13,14 @@ import supertest from 'supertest';
 import { FullscriptApiError } from '../../src/fullscript/errors.js';
 import { GrantNotFoundError, StoreUnavailableError } from '../../src/grants/errors.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
+import { createAudit, ownerTag } from '../../src/http/audit.js';
 import { type BindingCookies, createBindingCookies } from '../../src/http/binding-cookie.js';
 import { cookieName, readCookies } from '../../src/http/cookies.js';
 import { createCsrf } from '../../src/http/csrf.js';
 import { errorCode, errorHandler, type ErrorView } from '../../src/http/error-handler.js';
 import { ERROR_TABLE, type ErrorCode, type WayForward } from '../../src/http/error-table.js';
 import { CsrfError, NotSignedInError, RouteError } from '../../src/http/errors.js';
-import { grantLog, ownerTag } from '../../src/http/grant-log.js';
+import { grantAudit } from '../../src/http/grant-audit.js';
 import { createMetrics } from '../../src/http/metrics.js';
 import { navigationOf } from '../../src/http/navigation.js';
 import { requestId, requestIdOf } from '../../src/http/request-id.js';
@@ -633,6 +634,7 @@ const STATUS: Record<ErrorCode, number> = {
   state_unknown: 400,
   parameter_duplicated: 400,
   code_missing: 400,
+  issuer_mismatch: 400,
   access_denied: 403,
   authorization_failed: 502,
   invalid_grant: 400,
@@ -1112,14 +1114,15 @@ describe('ownerTag', () => {
   });
 });
 
-describe('grantLog', () => {
+describe('grantAudit', () => {
   it('each event → one line with level, tag and what matters, without the id', () => {
     const { log, lines, records } = recordingLogger();
-    const events = grantLog(log);
+    const events = grantAudit(createAudit(log));
     const error = Object.assign(new TokenEndpointError('no_answer'), {
       options: { json: { refresh_token: 'refresh-token-1' } },
     });
     events.connected(ADA);
+    events.scopeMissing(ADA, ['patients:read']);
     events.refreshed(ADA, 250);
     events.refreshFailed(ADA, error);
     events.earlyRefreshFailed(ADA, error);
@@ -1133,6 +1136,7 @@ describe('grantLog', () => {
     const [info, warn, loud] = [30, 40, 50];
     expect(records().map(({ level }) => level)).toEqual([
       info,
+      warn,
       info,
       warn,
       warn,
@@ -1150,8 +1154,21 @@ describe('grantLog', () => {
       expect(record).toMatchObject(anonymous ? { registration: 'us-sandbox' } : about);
     }
     const err = { name: 'TokenEndpointError', code: 'no_answer' };
-    const [, refreshed, failed, early, reconnect, unsaved, , unrevoked, , givenUp, ended] =
-      records();
+    const [
+      ,
+      narrower,
+      refreshed,
+      failed,
+      early,
+      reconnect,
+      unsaved,
+      ,
+      unrevoked,
+      ,
+      givenUp,
+      ended,
+    ] = records();
+    expect(narrower).toMatchObject({ audit: 'scope_missing', missing: ['patients:read'] });
     expect(refreshed).toMatchObject({ tookMs: 250 });
     for (const record of [failed, early, unsaved, unrevoked, givenUp]) {
       expect(record).toMatchObject({ err });

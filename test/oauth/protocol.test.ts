@@ -209,11 +209,13 @@ describe('parseAuthorizationResponse', () => {
     });
   });
 
-  it('error with a description → the error alone', () => {
-    expect(parse('error=access_denied&error_description=no%0D%0Aforged&state=s-1')).toEqual({
+  it('error with a description, and iss → all of them, as they came', () => {
+    expect(parse('error=access_denied&error_description=no%0A&iss=x&state=s-1')).toEqual({
       state: 's-1',
       code: undefined,
       error: 'access_denied',
+      errorDescription: 'no\n',
+      iss: 'x',
     });
   });
 
@@ -237,6 +239,7 @@ describe('parseAuthorizationResponse', () => {
     ['an empty second state', 'state=a&state=&code=c'],
     ['code', 'state=a&code=c&code=d'],
     ['error', 'state=a&error=x&error=access_denied'],
+    ['error_description', 'state=a&error=x&error_description=1&error_description=2'],
     ['iss', 'state=a&code=c&iss=https://a&iss=https://b'],
   ])('%s twice → parameter_duplicated', (_what, query) => {
     expect(thrown(() => parse(query))).toMatchObject({ code: 'parameter_duplicated' });
@@ -256,10 +259,8 @@ describe('parseAuthorizationResponse', () => {
 });
 
 describe('codeOf', () => {
-  const state = 's-1';
-
   it('a code and no error → the code', () => {
-    expect(codeOf({ state, code: 'c-1', error: undefined })).toBe('c-1');
+    expect(codeOf({ code: 'c-1', error: undefined, errorDescription: undefined })).toBe('c-1');
   });
 
   it.each([
@@ -269,16 +270,20 @@ describe('codeOf', () => {
     ['a refusal although there is a code', 'c-1', 'access_denied', 'access_denied'],
     ['neither', undefined, undefined, 'code_missing'],
   ])('%s → refused', (...[, code, error, expected]) => {
-    expect(thrown(() => codeOf({ state, code, error }))).toMatchObject({
+    expect(thrown(() => codeOf({ code, error, errorDescription: undefined }))).toMatchObject({
       name: 'AuthorizationResponseError',
       code: expected,
     });
   });
 
-  it('error with line breaks and endless → the reason is one short printable line', () => {
-    const error = `bad\r\n{"level":60}\u2028é${'x'.repeat(200)}`;
-    const refused = thrown(() => codeOf({ state, code: undefined, error })) as { reason: string };
-    expect(refused.reason).toBe(`bad??{"level":60}??${'x'.repeat(64 - 19)}`);
+  it('error and description with line breaks and endless → one short printable line', () => {
+    const error = 'bad\r\n{"level":60}';
+    const errorDescription = `\u2028é${'x'.repeat(2_000)}`;
+    const refused = thrown(() => codeOf({ code: undefined, error, errorDescription }));
+    const said = `bad??{"level":60}: ??${'x'.repeat(200 - 21)}`;
+    expect((refused as Error).message).toBe(
+      `authorization response: authorization_failed (${said})`,
+    );
   });
 });
 

@@ -110,7 +110,7 @@ describe('faults', () => {
     expect(outcome.status).toBe('rejected');
   });
 
-  it('bent answers → garbage, missing fields, another owner, numbers as text', async () => {
+  it('bent answers → garbage, missing fields, less scope, another owner, numbers as text', async () => {
     const { refresh_token: refreshToken } = await connect(simulator);
     const bent = async (fault: object): Promise<string> => {
       const add = { endpoint: 'token', times: 1, ...fault };
@@ -127,6 +127,10 @@ describe('faults', () => {
       'created_at',
       'resource_owner',
     ]);
+    const narrow = await bent({ kind: 'narrow_scope', without: 'patients:read clinic:write' });
+    const { scope } = (JSON.parse(narrow) as { oauth: { scope: string } }).oauth;
+    expect(scope).toContain('clinic:read');
+    expect(scope).not.toMatch(/patients:read|clinic:write/);
     const owner = { id: 'somebody-else', type: 'Staff' };
     const changed = await bent({ kind: 'change_owner', owner });
     expect(JSON.parse(changed)).toMatchObject({ oauth: { resource_owner: owner } });

@@ -63,7 +63,8 @@ export async function startApp(env: Record<string, string>, options: ServerOptio
       done();
     },
   });
-  const log = createLogger({ level: 'debug', production: true, destination });
+  const level = env['LOG_LEVEL'] ?? 'debug';
+  const log = createLogger({ level, production: true, destination });
   const config = loadConfig(env);
   const server = await startServer(config, log, options);
   return { origin: config.baseUrl, lines, close: server.close };

@@ -59,6 +59,8 @@ export function registrationFor(simulator: Simulator, overrides: Partial<Registr
     redirectUri: REDIRECT_URI,
     server: authorizationServer({ region, environment }, { apiUrl: simulator.apiUrl }),
     pkce: false,
+    issuer: undefined,
+    scope: [],
     ...overrides,
   } satisfies Registration;
 }
@@ -73,6 +75,7 @@ export function recordEvents() {
   };
   const events: GrantEvents = {
     connected: note('connected'),
+    scopeMissing: note('scopeMissing'),
     refreshed: note('refreshed'),
     refreshFailed: note('refreshFailed'),
     earlyRefreshFailed: note('earlyRefreshFailed'),
