@@ -53,6 +53,9 @@ const agent = {
   https: new https.Agent({ keepAlive: true, maxSockets: 256 }),
 };
 
+/** Answers are read whole before they go on, so they must end somewhere. Bytes, unpacked. */
+const LARGEST_ANSWER = 32 * 1024 * 1024;
+
 export function createApiClient(deps: {
   apiUrl: string;
   tokenSource: TokenSource;
@@ -89,45 +92,56 @@ export function createApiClient(deps: {
 
 function outcomeOf(result: ApiResponse | FullscriptApiError): CallOutcome {
   if (!(result instanceof FullscriptApiError)) return result.status;
-  return result.code === 'fullscript_timeout' ? 'timed_out' : 'connection_lost';
+  return result.code === 'fullscript_unreachable' ? 'connection_lost' : 'given_up';
 }
 
-async function sendOnce(call: {
-  request: ApiRequest;
-  url: URL;
-  token: string;
-  timeoutMs: number;
-}): Promise<ApiResponse | FullscriptApiError> {
-  const { request, url, token, timeoutMs } = call;
+interface OneCall {
+  readonly request: ApiRequest;
+  readonly url: URL;
+  readonly token: string;
+  readonly timeoutMs: number;
+}
+
+async function sendOnce(call: OneCall): Promise<ApiResponse | FullscriptApiError> {
+  const tooLarge = new AbortController();
   try {
-    const response = await got(url, {
-      method: request.method as Method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        'user-agent': 'fullscript-connect',
-        ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
-      },
-      ...(request.body === undefined ? {} : { body: request.body, allowGetBody: true }),
-      agent,
-      responseType: 'buffer',
-      throwHttpErrors: false,
-      followRedirect: false,
-      retry: { limit: 0 },
-      timeout: { request: timeoutMs },
+    const answer = got(call.url, { ...optionsOf(call), signal: tooLarge.signal });
+    void answer.on('downloadProgress', ({ transferred }) => {
+      if (transferred > LARGEST_ANSWER) tooLarge.abort();
     });
+    const { statusCode, headers, body } = await answer;
     return {
-      status: response.statusCode,
-      contentType: response.headers['content-type'],
-      requestId: headerText(response.headers['x-request-id']),
-      retryAfter: response.headers['retry-after'],
-      body: Buffer.from(response.body),
+      status: statusCode,
+      contentType: headers['content-type'],
+      requestId: headerText(headers['x-request-id']),
+      retryAfter: headers['retry-after'],
+      body: Buffer.from(body),
     };
   } catch (error) {
+    if (tooLarge.signal.aborted) return new FullscriptApiError('fullscript_unexpected');
     // The original is left behind: it carries the request's headers, and with them the bearer.
     const timedOut = error instanceof TimeoutError;
     return new FullscriptApiError(timedOut ? 'fullscript_timeout' : 'fullscript_unreachable');
   }
+}
+
+function optionsOf({ request, token, timeoutMs }: OneCall) {
+  return {
+    method: request.method as Method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: 'application/json',
+      'user-agent': 'fullscript-connect',
+      ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+    },
+    ...(request.body === undefined ? {} : { body: request.body, allowGetBody: true }),
+    agent,
+    responseType: 'buffer' as const,
+    throwHttpErrors: false,
+    followRedirect: false,
+    retry: { limit: 0 },
+    timeout: { request: timeoutMs },
+  };
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

@@ -3,8 +3,8 @@ const PASSING = new Set([502, 503, 504]);
 const ATTEMPTS = 2;
 const WAIT_MS = 150;
 
-/** What came of a call: a status, or no answer because the connection broke or time ran out. */
-export type CallOutcome = number | 'connection_lost' | 'timed_out';
+/** What came of a call: a status, or no answer because the connection broke, or we would not wait for it. */
+export type CallOutcome = number | 'connection_lost' | 'given_up';
 
 /**
  * Milliseconds until a call may be repeated, or `undefined` when it may not. Only calls that change

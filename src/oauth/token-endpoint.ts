@@ -46,6 +46,8 @@ const NOT_SENT = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
+/** A hundred times what Fullscript answers; more is not an answer, and would fill the memory. */
+const LARGEST_ANSWER = 128 * 1024;
 const PHASES_BEFORE_SENDING = new Set(['lookup', 'connect', 'secureConnect']);
 
 // A kept-alive connection that the server has just closed fails after the request was written, and
@@ -105,8 +107,9 @@ async function postJson(
   body: Record<string, string>,
   timeoutMs: number,
 ): Promise<Response<string>> {
+  const tooLarge = new AbortController();
   try {
-    return await got.post(url, {
+    const answer = got.post(url, {
       json: body,
       headers: { accept: 'application/json', 'user-agent': 'fullscript-connect' },
       agent,
@@ -115,8 +118,14 @@ async function postJson(
       followRedirect: false,
       retry: { limit: 0 },
       timeout: { connect: Math.min(5_000, timeoutMs), request: timeoutMs },
+      signal: tooLarge.signal,
     });
+    void answer.on('downloadProgress', ({ transferred }) => {
+      if (transferred > LARGEST_ANSWER) tooLarge.abort();
+    });
+    return await answer;
   } catch (error) {
+    if (tooLarge.signal.aborted) throw new TokenEndpointError('invalid_response');
     // No `cause`: got's error carries the request's options, and with them the secret and the token.
     throw new TokenEndpointError(wasSent(error) ? 'no_answer' : 'unreachable', {
       detail: error instanceof RequestError ? error.code : undefined,

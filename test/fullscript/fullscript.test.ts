@@ -155,7 +155,7 @@ describe('retryDelay', () => {
     ['HEAD without answer', 1, 'HEAD', 'connection_lost', 150],
     ['GET 503 again', 2, 'GET', 503, undefined],
     ['GET without answer again', 2, 'GET', 'connection_lost', undefined],
-    ['GET timed out', 1, 'GET', 'timed_out', undefined],
+    ['GET timed out', 1, 'GET', 'given_up', undefined],
     ['GET 500', 1, 'GET', 500, undefined],
     ['GET 429', 1, 'GET', 429, undefined],
     ['GET 401', 1, 'GET', 401, undefined],
@@ -194,6 +194,18 @@ describe('createApiClient', () => {
     expect(peer.received[0]?.headers).not.toHaveProperty('cookie');
     expect(peer.received[0]?.headers).not.toHaveProperty('content-type');
     expect(rejected).toEqual([]);
+  });
+
+  it('an answer that does not end → given up, and not asked for again', async () => {
+    const megabyte = Buffer.alloc(1024 * 1024);
+    const { peer, api } = await clientOf((res) => {
+      const more = (): unknown => res.destroyed || res.write(megabyte, more);
+      more();
+    });
+    await expect(api.request({ method: 'GET', path: '/clinic' })).rejects.toMatchObject({
+      code: 'fullscript_unexpected',
+    });
+    expect(peer.received).toHaveLength(1);
   });
 
   it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])('%s → sent as such', async (method) => {

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { exchangeCode, exchangeRetryDelay } from '../../src/oauth/code-exchange.js';
 import { TokenEndpointError } from '../../src/oauth/errors.js';
@@ -287,6 +289,27 @@ describe('answers of the token endpoint', () => {
       const error = await rejection(endpoint.refresh(registration, secret(REFRESH_TOKEN)));
       expect(error).toMatchObject({ code, status, retryAfterMs });
     }
+  });
+
+  it.each([
+    [
+      'endless',
+      (res: ServerResponse) => {
+        res.end(JSON.stringify(ANSWER).padEnd(1_000_000));
+      },
+    ],
+    [
+      'small on the wire and endless unpacked',
+      (res: ServerResponse) => {
+        res.setHeader('content-encoding', 'gzip');
+        res.end(gzipSync(JSON.stringify(ANSWER).padEnd(50_000_000)));
+      },
+    ],
+  ])('an answer that is %s → invalid_response', async (_what, answer) => {
+    const { registration, endpoint } = await endpointAt(answer);
+    const error = await rejection(endpoint.refresh(registration, secret(REFRESH_TOKEN)));
+    expect(error).toMatchObject({ code: 'invalid_response' });
+    expectDiscreet(error);
   });
 
   it.each([301, 302, 303, 307, 308])('redirect %i → not followed', async (status) => {
