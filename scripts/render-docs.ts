@@ -50,11 +50,12 @@ by \`npm run docs\`.
 ${rows.join('\n')}
 
 To serve both countries at once, give each its own application with the variables that carry a
-region: ${perRegion.join(', ')}, and the same with \`_CA_\`. A region's environment, redirect URI and PKCE
-switch fall back to the plain variable.
+region: ${perRegion.join(', ')}, and the same with \`_CA_\`. A region's environment, redirect URI, PKCE
+switch and needed scope fall back to the plain variable.
 
 With \`NODE_ENV=production\` the server does not start with the simulator, the embedded store, missing
-secrets, a session secret under 32 characters, or plain http outside this machine.
+secrets, secrets that everybody can read (placeholders, examples of this page), a session secret under 32
+characters, or plain http outside this machine.
 `;
 }
 
