@@ -25,6 +25,8 @@ export { createApiClient } from './fullscript/api-client.js';
 export type { ApiClient, ApiRequest, ApiResponse, TokenSource } from './fullscript/api-client.js';
 export { getClinic, getResourceOwner } from './fullscript/clinic.js';
 export { ApiPathError, FullscriptApiError } from './fullscript/errors.js';
+export { createAudit } from './http/audit.js';
+export type { Audit, AuditDetails, AuditEvent } from './http/audit.js';
 export { createBindingCookies } from './http/binding-cookie.js';
 export { createCsrf } from './http/csrf.js';
 export { errorHandler } from './http/error-handler.js';
