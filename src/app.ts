@@ -81,7 +81,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(requestLog(reportRequest(deps)));
   app.use(securityHeaders({ https: secure }));
   // Ahead of the session: these are asked for often, by nobody in particular.
-  app.use('/assets', express.static(PUBLIC, { index: false, maxAge: '1h' }));
+  // No redirects of its own: their page has other headers.
+  app.use('/assets', express.static(PUBLIC, { index: false, redirect: false, maxAge: '1h' }));
   app.use(noStore);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));

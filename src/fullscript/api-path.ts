@@ -1,10 +1,13 @@
 import { ApiPathError } from './errors.js';
 
+/** The names under which servers of this kind take a bearer from a query, as Rails reads names. */
+const TOKEN_PARAMETER = /^[\s[\]]*(access|bearer)_token(?![\w-])/i;
 const SEGMENT = /^[\w\-.~:%!$'()*+,;=]+$/;
 
 /**
  * The URL of a path below the API base, or a refusal. A bearer goes nowhere else: not to another
- * host, not above the base, and not to the OAuth endpoints, whose answers are tokens.
+ * host, not above the base, not to the OAuth endpoints, whose answers are tokens, and not beside a
+ * second token in the query.
  *
  * @param path starts with a slash, percent-encoded, without query.
  * @param query without the question mark; may be empty.
@@ -15,6 +18,7 @@ export function apiUrlFor(apiUrl: string, path: string, query = ''): URL {
   const segments = path.replace(/^\//, '').replace(/\/$/, '').split('/');
   if (!path.startsWith('/') || !segments.every(isPlain)) throw new ApiPathError();
   if (segments[0]?.toLowerCase() === 'oauth') throw new ApiPathError();
+  if (carriesToken(query)) throw new ApiPathError();
   const base = new URL(apiUrl);
   const url = new URL(`${apiUrl}${path}`);
   url.search = query;
@@ -23,6 +27,16 @@ export function apiUrlFor(apiUrl: string, path: string, query = ''): URL {
   const inside = url.origin === base.origin && url.pathname.startsWith(root);
   if (!inside) throw new ApiPathError();
   return url;
+}
+
+/**
+ * A token in a URL ends up in logs, and a second one beside ours is against RFC 6750.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6750.html#section-2
+ */
+function carriesToken(query: string): boolean {
+  const names = [...new URLSearchParams(query.replaceAll(';', '&')).keys()];
+  return names.some((name) => TOKEN_PARAMETER.test(name));
 }
 
 /** Judged as sent and as decoded, because nobody knows how often the other side decodes. */

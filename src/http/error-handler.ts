@@ -48,13 +48,45 @@ export function errorHandler(deps: {
     res.status(entry.status);
     const wait = retryAfter(error, entry);
     if (wait !== undefined) res.set('Retry-After', wait);
-    if (isApi(req.originalUrl)) sendProblem(res, { code, entry, requestId });
-    else {
+    if (isApi(req.originalUrl)) {
+      sendProblem(res, { code, entry, requestId });
+      return;
+    }
+    const lastResort = (failure: Error) => {
+      deps.report({ error: failure, code: 'internal_error', status: 500, requestId });
+      res.type('html').send(plainPage(entry, requestId));
+    };
+    try {
       const csrfToken = deps.csrfToken?.(req);
       const page = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
-      res.render('error', { page, csrfToken });
+      renderPage(res, { page, csrfToken }, lastResort);
+    } catch (failure) {
+      lastResort(failure instanceof Error ? failure : new Error('error page', { cause: failure }));
     }
   };
+}
+
+function renderPage(
+  res: Response,
+  view: { page: ErrorView; csrfToken: string | undefined },
+  failed: (failure: Error) => void,
+): void {
+  // Express types the callback's error as always there.
+  res.render('error', view, (failure: Error | null, html) => {
+    if (failure === null) res.send(html);
+    else failed(failure);
+  });
+}
+
+/**
+ * For when the error page fails too: needs no session and no view. Left to Express, the answer would
+ * show the stack, and lack our headers. Its texts are constants of ours.
+ */
+function plainPage({ title, detail }: ErrorEntry, requestId: string): string {
+  return (
+    `<!doctype html><html lang="en"><title>${title}</title><h1>${title}</h1><p>${detail}</p>` +
+    `<p>Reference <code>${requestId}</code></p></html>`
+  );
 }
 
 /** The stable code of anything thrown. */

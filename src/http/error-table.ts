@@ -227,7 +227,8 @@ const requests = {
   path_refused: {
     status: 400,
     title: 'This path may not be called',
-    detail: 'The gateway reaches the resource API only, by plain paths.',
+    detail:
+      'The gateway reaches the resource API only, by plain paths and without a token in the query.',
     way: 'home',
   },
   not_found: {

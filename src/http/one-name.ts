@@ -14,9 +14,11 @@ export function oneName(redirectUri: string): RequestHandler {
     const host = `http://${req.get('host') ?? ''}`;
     const here = URL.canParse(host) ? new URL(host) : target;
     const page = req.method === 'GET' && req.get('sec-fetch-dest') === 'document';
+    const isPath = req.originalUrl.startsWith('/');
     const local = [here, target].every(({ hostname }) => LOOPBACK_NAMES.has(hostname));
-    if (page && local && here.hostname !== target.hostname && here.port === target.port) {
-      res.redirect(303, new URL(req.originalUrl, target.origin).href);
+    if (page && isPath && local && here.hostname !== target.hostname && here.port === target.port) {
+      // Put together as text: as a reference, `//host/path` would lead to that host.
+      res.redirect(303, `${target.origin}${req.originalUrl}`);
       return;
     }
     next();

@@ -56,26 +56,6 @@ describe('disconnect while Fullscript does not confirm', () => {
     return { app, browser: await signedIn(app.origin) };
   }
 
-  it('is answered at once, says that it is tried on, and is revoked when Fullscript is back', async () => {
-    const { app, browser } = await open(50);
-    const heal = simulator.faults.add({ endpoint: 'revoke', kind: 'status', status: 503 });
-    const from = performance.now();
-    const answer = await browser.post('/oauth/disconnect');
-    expect(answer).toMatchObject({ status: 303, location: '/portal?disconnected=here' });
-    expect(performance.now() - from).toBeLessThan(3_000);
-    const page = await browser.send('/portal?disconnected=here');
-    expect(page.text).toContain('Fullscript is disconnected');
-    expect(page.text).toContain('keeps trying for a day');
-    expect(await browser.json('/api/session')).toMatchObject({ status: 'needs_reconnect' });
-    await until(() => revocations() >= 3);
-    expect(simulator.stats.livePairs).toBe(1);
-    heal();
-    await until(() => simulator.stats.livePairs === 0);
-    await until(() => app.lines.some((line) => line.includes('revocation confirmed at last')));
-    const metrics = await browser.send('/metrics');
-    expect(metrics.text).toContain('event="revocation_confirmed"} 1');
-  });
-
   it('a new sign-in meanwhile → is not touched by the old revocation', async () => {
     const { browser } = await open(300);
     const heal = simulator.faults.add({ endpoint: 'revoke', kind: 'status', status: 503 });

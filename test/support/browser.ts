@@ -14,8 +14,10 @@ export interface Page {
 /**
  * A pretended browser: keeps the server's cookies, drops expired ones, follows redirects on request.
  * What Chromium adds to this (fetch metadata, CSP) has tests of its own.
+ *
+ * @param always headers of each request, as a proxy on the way adds them.
  */
-export function createBrowser(origin: string) {
+export function createBrowser(origin: string, always: Record<string, string> = {}) {
   const cookies = new Map<string, string>();
 
   function keep(line: string): void {
@@ -29,7 +31,7 @@ export function createBrowser(origin: string) {
   async function send(path: string, init: RequestInit = {}): Promise<Page> {
     const url = new URL(path, origin);
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const headers = { cookie, ...(init.headers as Record<string, string> | undefined) };
+    const headers = { ...always, cookie, ...(init.headers as Record<string, string> | undefined) };
     const answer = await fetch(url, { ...init, headers, redirect: 'manual' });
     for (const line of answer.headers.getSetCookie()) keep(line);
     return {
@@ -42,12 +44,17 @@ export function createBrowser(origin: string) {
   }
 
   /** A GET whose path goes out byte for byte; `fetch` would tidy it up. */
-  async function sendRaw(path: string): Promise<{ status: number; text: string }> {
+  async function sendRaw(
+    path: string,
+    extra: Record<string, string> = {},
+  ): Promise<{ status: number; text: string; location: string | null }> {
     const { hostname, port } = new URL(origin);
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const request = get({ hostname, port, path, headers: { cookie } });
+    const request = get({ hostname, port, path, headers: { ...always, cookie, ...extra } });
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
-    return { status: answer.statusCode ?? 0, text: await readText(answer) };
+    const { statusCode = 0, headers } = answer;
+    const { location = null } = headers;
+    return { status: statusCode, text: await readText(answer), location };
   }
 
   /** Follows redirects that stay on this server. */
@@ -69,7 +76,7 @@ export function createBrowser(origin: string) {
   }
 
   return {
-    ...{ cookies, send, sendRaw, open, json, csrfToken },
+    ...{ origin, cookies, send, sendRaw, open, json, csrfToken },
 
     /** Submits a form the way its page would. */
     post: async (path: string, fields: Record<string, string> = {}) => {

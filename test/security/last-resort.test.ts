@@ -1,0 +1,235 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Express, RequestHandler } from 'express';
+import { type Browser, type Page, createBrowser } from '../support/browser.js';
+import { appBehind } from '../support/routes.js';
+import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
+
+/** The statement about errors that nobody foresaw. */
+
+/** In messages of errors, where answers must not show it. */
+const INNER = 'inner-detail-4711';
+const STACK = /\n\s+at |\.ts:|\.js:|\.ejs|node_modules|TypeError|RangeError|Cannot read/;
+
+let scene: Scene;
+let app: App;
+let express: Express;
+let browser: Browser;
+let views: string;
+
+beforeAll(async () => {
+  scene = await openScene();
+  app = await scene.open();
+  express = await appBehind(app.origin);
+  views = mkdtempSync(join(tmpdir(), 'fc-views-'));
+  for (const name of ['landing', 'error']) {
+    writeFileSync(join(views, `${name}.ejs`), `<% throw new TypeError('${INNER}') %>`);
+  }
+});
+
+beforeEach(async () => {
+  browser = createBrowser(app.origin);
+  await browser.signIn(scene.simulator.people[0]!.id);
+});
+
+afterEach(async () => {
+  // Nothing that went wrong ended the process, or spoiled it for others.
+  expect((await browser.send('/livez')).status).toBe(200);
+  const somebody = createBrowser(app.origin);
+  expect((await somebody.signIn(scene.simulator.people[1]!.id)).status).toBe(200);
+});
+
+afterAll(async () => {
+  await scene.close();
+  rmSync(views, { recursive: true });
+});
+
+/** Changes what is stored of every session to something no handler is ready for. */
+async function breakSessions(signIn: unknown): Promise<void> {
+  for (const key of await scene.stored.keys('fc:1:session:*')) {
+    const session = JSON.parse((await scene.stored.get(key))!) as object;
+    await scene.stored.set(key, JSON.stringify({ ...session, signIn }), 'KEEPTTL');
+  }
+}
+
+/** The reference that a page shows or a problem holds. */
+function referenceIn({ text, headers }: Page): string {
+  const shown = /Reference <code>([\w-]{36})<\/code>|"requestId":"([\w-]{36})"/.exec(text);
+  const reference = shown?.[1] ?? shown?.[2];
+  expect(reference).toBe(headers.get('x-request-id'));
+  return reference!;
+}
+
+/** What the log says of an answer, as far as it is an error. */
+function logged(page: Page) {
+  const reference = referenceIn(page);
+  return app.lines
+    .map(
+      (line) => JSON.parse(line) as { msg: string; requestId?: string; err?: { stack?: string } },
+    )
+    .filter(({ msg, requestId }) => msg === 'request failed' && requestId === reference);
+}
+
+/** Generic to the reader, whole for whoever reads the log. */
+function expectGeneric(page: Page): void {
+  expect(page.status).toBe(500);
+  expect(page.text).toContain('Something went wrong here');
+  expect(page.text).not.toMatch(STACK);
+  expect(page.text).not.toContain(INNER);
+  expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+  expect(page.headers.get('cache-control')).toBe('no-store');
+  const lines = logged(page);
+  expect(lines.length).toBeGreaterThanOrEqual(1);
+  for (const { err } of lines) expect(err?.stack).toMatch(/Error: [^]*\n\s+at /);
+}
+
+/** Puts a route behind the request id and ahead of the rest, as one of ours with a mistake in it. */
+function withRoute(path: string, handler: RequestHandler): () => void {
+  express.get(path, handler);
+  const { stack } = express.router as unknown as { stack: unknown[] };
+  const [layer] = stack.splice(-1);
+  stack.splice(3, 0, layer);
+  return () => {
+    stack.splice(stack.indexOf(layer), 1);
+  };
+}
+
+describe('SR-57', () => {
+  const records: [string, unknown][] = [
+    ['without a user', { at: Date.now() }],
+    ['with half a user', { at: Date.now(), key: { registration: 'us-sandbox' } }],
+    ['with a user of another make', { at: Date.now(), key: 'us-sandbox:Practitioner:1' }],
+    ['that is a number', 42],
+  ];
+
+  it.each(records)(
+    'SR-57 a stored session %s → 500, generic, with a reference that is in the log with the stack',
+    async (_what, signIn) => {
+      await breakSessions(signIn);
+      const pages = ['/portal', '/portal?tab=1'];
+      for (const path of pages) {
+        const page = await browser.send(path, { headers: { accept: 'text/html' } });
+        expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+        expectGeneric(page);
+      }
+      for (const path of ['/api/session', '/api/fullscript/clinic']) {
+        const page = await browser.send(path);
+        expect(page.headers.get('content-type')).toContain('application/problem+json');
+        expectGeneric(page);
+        expect(JSON.parse(page.text)).toEqual({
+          ...{ type: 'about:blank', title: 'Something went wrong here', status: 500 },
+          detail: expect.any(String),
+          ...{ code: 'internal_error', requestId: referenceIn(page) },
+        });
+      }
+      const posted = await browser.send('/sign-out', { method: 'POST' });
+      expectGeneric(posted);
+      // Other pages of theirs still come.
+      expect((await browser.send('/nowhere')).status).toBe(404);
+      await scene.stored.flushall();
+    },
+  );
+
+  it('SR-57 a view that throws → the error page', async () => {
+    const [before, nobody] = [express.get('views') as string, createBrowser(app.origin)];
+    rmSync(join(views, 'error.ejs'));
+    express.set('views', [views, before]);
+    try {
+      expectGeneric(await nobody.send('/'));
+    } finally {
+      express.set('views', before);
+      writeFileSync(join(views, 'error.ejs'), `<% throw new TypeError('${INNER}') %>`);
+    }
+    expect((await nobody.send('/')).status).toBe(200);
+  });
+
+  it('SR-57 the error page throws too → a page without a view, with its reference', async () => {
+    const [before, nobody] = [express.get('views') as string, createBrowser(app.origin)];
+    express.set('views', views);
+    try {
+      const page = await nobody.send('/');
+      expectGeneric(page);
+      expect(page.text).toMatch(/^<!doctype html>/);
+      expect(logged(page)).toHaveLength(2);
+      const missing = await nobody.send('/nowhere');
+      expect(missing.status).toBe(404);
+      expect(missing.text).toContain('There is nothing here');
+      expect(missing.text).not.toMatch(STACK);
+      expect(logged(missing)).toHaveLength(1);
+    } finally {
+      express.set('views', before);
+    }
+  });
+
+  it.each(['/%', '/portal/%zz', '/assets/%', '/assets/%00', '/api/%c0', '/?returnTo=%', '/%ff?%'])(
+    'SR-57 the address %s → refused with a page or a problem, never with a stack',
+    async (path) => {
+      const { status, text } = await browser.sendRaw(path);
+      expect([200, 303, 400, 404]).toContain(status);
+      expect(text).not.toMatch(STACK);
+      if (status >= 400) expect(text).toMatch(/Reference <code>|"requestId":/);
+    },
+  );
+
+  const mistakes: [string, RequestHandler][] = [
+    [
+      'throws',
+      () => {
+        throw new TypeError(INNER);
+      },
+    ],
+    ['rejects', () => Promise.reject(new RangeError(INNER))],
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- libraries do it
+    ['rejects with nothing', () => Promise.reject(undefined)],
+    ['hands on a text', (_req, _res, next) => next(INNER)],
+    [
+      'fails later',
+      async () => {
+        await Promise.resolve();
+        throw Object.assign(new Error(INNER), { status: 418, expose: true, headers: { a: INNER } });
+      },
+    ],
+  ];
+
+  it.each(mistakes)(
+    'SR-57 a handler that %s → nothing of it in the answer',
+    async (_what, handler) => {
+      const restore = withRoute('/mistake', handler);
+      try {
+        const page = await browser.send('/mistake');
+        expect([400, 500]).toContain(page.status);
+        expect(page.text).not.toMatch(STACK);
+        expect(page.text).not.toContain(INNER);
+        expect(page.headers.get('a')).toBeNull();
+        expect(page.text).toContain(referenceIn(page));
+      } finally {
+        restore();
+      }
+      expect((await browser.send('/mistake')).status).toBe(404);
+    },
+  );
+
+  it('SR-57 an error after half of the answer is out → the connection is cut, the log has it', async () => {
+    const restore = withRoute('/half', (_req, res) => {
+      res.write('half');
+      throw new TypeError(INNER);
+    });
+    try {
+      const id = 'half-an-answer';
+      const headers = { 'x-request-id': id };
+      const answer = await fetch(`${app.origin}/half`, { headers });
+      await expect(answer.text()).rejects.toThrow();
+      const line = app.lines.find((one) => one.includes('request failed') && one.includes(id));
+      expect(line).toContain(`TypeError: ${INNER}\\n    at `);
+    } finally {
+      restore();
+    }
+  });
+
+  it('SR-57 after all that → whoever was signed in still is', async () => {
+    await browser.send('/%');
+    expect(await sessionOf(browser)).toMatchObject({ signedIn: true, status: 'active' });
+  });
+});

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Browser, createBrowser } from '../support/browser.js';
+import { startPeerServer } from '../support/peer-server.js';
+import { type App, type Scene, openScene } from '../support/scene.js';
+
+/** The statement about where a bearer may go: the API we were told of, and nowhere else. */
+
+const GATEWAY = '/api/fullscript';
+
+let scene: Scene;
+let app: App;
+let browser: Browser;
+/** A server that must never hear from us. */
+let evil: Awaited<ReturnType<typeof startPeerServer>>;
+let person: string;
+
+beforeAll(async () => {
+  scene = await openScene();
+  evil = await startPeerServer((_req, res) => res.end('mine now'));
+  app = await scene.open();
+  person = scene.simulator.people[0]!.id;
+});
+
+beforeEach(async () => {
+  scene.simulator.faults.reset();
+  browser = createBrowser(app.origin);
+  await browser.signIn(person);
+  scene.simulator.requests.length = 0;
+});
+
+afterAll(async () => {
+  await scene.close();
+  await evil.close();
+});
+
+const code = (text: string) => (JSON.parse(text) as { code?: string }).code;
+
+describe('SR-33', () => {
+  it('SR-33 a plain path → sent to the API, with the bearer', async () => {
+    expect((await browser.sendRaw(`${GATEWAY}/clinic`)).status).toBe(200);
+    const [call] = scene.simulator.requests;
+    expect(call?.path).toBe('/api/clinic');
+    expect(call?.headers.authorization).toMatch(/^Bearer [\w-]{43}$/);
+  });
+
+  it.each([
+    ...['//{evil}', '//{evil}/clinic', '///{evil}/clinic', '/clinic//{evil}', '/clinic//'],
+    ...['/../clinic', '/../oauth/token', '/clinic/../../oauth/token', '/..', '/.', '/./clinic'],
+    ...['/%2e%2e/oauth/token', '/.%2E/oauth/token', '/%252e%252e/oauth/token', '/clinic/%2e%2e'],
+    ...['/..%2foauth%2ftoken', '/clinic%2f..%2foauth', '/clinic%2F..%2F..', '/%2f%2f{evil}'],
+    ...['/@{evil}', '/@{evil}/clinic', '/x@{evil}/clinic', '/clinic/x:y@{evil}'],
+    ...['/http://{evil}/clinic', '/https://{evil}', '/http:%2f%2f{evil}', '/http:{evil}//'],
+    ...['/\\{evil}', '/\\\\{evil}/clinic', '/clinic\\..\\oauth', '/%5c%5c{evil}', '/%255c{evil}'],
+    ...['/oauth/token', '/oauth/token/info', '/oauth/revoke', '/OAUTH/token', '/oauth', '/oauth/'],
+    ...['/%6fauth/token', '/%256fauth/token', '/clinic/../oauth/token/info', '/v2/oauth/token'],
+    ...['', '/', '/%00', '/clinic%0d%0aHost:%20{evil}', '/clinic%09', '/%ff', '/clinic;/../oauth'],
+  ])('SR-33 the gateway is asked for %s → refused, nobody is called', async (template) => {
+    const path = `${GATEWAY}${template.replace('{evil}', `127.0.0.1:${evil.port}`)}`;
+    const answer = await browser.sendRaw(path);
+    expect({ path, status: answer.status }).toEqual({ path, status: 400 });
+    expect(['path_refused', 'bad_request']).toContain(code(answer.text));
+    expect(scene.simulator.requests).toEqual([]);
+    expect(evil.calls()).toBe(0);
+  });
+
+  it.each([
+    ...[
+      '@{evil}/clinic',
+      ':80@{evil}/clinic',
+      '.{evil}/clinic',
+      '%2f{evil}/clinic',
+      '%40{evil}',
+      '\\\\{evil}/clinic',
+    ],
+    ...['/clinic', '//{evil}/clinic'].map((path) => `absolute ${path}`),
+  ])(
+    'SR-33 an address that only looks like the gateway: %s → nobody is called',
+    async (template) => {
+      const host = `127.0.0.1:${evil.port}`;
+      const path = template.startsWith('absolute ')
+        ? `http://${host}${GATEWAY}${template.slice('absolute '.length).replace('{evil}', host)}`
+        : `${GATEWAY}${template.replace('{evil}', host)}`;
+      const { status } = await browser.sendRaw(path);
+      expect([400, 404]).toContain(status);
+      expect(scene.simulator.requests).toEqual([]);
+      expect(evil.calls()).toBe(0);
+    },
+  );
+
+  it('SR-33 whatever Host and X-Forwarded-* say → the call goes to the API', async () => {
+    const host = `127.0.0.1:${evil.port}`;
+    const headers = {
+      ...{ host, 'x-forwarded-host': host, 'x-original-url': `http://${host}/clinic` },
+      ...{ 'x-rewrite-url': `//${host}/`, forwarded: `host=${host}` },
+    };
+    expect((await browser.sendRaw(`${GATEWAY}/clinic`, headers)).status).toBe(200);
+    expect(scene.simulator.requests.map(({ path }) => path)).toEqual(['/api/clinic']);
+    const sent = JSON.stringify(scene.simulator.requests[0]!.headers);
+    expect(sent).not.toContain(host);
+    expect(evil.calls()).toBe(0);
+  });
+
+  const redirects = [301, 302, 303, 307, 308].flatMap((status) =>
+    (['GET', 'POST'] as const).map((method) => [method, status] as const),
+  );
+
+  it.each(redirects)(
+    'SR-33 %s answered with %i to another host → not followed, not handed on',
+    async (method, status) => {
+      const headers = { 'x-csrf-token': await browser.csrfToken() };
+      const { port } = evil;
+      for (const location of [evil.origin, `//127.0.0.1:${port}/clinic`, '/api/oauth/token/info']) {
+        scene.simulator.requests.length = 0;
+        const fault = { endpoint: 'api', kind: 'status', status, headers: { location } } as const;
+        scene.simulator.faults.add({ ...fault, times: 1 });
+        const answer = await browser.send(`${GATEWAY}/clinic/patients`, { method, headers });
+        expect([answer.status, code(answer.text)]).toEqual([502, 'fullscript_unexpected']);
+        expect(answer.location).toBeNull();
+        expect(answer.text).not.toContain(location);
+        expect(scene.simulator.requests).toHaveLength(1);
+        expect(evil.calls()).toBe(0);
+      }
+    },
+  );
+
+  it('SR-33 pages of ours when the API redirects → a gap, nobody else is called', async () => {
+    const headers = { location: `${evil.origin}/clinic` };
+    scene.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 302, headers });
+    const page = await browser.send('/portal');
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('Fullscript did not answer this');
+    expect(page.text).not.toContain(evil.origin);
+    expect(evil.calls()).toBe(0);
+  });
+
+  it('SR-33 token and revocation calls that are redirected → not followed either', async () => {
+    const headers = { location: `${evil.origin}/oauth/token` };
+    const redirect = { kind: 'status', status: 307, headers } as const;
+    scene.simulator.expireAccessTokens();
+    scene.simulator.faults.add({ ...redirect, endpoint: 'token' });
+    scene.simulator.faults.add({ ...redirect, endpoint: 'revoke' });
+    expect((await browser.send(`${GATEWAY}/clinic`)).status).toBe(502);
+    expect((await browser.post('/oauth/disconnect')).location).toBe('/portal?disconnected=here');
+    expect(evil.calls()).toBe(0);
+  });
+
+  it('SR-33 another name of this machine, and a path with two slashes → stays here', async () => {
+    const { port } = new URL(app.origin);
+    const other = createBrowser(`http://localhost:${port}`);
+    const headers = { 'sec-fetch-dest': 'document' };
+    for (const path of [`//127.0.0.1:${evil.port}/x`, `/\\127.0.0.1:${evil.port}/x`]) {
+      const { location } = await other.sendRaw(path, headers);
+      expect(new URL(location!).origin).toBe(app.origin);
+    }
+    const absolute = await other.sendRaw(`${evil.origin}/x`, headers);
+    expect([absolute.status, absolute.location]).toEqual([404, null]);
+  });
+});

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ResourceOwner } from '../../src/oauth/resource-owner.js';
+import { grantId } from '../../src/grants/grant.js';
+import { sessionHash, userSessionsKey } from '../../src/redis/keys.js';
+import { type Browser, createBrowser } from '../support/browser.js';
+import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
+import { type Visitor, signIn, storedGrants } from '../torture/visitor.js';
+
+/** The statement that everybody reaches their own connection only. */
+
+const CLINIC = '/api/fullscript/clinic';
+
+let scene: Scene;
+let app: App;
+
+beforeAll(async () => {
+  scene = await openScene();
+  app = await scene.open();
+});
+
+beforeEach(async () => {
+  await scene.stored.flushall();
+  scene.simulator.faults.reset();
+});
+
+afterAll(() => scene.close());
+
+/** Somebody who is signed in, and the window they sit at. */
+interface Somebody {
+  readonly visitor: Visitor;
+  readonly browser: Browser;
+}
+
+async function arrive(person: string): Promise<Somebody> {
+  const browser = createBrowser(app.origin);
+  return { visitor: await signIn(browser, person), browser };
+}
+
+async function pairOf({ visitor }: Somebody) {
+  const { tokens } = (await storedGrants(scene.redis, [visitor]))[0]!;
+  return { access: tokens.accessToken.reveal(), refresh: tokens.refreshToken!.reveal() };
+}
+
+describe('SR-40', () => {
+  /** Everything a request can say, all of it naming somebody else. */
+  function naming(other: Visitor, sid: string) {
+    const { registration, owner } = other.key;
+    const id = grantId(other.key);
+    const fields = {
+      ...{ owner: owner.id, id: owner.id, user: owner.id, user_id: owner.id, sub: owner.id },
+      ...{ resource_owner_id: owner.id, 'resource_owner[id]': owner.id, type: owner.type },
+      ...{ key: id, grant: id, grantId: id, registration, sid, session: sessionHash(sid) },
+      ...{ 'signIn[key][owner][id]': owner.id, '__proto__[id]': owner.id },
+      returnTo: `/portal?owner=${encodeURIComponent(owner.id)}`,
+    };
+    const headers = {
+      ...{ 'x-user': owner.id, 'x-user-id': owner.id, 'x-forwarded-user': owner.id },
+      ...{ 'x-resource-owner': owner.id, 'x-resource-owner-id': owner.id, 'x-grant': id },
+      ...{ 'x-fullscript-owner': owner.id, 'x-session-id': sid, from: owner.id },
+    };
+    return { fields, headers, paths: [owner.id, encodeURIComponent(id), sid] };
+  }
+
+  it('SR-40 A names B in query, body, headers, cookies and path → only A is used, refreshed, shown and ended', async () => {
+    const [a, b] = [
+      await arrive(scene.simulator.people[0]!.id),
+      await arrive(scene.simulator.people[1]!.id),
+    ];
+    const cookie = decodeURIComponent(b.browser.cookies.get('fc_session')!);
+    const sid = cookie.slice(2, cookie.indexOf('.'));
+    const { fields, headers, paths } = naming(b.visitor, sid);
+    const query = new URLSearchParams(fields).toString();
+    for (const [name, value] of Object.entries(fields)) {
+      if (/^\w+$/.test(name)) a.browser.cookies.set(name, encodeURIComponent(value));
+    }
+    const strangers = Object.values(await pairOf(b));
+    const ofB = async () => [
+      await scene.stored.dumpBuffer(`fc:1:grant:{${grantId(b.visitor.key)}}`),
+      await scene.stored.get(`fc:1:session:${sessionHash(sid)}`),
+      await scene.stored.zrange(userSessionsKey(grantId(b.visitor.key)), '0', '-1'),
+    ];
+    const before = await ofB();
+    scene.simulator.requests.length = 0;
+    const get = async (path: string) => a.browser.send(path, { headers });
+    const post = (path: string) => a.browser.post(path, fields);
+
+    const shown = await get(`/api/session?${query}`);
+    expect(JSON.parse(shown.text)).toMatchObject({ resourceOwner: a.visitor.key.owner });
+    expect(shown.text).not.toContain(b.visitor.key.owner.id);
+    expect((await get(`/portal?${query}`)).status).toBe(200);
+    for (const path of paths) {
+      expect((await get(`/portal/${path}`)).status).toBe(404);
+      expect((await get(`/api/session/${path}`)).status).toBe(404);
+    }
+    scene.simulator.expireAccessTokens();
+    expect((await get(`${CLINIC}?${query}`)).status).toBe(200);
+    expect((await post(`/oauth/refresh?${query}`)).status).toBe(303);
+    expect((await post(`/oauth/disconnect?${query}`)).status).toBe(303);
+    expect(await sessionOf(a.browser)).toMatchObject({ status: 'needs_reconnect' });
+    expect((await post(`/sign-out/everywhere?${query}`)).status).toBe(303);
+    expect((await sessionOf(a.browser)).signedIn).toBe(false);
+
+    const sent = JSON.stringify(
+      scene.simulator.requests.map((call) => [call.headers.authorization, call.body]),
+    );
+    for (const token of strangers) expect(sent).not.toContain(token);
+    expect(await ofB()).toEqual(before);
+    expect((await b.browser.send(CLINIC)).status).toBe(200);
+    expect(await sessionOf(b.browser)).toMatchObject({ signedIn: true, status: 'active' });
+  });
+
+  const ids = [
+    ...['a', 'A', 'ab', 'a:b', 'a:b:c', ':', '::', 'Practitioner:a', 'us-sandbox:Practitioner:a'],
+    ...['*', 'a*', '?', 'a?', '[a]', '[^a]', '{a}', '{', '}', 'a}', '}:{', '\\', 'a\\*'],
+    ...['/', 'a/b', '../a', '.', '..', '%', '%61', 'a%3Ab', 'a%2Fb', '%2A', '+', 'a b', ' a', 'a '],
+    ...[
+      '\u00e9',
+      'e\u0301',
+      '\u212b',
+      '\u00c5',
+      '\u{1F33F}',
+      'a\u200b',
+      'a\n',
+      'a\u0000',
+      '\u0000',
+    ],
+    ...['0', '00', '__proto__', 'constructor', 'null', 'undefined', '-1', "a'b", 'a!', '~', '(a)'],
+    ...['x'.repeat(255), 'x'.repeat(254)],
+  ];
+  const owners: ResourceOwner[] = [
+    ...ids.map((id) => ({ id, type: 'Practitioner' as const })),
+    { id: 'a', type: 'Staff' },
+    { id: 'a', type: 'Clinic' },
+    { id: 'a:b', type: 'Staff' },
+  ];
+
+  /** One of each of these owners, signed in. Refreshes leave the owner out, as servers may. */
+  async function everybody(): Promise<Somebody[]> {
+    const found: Somebody[] = [];
+    for (const owner of owners) {
+      const { faults, people } = scene.simulator;
+      faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
+      const one = await arrive(people[0]!.id);
+      expect(one.visitor.key.owner).toEqual(owner);
+      found.push(one);
+    }
+    const fields = ['resource_owner'];
+    scene.simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields });
+    return found;
+  }
+
+  const grantsLeft = async () => {
+    const keys = await scene.stored.keys('fc:1:grant:*');
+    const there = await Promise.all(keys.map((key) => scene.stored.hexists(key, 's')));
+    return there.filter((one) => one === 1).length;
+  };
+  const sessionsLeft = async () => (await scene.stored.keys('fc:1:session:*')).length;
+
+  it('SR-40 ids with : * {} / and alike letters → each is used and refreshed with its own pair', async () => {
+    const all = await everybody();
+    expect(await grantsLeft()).toBe(owners.length);
+    expect(new Set(await Promise.all(all.map(({ browser }) => browser.csrfToken()))).size).toBe(
+      owners.length,
+    );
+    for (const one of all) {
+      const before = await pairOf(one);
+      scene.simulator.requests.length = 0;
+      scene.simulator.expireAccessTokens();
+      expect((await one.browser.send(CLINIC)).status).toBe(200);
+      const after = await pairOf(one);
+      const [rejected, refresh, accepted] = scene.simulator.requests;
+      expect(rejected?.headers.authorization).toBe(`Bearer ${before.access}`);
+      expect(JSON.parse(refresh!.body)).toMatchObject({ refresh_token: before.refresh });
+      expect(accepted?.headers.authorization).toBe(`Bearer ${after.access}`);
+      expect(after.refresh).not.toBe(before.refresh);
+    }
+    expect(await grantsLeft()).toBe(owners.length);
+  }, 60_000);
+
+  it('SR-40 … → each disconnect ends one connection, each sign-out everywhere one user’s sessions', async () => {
+    const all = await everybody();
+    for (const [at, one] of all.entries()) {
+      const { access, refresh } = await pairOf(one);
+      scene.simulator.requests.length = 0;
+      expect(await one.browser.post('/oauth/disconnect')).toMatchObject({
+        location: '/portal?disconnected=yes',
+      });
+      const revoked = scene.simulator.requests.map(
+        ({ body }) => (JSON.parse(body) as { token: string }).token,
+      );
+      expect(revoked).toEqual([refresh, access]);
+      expect(await grantsLeft()).toBe(owners.length - at - 1);
+    }
+    expect(await sessionsLeft()).toBe(owners.length);
+    for (const [at, { browser, visitor }] of all.entries()) {
+      expect((await sessionOf(browser)).resourceOwner).toEqual(visitor.key.owner);
+      expect((await browser.post('/sign-out/everywhere')).status).toBe(303);
+      expect(await sessionsLeft()).toBe(owners.length - at - 1);
+    }
+  }, 60_000);
+});

@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Browser, createBrowser } from '../support/browser.js';
+import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
+import { gate, until } from '../support/world.js';
+
+/** The statements about how long a session lives, and who gets one at all. */
+
+const HOUR = 3_600_000;
+const CLINIC = '/api/fullscript/clinic';
+
+let scene: Scene;
+let app: App;
+let browser: Browser;
+let person: string;
+
+beforeAll(async () => {
+  scene = await openScene();
+  app = await scene.open();
+  person = scene.simulator.people[0]!.id;
+});
+
+beforeEach(async () => {
+  await scene.stored.flushall();
+  scene.simulator.faults.reset();
+  browser = createBrowser(app.origin);
+});
+
+afterAll(() => scene.close());
+
+const sessionKeys = () => scene.stored.keys('fc:1:session:*');
+
+/** The only session there is. */
+async function onlySession(): Promise<string> {
+  const keys = await sessionKeys();
+  expect(keys).toHaveLength(1);
+  return keys[0]!;
+}
+
+/** As if so much time had passed since the sign-in. */
+async function signedInAgo(key: string, ms: number): Promise<void> {
+  const session = JSON.parse((await scene.stored.get(key))!) as { signIn: { at: number } };
+  session.signIn.at -= ms;
+  await scene.stored.set(key, JSON.stringify(session), 'KEEPTTL');
+}
+
+describe('SR-23', () => {
+  it('SR-23 sign-out → the record is gone, a copied cookie fails; the grant stays', async () => {
+    await browser.signIn(person);
+    const copy = copyOf(browser, app.origin);
+    const live = scene.simulator.stats.livePairs;
+    expect(await browser.post('/sign-out')).toMatchObject({ status: 303, location: '/' });
+    expect(browser.cookies.size).toBe(0);
+    expect(await sessionKeys()).toEqual([]);
+    for (const one of [browser, copy]) expect(await sessionOf(one)).toEqual({ signedIn: false });
+    expect((await copy.send(CLINIC)).status).toBe(401);
+    expect((await copy.send('/portal')).status).toBe(303);
+    expect(await sessionKeys()).toEqual([]);
+    expect(scene.simulator.stats.livePairs).toBe(live);
+  });
+
+  it.each(['/sign-out', '/sign-out/everywhere'])(
+    'SR-23 POST %s, and a slower request of that session finishes later → nothing comes back',
+    async (path) => {
+      await browser.signIn(person);
+      // One that never touched this session, and so would touch it now.
+      const other = await scene.open();
+      const slow = copyOf(browser, other.origin);
+      const { opened, open } = gate();
+      const { apiCalls } = scene.simulator.stats;
+      const held = { endpoint: 'api', kind: 'delay', until: opened } as const;
+      scene.simulator.faults.add({ ...held, times: 2 });
+      const calls = [slow.send(CLINIC), copyOf(browser, app.origin).send(CLINIC)];
+      await until(() => scene.simulator.stats.apiCalls === apiCalls + 2);
+      expect((await browser.post(path)).status).toBe(303);
+      open();
+      for (const answer of await Promise.all(calls)) {
+        expect(answer.status).toBe(200);
+        expect(answer.headers.getSetCookie()).toEqual([]);
+      }
+      // Closing waits for what the request left running.
+      await other.close();
+      expect(await sessionKeys()).toEqual([]);
+      const copy = copyOf(slow, app.origin);
+      expect(await sessionOf(copy)).toEqual({ signedIn: false });
+    },
+  );
+
+  it('SR-23 everywhere → all of this user’s sessions, and nobody else’s', async () => {
+    const [phone, stranger] = [createBrowser(app.origin), createBrowser(app.origin)];
+    await browser.signIn(person);
+    await phone.signIn(person);
+    await stranger.signIn(scene.simulator.people[1]!.id);
+    expect((await browser.post('/sign-out/everywhere')).status).toBe(303);
+    for (const one of [browser, phone]) expect(await sessionOf(one)).toEqual({ signedIn: false });
+    expect(await sessionOf(stranger)).toMatchObject({ signedIn: true });
+    expect(await sessionKeys()).toHaveLength(1);
+  });
+});
+
+describe('SR-24', () => {
+  it('SR-24 the absolute limit holds although requests keep touching the session', async () => {
+    const brief = await scene.open({ SESSION_MAX_HOURS: String(2_000 / HOUR) });
+    const busy = createBrowser(brief.origin);
+    const from = performance.now();
+    await busy.signIn(person);
+    expect(await scene.stored.pttl(await onlySession())).toBeLessThanOrEqual(2_000);
+    let answers = 0;
+    await until(async () => {
+      answers += 1;
+      return !(await sessionOf(busy)).signedIn;
+    });
+    expect(performance.now() - from).toBeGreaterThan(1_900);
+    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(answers).toBeGreaterThan(5);
+    expect(await sessionKeys()).toEqual([]);
+    expect((await busy.send(CLINIC)).status).toBe(401);
+  });
+
+  it('SR-24 the idle limit holds for a session that nobody uses', async () => {
+    const brief = await scene.open({ SESSION_IDLE_HOURS: String(500 / HOUR) });
+    const idle = createBrowser(brief.origin);
+    await idle.signIn(person);
+    await until(async () => (await sessionKeys()).length === 0, 3_000);
+    expect(await sessionOf(idle)).toEqual({ signedIn: false });
+    expect(await sessionKeys()).toEqual([]);
+  });
+
+  it('SR-24 a touch → the idle time begins anew, and never reaches beyond the absolute limit', async () => {
+    const limits = { SESSION_IDLE_HOURS: '1', SESSION_MAX_HOURS: '10' };
+    const home = await scene.open(limits);
+    const visitor = createBrowser(home.origin);
+    await visitor.signIn(person);
+    const key = await onlySession();
+    expect(await scene.stored.pttl(key)).toBeLessThanOrEqual(HOUR);
+    /** What is left after a request to a process that has not touched this session yet. */
+    const leftAfterUse = async () => {
+      const fresh = await scene.open(limits);
+      expect(await sessionOf(copyOf(visitor, fresh.origin))).toMatchObject({ signedIn: true });
+      await fresh.close();
+      return scene.stored.pttl(key);
+    };
+    await scene.stored.pexpire(key, HOUR / 2);
+    const idleAgain = await leftAfterUse();
+    expect(idleAgain).toBeGreaterThan(HOUR - 30_000);
+    expect(idleAgain).toBeLessThanOrEqual(HOUR);
+    await signedInAgo(key, 9.75 * HOUR);
+    const nearTheEnd = await leftAfterUse();
+    expect(nearTheEnd).toBeLessThanOrEqual(HOUR / 4);
+    expect(nearTheEnd).toBeGreaterThan(HOUR / 4 - 30_000);
+    // A record that should be gone by itself, and is not: the app looks too.
+    await signedInAgo(key, HOUR / 4);
+    await scene.stored.persist(key);
+    expect(await sessionOf(visitor)).toEqual({ signedIn: false });
+    expect(await sessionKeys()).toEqual([]);
+  });
+});
+
+describe('SR-26', () => {
+  const agents = [
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36',
+    'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)',
+    'kube-probe/1.31',
+    '',
+  ];
+  const paths = [
+    ...['/', '/?returnTo=/portal', '/portal', '/portal?tab=1', '/oauth/authorize'],
+    ...['/oauth/callback', '/oauth/callback?code=a&state=b', '/oauth/callback?error=access_denied'],
+    ...['/api/session', CLINIC, '/api/nowhere', '/nowhere', '/robots.txt', '/favicon.ico'],
+    ...['/livez', '/readyz', '/metrics', '/assets/style.css', '/assets/nowhere.css', '/%'],
+  ];
+  const posts = [
+    '/sign-out',
+    '/sign-out/everywhere',
+    '/oauth/disconnect',
+    '/oauth/refresh',
+    CLINIC,
+  ];
+
+  /** Nothing kept, and nothing set that says "session". */
+  async function expectsNoSession(what: string, setCookies: readonly string[]): Promise<void> {
+    const cookies = setCookies.filter((line) => /^fc_session=(?!;)/.test(line));
+    expect({ what, cookies, records: await sessionKeys() }).toEqual({
+      what,
+      cookies: [],
+      records: [],
+    });
+  }
+
+  it.each(agents)('SR-26 pages, checks and files as "%s" → no session', async (agent) => {
+    for (const path of paths) {
+      for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+        const anybody = createBrowser(app.origin);
+        const answer = await anybody.send(path, { method, headers: { 'user-agent': agent } });
+        await expectsNoSession(`${method} ${path}`, answer.headers.getSetCookie());
+      }
+    }
+  });
+
+  it('SR-26 forms that nobody signed in sends → no session', async () => {
+    for (const path of posts) {
+      const answer = await browser.send(path, { method: 'POST', body: new URLSearchParams() });
+      await expectsNoSession(path, answer.headers.getSetCookie());
+    }
+  });
+
+  it.each(['denied', 'refused by Fullscript', 'unanswered'])(
+    'SR-26 a sign-in that fails, %s → no session',
+    async (how) => {
+      const decision = how === 'denied' ? 'deny' : 'approve';
+      // Somebody who never connected is asked; others are sent straight back.
+      const callback = await browser.consent({
+        person: scene.simulator.people.at(-1)!.id,
+        decision,
+      });
+      if (how === 'unanswered') {
+        scene.simulator.faults.add({ endpoint: 'token', kind: 'lost_answer', times: 1 });
+      }
+      const path =
+        how === 'refused by Fullscript' ? callback.replace(/code=[^&]+/, 'code=x') : callback;
+      const page = await browser.send(path);
+      expect(page.status).toBeGreaterThanOrEqual(400);
+      await expectsNoSession(how, page.headers.getSetCookie());
+    },
+  );
+});
