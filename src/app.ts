@@ -18,7 +18,7 @@ import { oneName } from './http/one-name.js';
 import { requestId } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
-import { noStore, securityHeaders } from './http/security-headers.js';
+import { noReferrer, noStore, securityHeaders } from './http/security-headers.js';
 import {
   type SameSite,
   type SessionLifetime,
@@ -32,7 +32,7 @@ import { apiSessionRoutes } from './routes/api-session.js';
 import { gatewayRoutes } from './routes/gateway.js';
 import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
-import { oauthRoutes } from './routes/oauth.js';
+import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
 import { signOutRoutes } from './routes/sign-out.js';
 
@@ -84,6 +84,8 @@ export function createApp(deps: AppDeps): Express {
   // No redirects of its own: their page has other headers.
   app.use('/assets', express.static(PUBLIC, { index: false, redirect: false, maxAge: '1h' }));
   app.use(noStore);
+  // Ahead of whatever may refuse: that answer has the code in its address, too.
+  app.use(callbackPaths(registrations), noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
   const lifetime = deps.sessionLifetime;

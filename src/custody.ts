@@ -18,9 +18,9 @@ import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import type { Store } from './store.js';
 
-const TOKEN_TIMEOUT_MS = 20_000;
+export const TOKEN_TIMEOUT_MS = 20_000;
 /** A revocation is tried again; one that hangs must not hold up the others. */
-const REVOKE_TIMEOUT_MS = 5_000;
+export const REVOKE_TIMEOUT_MS = 5_000;
 
 export interface CustodyParts {
   readonly config: Pick<Config, 'sealingKeys'>;
@@ -31,6 +31,8 @@ export interface CustodyParts {
   readonly events: GrantEvents;
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number;
+  readonly tokenTimeoutMs?: number;
+  readonly revokeTimeoutMs?: number;
 }
 
 /** Everything that handles tokens, and a way to wait for what of it is under way. */
@@ -38,8 +40,11 @@ export function composeCustody(parts: CustodyParts) {
   const { config, log, store, journal, registration, events } = parts;
   const now = Date.now;
   const { lock, failures, pending, records } = store;
-  const timeouts = { timeoutMs: TOKEN_TIMEOUT_MS, revokeTimeoutMs: REVOKE_TIMEOUT_MS };
-  const tokenEndpoint = createTokenEndpoint({ ...timeouts, now });
+  const tokenEndpoint = createTokenEndpoint({
+    timeoutMs: parts.tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
+    revokeTimeoutMs: parts.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
+    now,
+  });
   const cipher = createCipher(config.sealingKeys);
   warnOfLackedKeys(journal, cipher, log);
   const vault = createVault({ records, cipher });

@@ -25,6 +25,9 @@ export interface RunningServer {
 export interface ServerOptions {
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number;
+  /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
+  readonly tokenTimeoutMs?: number;
+  readonly revokeTimeoutMs?: number;
 }
 
 const API_TIMEOUT_MS = 25_000;

@@ -31,9 +31,8 @@ export interface OAuthRoutesDeps {
 /** Sign-in with Fullscript, and its end. */
 export function oauthRoutes(deps: OAuthRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
-  const callbacks = new Set(deps.registrations.map((r) => new URL(r.redirectUri).pathname));
   router.get('/oauth/authorize', noHead, authorize(deps));
-  for (const path of callbacks) router.get(exactly(path), noHead, callback(deps));
+  for (const path of callbackPaths(deps.registrations)) router.get(path, noHead, callback(deps));
   router.post('/oauth/refresh', refresh(deps));
   router.post('/oauth/disconnect', disconnect(deps));
   return router;
@@ -45,6 +44,12 @@ const noHead: RequestHandler = (req, _res, next) => {
   next();
 };
 
+/** Where Fullscript sends browsers back to, as Express matches it. */
+export function callbackPaths(registrations: readonly Registration[]): RegExp[] {
+  const paths = new Set(registrations.map(({ redirectUri }) => new URL(redirectUri).pathname));
+  return [...paths].map(exactly);
+}
+
 /** A path as Express matches it, with nothing in it read as a pattern. */
 function exactly(path: string): RegExp {
   return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}/?$`);
@@ -52,7 +57,7 @@ function exactly(path: string): RegExp {
 
 function authorize(deps: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
-    const navigation = navigationOf(req);
+    const navigation = navigationOf(req, deps.baseUrl);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
     const registration = wanted(deps.registrations, req.query['registration']);
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
@@ -80,8 +85,6 @@ function wanted(registrations: readonly Registration[], id: unknown): Registrati
 function callback(deps: OAuthRoutesDeps): RequestHandler {
   const { signIn, sessionStore, now, onSignIn, audit } = deps;
   return async (req, res) => {
-    // The address of this page holds a code; not even a page of ours needs to hear of it.
-    res.set('Referrer-Policy', 'no-referrer');
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
     try {
       const { key, returnTo, sessionId } = await finish(deps, { req, res, query });

@@ -451,7 +451,7 @@ describe('createCsrf', () => {
 
 describe('navigationOf', () => {
   const app = express();
-  app.get('/', (req, res) => res.send(navigationOf(req)));
+  app.get('/', (req, res) => res.send(navigationOf(req, BASE_URL)));
 
   it.each<[string, Record<string, string>, string]>([
     ['no metadata', {}, 'deliberate'],
@@ -473,6 +473,16 @@ describe('navigationOf', () => {
     ['fetch', { 'sec-fetch-dest': 'empty' }, 'embedded'],
     ['prefetch', { 'sec-fetch-dest': 'document', 'sec-purpose': 'prefetch' }, 'embedded'],
     ['prerender', { 'sec-purpose': 'prefetch;prerender' }, 'embedded'],
+    ['prefetch of an older browser', { purpose: 'prefetch' }, 'embedded'],
+    ['clicked here in an older browser', { referer: `${BASE_URL}/portal` }, 'deliberate'],
+    ['the same, under another name', { host: 'a.test', referer: 'http://a.test/' }, 'deliberate'],
+    ['clicked elsewhere in an older browser', { referer: 'https://evil.example/' }, 'foreign'],
+    ['a referer that is no URL', { referer: '-' }, 'deliberate'],
+    [
+      'clicked here, and a referer that says otherwise',
+      { 'sec-fetch-site': 'same-origin', referer: 'https://evil.example/' },
+      'deliberate',
+    ],
   ])('%s → as it was meant', async (_what, headers, expected) => {
     expect((await supertest(app).get('/').set(headers)).text).toBe(expected);
   });

@@ -1,0 +1,172 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from '../support/browser.js';
+import { type Site, authorizationOf, openSite } from '../support/site.js';
+
+/** Where people are led. */
+
+let site: Site;
+let person: string;
+let signedIn: Browser;
+
+beforeAll(async () => {
+  site = await openSite();
+  person = site.simulator.people[0]!.id;
+  signedIn = site.browser();
+  await signedIn.signIn(person);
+});
+
+afterEach(() => site.simulator.faults.reset());
+afterAll(() => site.close());
+
+const one = (value: string) => `returnTo=${encodeURIComponent(value)}`;
+
+describe('SR-16', () => {
+  const REFUSED: [string, string][] = [
+    ['two slashes', one('//evil.example')],
+    ['three slashes', one('///evil.example')],
+    ['slash and backslash', one('/\\evil.example')],
+    ['two backslashes', one('\\\\evil.example')],
+    ['two slashes after decoding', one('/%2f%2fevil.example')],
+    ['a slash after decoding', one('/%2Fevil.example')],
+    ['a backslash after decoding', one('/%5cevil.example')],
+    ['two slashes after decoding twice', one('/%252f%252fevil.example')],
+    ['a tab', one('/\t/evil.example')],
+    ['a tab after decoding', one('/%09/evil.example')],
+    ['a line feed', one('/\n/evil.example')],
+    ['a carriage return', one('/\r/evil.example')],
+    ['a header of its own', one('/portal\r\nSet-Cookie: a=b')],
+    ['a header of its own after decoding', one('/portal%0d%0aSet-Cookie:%20a=b')],
+    ['a null', one('/portal\0')],
+    ['an escape character', one('/portal\u001b[2J')],
+    ['DEL', one('/portal\u007f')],
+    ['C1', one('/portal\u0085')],
+    ['a scheme without slashes', one('https:evil.example')],
+    ['a whole URL', one('https://evil.example/')],
+    ['a whole URL of another scheme', one('ftp://evil.example/')],
+    ['script', one('javascript:alert(1)')],
+    ['script in capitals behind a blank', one(' JAVASCRIPT:alert(1)')],
+    ['data', one('data:text/html,x')],
+    ['userinfo', one('http://127.0.0.1@evil.example/')],
+    ['userinfo alone', one('@evil.example')],
+    ['userinfo behind slashes', one('//portal@evil.example')],
+    ['up to two slashes', one('/..//evil.example')],
+    ['an encoded up to two slashes', one('/portal/%2e%2e//evil.example')],
+    ['no slash at all', one('evil.example')],
+    ['nothing', 'returnTo='],
+    ['an array', 'returnTo=/portal%3Fa&returnTo=/portal%3Fb'],
+    ['an array of one', 'returnTo[]=/portal%3Fa'],
+    ['an object', 'returnTo[a]=/portal%3Fa'],
+    ['an array, evil last', 'returnTo=/portal%3Fa&returnTo=//evil.example'],
+    ['half an escape', 'returnTo=/portal%'],
+    ['2 000 characters', one(`/${'x'.repeat(2_000)}`)],
+  ];
+
+  it.each(REFUSED)('SR-16 returnTo is %s → everything ends in the portal', async (_name, query) => {
+    const browser = site.browser();
+    const callback = await browser.consent({ person, start: `/oauth/authorize?${query}` });
+    const page = await browser.send(callback);
+    expect(page).toMatchObject({ status: 303, location: '/portal' });
+    expect(page.headers.get('set-cookie')).not.toContain('a=b');
+    // The other two places that take it.
+    expect((await signedIn.send(`/?${query}`)).location).toBe('/portal');
+    const fields = Object.fromEntries(new URLSearchParams(query));
+    expect((await signedIn.post('/oauth/refresh', fields)).location).toMatch(/^\/portal(\?[ab])?$/);
+    // And what the page for strangers makes of it.
+    const landing = await browser.send(`/oauth/authorize?${query}`, {
+      headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+    });
+    expect(landing.location).toBe('/?returnTo=%2Fportal');
+  });
+
+  it.each([
+    ['/portal?tab=2&q=a%20b#row', '/portal?tab=2&q=a%20b#row'],
+    ['/portal?next=//evil.example', '/portal?next=//evil.example'],
+    ['/@evil.example', '/@evil.example'],
+    ['/a/../portal', '/portal'],
+    ['/é', '/%C3%A9'],
+    ['/', '/'],
+  ])('SR-16 returnTo is %s → there, on our origin', async (value, expected) => {
+    const browser = site.browser();
+    const start = `/oauth/authorize?${one(value)}`;
+    const page = await browser.send(await browser.consent({ person, start }));
+    expect(page).toMatchObject({ status: 303, location: expected });
+    expect(new URL(page.location!, site.origin).origin).toBe(site.origin);
+  });
+
+  it('SR-16 a local path → kept with the state, in no URL on the way, and not in clear', async () => {
+    const browser = site.browser();
+    const known = new Set(await site.pending());
+    const start = '/oauth/authorize?returnTo=/portal%3FMARKED';
+    const { location } = await browser.send(start);
+    expect([...authorizationOf(location).keys()].sort()).toEqual([
+      'client_id',
+      'redirect_uri',
+      'response_type',
+      'state',
+    ]);
+    expect(location).not.toContain('MARKED');
+    const [key] = (await site.pending()).filter((one) => !known.has(one));
+    expect(await site.client.get(key!)).not.toContain('MARKED');
+    const callback = await browser.consent({ person, start });
+    expect(callback).not.toContain('MARKED');
+    // What the callback's own address asks for is not listened to.
+    const page = await browser.send(`${callback}&returnTo=/portal%3Fother`);
+    expect(page.location).toBe('/portal?MARKED');
+  });
+});
+
+describe('SR-17', () => {
+  const src = new URL('../../src/', import.meta.url);
+  const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('simulator'))
+    .map((path) => ({ path, text: readFileSync(new URL(path, src), 'utf8') }));
+  const posts = sources
+    .flatMap(({ text }) => [...text.matchAll(/\.post\(\s*['"`](\/[^'"`]*)['"`]/g)])
+    .map(([, path]) => path!.replaceAll(/:\w+/g, 'x'));
+
+  it('SR-17 the sweep knows the routes', () => {
+    expect(posts).toEqual(
+      expect.arrayContaining([
+        ...['/sign-out', '/sign-out/everywhere', '/oauth/disconnect', '/oauth/refresh'],
+      ]),
+    );
+  });
+
+  it.each(posts)('SR-17 POST %s → redirects with 303 or not at all', async (path) => {
+    for (const isSignedIn of [true, false]) {
+      const browser = site.browser();
+      if (isSignedIn) await browser.signIn(person);
+      const { status, location } = await browser.post(path, { returnTo: '/portal?x' });
+      if (location !== null) expect(status).toBe(303);
+      else expect(status < 300 || status >= 400).toBe(true);
+      if (isSignedIn && path === '/oauth/refresh') expect(location).toBe('/portal?x');
+    }
+  });
+
+  it.each([301, 302, 303, 307, 308])(
+    'SR-17 a POST through the gateway that Fullscript answers with %i → no redirect at all',
+    async (status) => {
+      const browser = site.browser();
+      await browser.signIn(person);
+      const headers = { location: 'https://evil.example/' };
+      site.simulator.faults.add({ endpoint: 'api', kind: 'status', status, headers });
+      const answer = await browser.send('/api/fullscript/clinic/patients', {
+        method: 'POST',
+        headers: { 'x-csrf-token': await browser.csrfToken() },
+        body: '{}',
+      });
+      expect(answer).toMatchObject({ status: 502, location: null });
+    },
+  );
+
+  it('SR-17 the sources → no redirect with another status', () => {
+    const redirects = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(/\.redirect\(\s*([^,)]*)/g)].map(([, first]) => ({ path, first })),
+    );
+    expect(redirects.length).toBeGreaterThan(5);
+    expect(redirects.filter(({ first }) => first !== '303')).toEqual([]);
+    const others = sources.filter(({ text }) => /\b30[1278]\b|set\('location'/i.test(text));
+    expect(others.map(({ path }) => path)).toEqual([]);
+  });
+});
