@@ -12,6 +12,7 @@ import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
 import { createCsrf } from './http/csrf.js';
 import { errorHandler } from './http/error-handler.js';
+import { formTargets } from './http/form-targets.js';
 import { isApi } from './http/is-api.js';
 import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
@@ -71,7 +72,9 @@ export function createApp(deps: AppDeps): Express {
   const secure = baseUrl.startsWith('https:');
   const secrets = deps.sessionSecrets.map((one) => one.reveal());
   const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
-  const grantRequired = requireGrant({ ...deps, signInPath: signInPath(deps) });
+  const signInPath = signInPaths(deps);
+  const wantedPage = (req: express.Request) => (req.method === 'GET' ? req.originalUrl : undefined);
+  const grantRequired = requireGrant({ ...deps, signInPath: (req) => signInPath(wantedPage(req)) });
   // A session may outlive its registration.
   const wantedScope = (id: RegistrationId) =>
     registrations.find((one) => one.id === id)?.scope ?? [];
@@ -79,7 +82,7 @@ export function createApp(deps: AppDeps): Express {
 
   app.use(requestId());
   app.use(requestLog(reportRequest(deps)));
-  app.use(securityHeaders({ https: secure }));
+  app.use(securityHeaders({ https: secure, formTargets: formTargets(registrations) }));
   // Ahead of the session: these are asked for often, by nobody in particular.
   // No redirects of its own: their page has other headers.
   app.use('/assets', express.static(PUBLIC, { index: false, redirect: false, maxAge: '1h' }));
@@ -93,7 +96,7 @@ export function createApp(deps: AppDeps): Express {
   // Ahead of csrf: the token may be a form field.
   app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
-  app.use(oauthRoutes({ ...deps, onSignIn: metrics.signIn }));
+  app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
@@ -126,9 +129,8 @@ function isForm(req: IncomingMessage): boolean {
  * One application: straight on to Fullscript. Several: the landing page asks for the country. It also
  * asks where `arrivals` has hidden that a foreign page led here.
  */
-function signInPath({ registrations, sameSite }: AppDeps): (req: express.Request) => string {
-  return (req) => {
-    const returnTo = req.method === 'GET' ? req.originalUrl : undefined;
+function signInPaths({ registrations, sameSite }: AppDeps) {
+  return (returnTo: string | undefined): string => {
     if (registrations.length === 1 && sameSite === 'lax') return authorizePath({ returnTo });
     const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
     return query === '' ? '/' : `/?${query}`;

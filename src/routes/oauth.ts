@@ -26,6 +26,8 @@ export interface OAuthRoutesDeps {
   readonly now: () => number;
   readonly onSignIn: (outcome: string) => void;
   readonly audit: Audit;
+  /** Where a sign-in starts that leads to `returnTo`. */
+  readonly signInPath: (returnTo: string | undefined) => string;
 }
 
 /** Sign-in with Fullscript, and its end. */
@@ -138,14 +140,17 @@ function outcomeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'internal_error';
 }
 
-/** "Try again" after a refresh that failed. */
-function refresh({ refresher, baseUrl }: OAuthRoutesDeps): RequestHandler {
+/**
+ * "Try again" after a refresh that failed. The page it stands on may outlive the session; whoever
+ * clicks it then signs in, and comes to the page that was wanted all the same.
+ */
+function refresh({ refresher, baseUrl, signInPath }: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
-    const user = signedIn(req);
-    if (user === undefined) throw new NotSignedInError();
-    await refresher.tryAgain(user.key);
     const { returnTo } = (req.body ?? {}) as { returnTo?: unknown };
-    res.redirect(303, parseReturnTo(returnTo, baseUrl) ?? '/portal');
+    const wantedPage = parseReturnTo(returnTo, baseUrl) ?? '/portal';
+    const user = signedIn(req);
+    if (user !== undefined) await refresher.tryAgain(user.key);
+    res.redirect(303, user === undefined ? signInPath(wantedPage) : wantedPage);
   };
 }
 

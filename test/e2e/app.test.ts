@@ -357,8 +357,18 @@ describe('trying again', () => {
     expect(page).toMatchObject({ status: 303, location: '/portal' });
   });
 
-  it('without a session → not signed in', async () => {
-    expect((await browser.post('/oauth/refresh')).status).toBe(401);
+  it.each([
+    ['a page', { returnTo: '/portal?tab=2' }, '/oauth/authorize?returnTo=%2Fportal%3Ftab%3D2'],
+    ['no page', {}, '/oauth/authorize?returnTo=%2Fportal'],
+    [
+      'a foreign page',
+      { returnTo: 'https://evil.example/' },
+      '/oauth/authorize?returnTo=%2Fportal',
+    ],
+  ])('after the session has ended, for %s → on to sign-in', async (_what, fields, location) => {
+    const before = simulator.stats.refreshes;
+    expect(await browser.post('/oauth/refresh', fields)).toMatchObject({ status: 303, location });
+    expect(simulator.stats.refreshes).toBe(before);
   });
 });
 

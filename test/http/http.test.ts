@@ -20,6 +20,7 @@ import { createCsrf } from '../../src/http/csrf.js';
 import { errorCode, errorHandler, type ErrorView } from '../../src/http/error-handler.js';
 import { ERROR_TABLE, type ErrorCode, type WayForward } from '../../src/http/error-table.js';
 import { CsrfError, NotSignedInError, RouteError } from '../../src/http/errors.js';
+import { formTargets } from '../../src/http/form-targets.js';
 import { grantAudit } from '../../src/http/grant-audit.js';
 import { createMetrics } from '../../src/http/metrics.js';
 import { navigationOf } from '../../src/http/navigation.js';
@@ -33,6 +34,7 @@ import { createLogger } from '../../src/logger.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
 import { AuthorizationResponseError, TokenEndpointError } from '../../src/oauth/errors.js';
 import { secret } from '../../src/oauth/secret.js';
+import { registrationOf } from '../fixtures/registration.js';
 import { rejection } from '../fixtures/shown.js';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -492,7 +494,7 @@ describe('securityHeaders', () => {
   function appWith(https: boolean): Express {
     const app = express();
     app.disable('x-powered-by');
-    app.use(securityHeaders({ https }), noStore);
+    app.use(securityHeaders({ https, formTargets: ['https://id.example'] }), noStore);
     app.get('/', (_req, res) => res.send('<p>'));
     app.get('/static', (_req, res) => res.set('Cache-Control', 'max-age=1').send('x'));
     return app;
@@ -505,7 +507,7 @@ describe('securityHeaders', () => {
       "connect-src 'self'",
       "default-src 'none'",
       "font-src 'self'",
-      "form-action 'self'",
+      "form-action 'self' https://id.example",
       "frame-ancestors 'none'",
       "img-src 'self' data:",
       "script-src 'self'",
@@ -539,6 +541,36 @@ describe('securityHeaders', () => {
   it('a route with a cache rule of its own → keeps it', async () => {
     const response = await supertest(appWith(true)).get('/static');
     expect(response.get('Cache-Control')).toBe('max-age=1');
+  });
+});
+
+describe('formTargets', () => {
+  const at = (authorizeUrl: string, redirectUri = `${BASE_URL}/oauth/callback`) =>
+    registrationOf({ redirectUri, server: { authorizeUrl } });
+
+  it.each([
+    [
+      'https://us-snd.fullscript.io/oauth/authorize',
+      ['https://us-snd.fullscript.io', 'https://*.fullscript.io'],
+    ],
+    [
+      'https://api-us.fullscript.com/api/oauth/authorize',
+      ['https://api-us.fullscript.com', 'https://*.fullscript.com'],
+    ],
+    ['https://notfullscript.com/authorize', ['https://notfullscript.com']],
+    ['https://x.fullscript.com.evil.example/', ['https://x.fullscript.com.evil.example']],
+    ['http://127.0.0.1:4000/api/oauth/authorize', ['http://127.0.0.1:4000']],
+  ])('authorize page at %s → its origin, and where Fullscript may lead from it', (url, origins) => {
+    expect(formTargets([at(url)])).toEqual([...origins, BASE_URL]);
+  });
+
+  it('several registrations → each origin once', () => {
+    const url = 'https://id.example/authorize';
+    expect(formTargets([at(url), at(url), at(url, 'http://localhost:1/cb')])).toEqual([
+      'https://id.example',
+      BASE_URL,
+      'http://localhost:1',
+    ]);
   });
 });
 

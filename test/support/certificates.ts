@@ -95,10 +95,11 @@ function sequence(...parts: Buffer[]): Buffer {
   return der(0x30, ...parts);
 }
 
-/** Tag, length, value. */
+/** Tag, length in as few bytes as it takes (browsers insist), value. */
 function der(tag: number, ...parts: Buffer[]): Buffer {
   const value = Buffer.concat(parts);
   if (value.length < 0x80) return Buffer.concat([Buffer.from([tag, value.length]), value]);
-  const length = Buffer.from(value.length.toString(16).padStart(4, '0'), 'hex');
-  return Buffer.concat([Buffer.from([tag, 0x82]), length, value]);
+  const digits = value.length.toString(16);
+  const length = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex');
+  return Buffer.concat([Buffer.from([tag, 0x80 + length.length]), length, value]);
 }

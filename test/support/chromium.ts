@@ -1,0 +1,99 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type BrowserContext, type Page, type Request, chromium } from 'playwright-core';
+
+/** What a page of a context has complained about. */
+export interface Complaint {
+  readonly page: string;
+  readonly text: string;
+}
+
+/** A violation as the document was told of it. */
+export interface Violation {
+  readonly page: string;
+  /** The directive that was violated: `script-src-elem`, `form-action`, … */
+  readonly directive: string;
+  readonly blocked: string;
+}
+
+/** One visitor: cookies of its own, and everything its pages ran into. */
+export interface Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly violations: Violation[];
+  /** Errors on the console and exceptions nobody caught. */
+  readonly errors: Complaint[];
+  readonly requests: Request[];
+  readonly close: () => Promise<void>;
+}
+
+/** Debian's Chromium, or another one; `CHROMIUM_PATH` comes first. */
+function executablePath(): string {
+  const { CHROMIUM_PATH, PATH = '' } = process.env;
+  if (CHROMIUM_PATH !== undefined) return CHROMIUM_PATH;
+  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const found = names
+    .flatMap((name) => PATH.split(delimiter).map((folder) => join(folder, name)))
+    .find(isExecutable);
+  if (found === undefined) throw new Error('no Chromium: install it, or set CHROMIUM_PATH');
+  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts a real Chromium, which finds nothing but this machine. */
+export async function launchChromium() {
+  const browser = await chromium.launch({
+    executablePath: executablePath(),
+    args: [
+      // Chromium's sandbox does not start for root, which tests in containers are.
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      '--disable-dev-shm-usage',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+    ],
+  });
+  return {
+    visitor: async (options: { ignoreHTTPSErrors?: boolean } = {}): Promise<Visitor> => {
+      const context = await browser.newContext(options);
+      context.setDefaultTimeout(10_000);
+      // Chromium takes an answer that a test has altered for one from the network, and would keep it
+      // from this machine's other servers; what keeps it from them shall be our headers.
+      await context.grantPermissions(['local-network-access']);
+      const recorded = await record(context);
+      const page = await context.newPage();
+      return { ...recorded, context, page, close: () => context.close() };
+    },
+    close: () => browser.close(),
+  };
+}
+
+export type Chromium = Awaited<ReturnType<typeof launchChromium>>;
+
+async function record(context: BrowserContext) {
+  const violations: Violation[] = [];
+  const errors: Complaint[] = [];
+  const requests: Request[] = [];
+  context.on('request', (request) => requests.push(request));
+  context.on('console', (message) => {
+    if (message.type() !== 'error') return;
+    errors.push({ page: message.page()?.url() ?? '', text: message.text() });
+  });
+  context.on('weberror', (error) => {
+    errors.push({ page: error.page()?.url() ?? '', text: error.error().message });
+  });
+  await context.exposeBinding('noteViolation', ({ frame }, directive: string, blocked: string) => {
+    violations.push({ page: frame.url(), directive, blocked });
+  });
+  // As text: what runs in the page knows other globals than this file.
+  await context.addInitScript(`addEventListener('securitypolicyviolation', (event) => {
+    noteViolation(event.effectiveDirective, event.blockedURI);
+  })`);
+  return { violations, errors, requests };
+}
