@@ -17,6 +17,7 @@ const WAYS: Record<WayForward, string> = {
   renew: 'try again; by hand once more even before the wait is over',
   home: 'correct the request',
   operator: 'the operator checks the registration',
+  ask: 'ask the operator',
 };
 
 function envExample(): string {

@@ -35,6 +35,7 @@ import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
+import { sessionRoutes } from './routes/sessions.js';
 import { signOutRoutes } from './routes/sign-out.js';
 
 export interface AppDeps {
@@ -73,8 +74,8 @@ export function createApp(deps: AppDeps): Express {
   const secrets = deps.sessionSecrets.map((one) => one.reveal());
   const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
   const signInPath = signInPaths(deps);
-  const wantedPage = (req: express.Request) => (req.method === 'GET' ? req.originalUrl : undefined);
-  const grantRequired = requireGrant({ ...deps, signInPath: (req) => signInPath(wantedPage(req)) });
+  const toSignIn = (req: express.Request) => signInPath(wantedPage(req));
+  const grantRequired = requireGrant({ ...deps, signInPath: toSignIn });
   // A session may outlive its registration.
   const wantedScope = (id: RegistrationId) =>
     registrations.find((one) => one.id === id)?.scope ?? [];
@@ -100,6 +101,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
+  app.use(sessionRoutes({ sessionStore, csrf, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ requireGrant: grantRequired, csrf, wantedScope }));
@@ -123,6 +125,11 @@ function bareApp(trustProxy: AppDeps['trustProxy']): Express {
 function isForm(req: IncomingMessage): boolean {
   const type = req.headers['content-type'] ?? '';
   return !isApi(req.url ?? '') && type.startsWith('application/x-www-form-urlencoded');
+}
+
+/** What was asked for, to come back to; what was posted is not posted again. */
+function wantedPage(req: express.Request): string | undefined {
+  return req.method === 'GET' ? req.originalUrl : undefined;
 }
 
 /**

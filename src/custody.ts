@@ -53,7 +53,7 @@ export function composeCustody(parts: CustodyParts) {
   const revocations = createRevocations({ ...revoke, ...retry });
   const deps = { ...revoke, vault, lock, failures, journal, revocations };
   const refresher = createTokenRefresher(deps);
-  const signIn = createSignIn({ ...deps, pending });
+  const signIn = createSignIn({ ...deps, pending, disabledUsers: store.disabledUsers });
   const disconnect = createDisconnect(deps);
   const { track, settled } = createInFlight();
   return {

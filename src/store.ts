@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import type { DisabledUsers } from './grants/disabled-users.js';
 import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
 import type { RevocationQueue } from './grants/revocation-queue.js';
-import { type SessionStore, sessionOwner, sessionTtl } from './http/session.js';
+import { type SessionStore, sessionOwner, sessionStart, sessionTtl } from './http/session.js';
+import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
@@ -19,6 +21,7 @@ import {
   ping,
   waitUntilReady,
 } from './redis/client.js';
+import { createRedisDisabledUsers } from './redis/disabled-users.js';
 import type { DurabilityCheck } from './redis/durability-check.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
@@ -44,6 +47,7 @@ export interface Store {
   readonly failures: RefreshFailures;
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
+  readonly disabledUsers: DisabledUsers;
   readonly revocations: RevocationQueue;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
@@ -118,6 +122,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     pending: createRedisPendingAuthorizations(client),
     revocations,
     sessions: redisSessions(deps, client),
+    disabledUsers: createRedisDisabledUsers(client),
     ping: () =>
       storeCall('ping', async () => {
         await Promise.all(clients.map(ping));
@@ -151,6 +156,7 @@ function openMemory(deps: StoreDeps): Store {
     failures: createMemoryRefreshFailures({ now }),
     pending: createMemoryPendingAuthorizations({ now }),
     sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
+    disabledUsers: createMemoryDisabledUsers(),
     revocations,
     ping: () => Promise.resolve(),
     close: revocations.close,
@@ -161,6 +167,7 @@ function sessionRules({ config, now }: StoreDeps) {
   const { idleMs, maxMs } = config.session;
   return {
     ownerOf: sessionOwner,
+    signedInAt: sessionStart,
     ttlMs: (data: Parameters<typeof sessionTtl>[0]) =>
       sessionTtl(data, { idleMs, maxMs, now: now() }),
   };

@@ -18,6 +18,16 @@ export class NeedsReconnectError extends Error {
   }
 }
 
+/** An administrator has shut this user out. */
+export class UserDisabledError extends Error {
+  override readonly name = 'UserDisabledError';
+  readonly code = 'user_disabled';
+
+  constructor() {
+    super('this user is disabled');
+  }
+}
+
 /** Another caller is refreshing and did not finish in time. The grant is untouched. */
 export class LockTimeoutError extends Error {
   override readonly name = 'LockTimeoutError';

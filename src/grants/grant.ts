@@ -54,6 +54,19 @@ export function grantId(key: GrantKey): string {
   return `${key.registration}:${key.owner.type}:${id}`;
 }
 
+/** The key that a name of `grantId` stands for; undefined when it is none. */
+export function parseGrantId(name: string): GrantKey | undefined {
+  const [, registration, type, encoded] = /^([^:]+):([^:]+):([^:]+)$/.exec(name) ?? [];
+  if (registration === undefined || type === undefined || encoded === undefined) return undefined;
+  try {
+    const owner = { id: decodeURIComponent(encoded), type: type as ResourceOwner['type'] };
+    const key = { registration: registration as RegistrationId, owner };
+    return grantId(key) === name ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function percentEncoded(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }

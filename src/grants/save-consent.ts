@@ -1,10 +1,12 @@
 import { ResourceOwnerError } from '../oauth/errors.js';
+import { sameSecret } from '../oauth/secret.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { missingScope } from '../oauth/scope.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { CustodyDeps } from './custody-deps.js';
-import { LockTimeoutError } from './errors.js';
-import { type GrantKey, type GrantTokens, grantTokens } from './grant.js';
+import type { DisabledUsers } from './disabled-users.js';
+import { LockTimeoutError, UserDisabledError } from './errors.js';
+import { type GrantKey, type GrantTokens, grantId, grantTokens } from './grant.js';
 import type { InFlight } from './in-flight.js';
 import { inTime, patiently } from './patience.js';
 import { revokePair } from './revoke-pair.js';
@@ -18,6 +20,7 @@ const ANSWER_MS = 900;
 
 export interface SaveConsentDeps extends CustodyDeps {
   readonly vault: Vault;
+  readonly disabledUsers: Pick<DisabledUsers, 'has'>;
   readonly retirement: Retirement;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
@@ -29,7 +32,8 @@ export interface SaveConsentDeps extends CustodyDeps {
  * over a refresh that is under way.
  *
  * @throws ResourceOwnerError when the answer names nobody we can keep a grant for; its pair is revoked,
- *   so that the refusal holds at Fullscript too.
+ *   so that the refusal holds at Fullscript too. UserDisabledError, with the same consequence; what is
+ *   stored of that user stays as it is.
  * @throws StoreUnavailableError when the store failed. The pair is not revoked then: the write may have
  *   happened, or still happen, and the grant be in use.
  */
@@ -63,6 +67,13 @@ async function tryToSave(
 ): Promise<boolean> {
   const { vault, events, retirement, now, registration } = deps;
   const previous = await readIfOpenable(vault, key);
+  if (await deps.disabledUsers.has(grantId(key))) {
+    // One that is stored stays: the answer of its write was lost, or the server hands it out again.
+    const isStored = sameSecret(previous?.tokens.accessToken, tokens.accessToken);
+    // `revocations` sees it through; nobody has to wait until Fullscript has heard of the refusal.
+    if (!isStored) void revokePair(deps, key.registration, tokens);
+    throw new UserDisabledError();
+  }
   const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
   const expected = previous?.version ?? (await vault.lastVersion(key));
   const fresh = { key, status: 'active' as const, reconnectReason: undefined, tokens };

@@ -13,6 +13,8 @@ import { type Secret, secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
 import type { Cipher } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
+import type { DisabledUsers } from './disabled-users.js';
+import { UserDisabledError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
 import { saveConsent } from './save-consent.js';
@@ -36,13 +38,21 @@ export interface SignIn {
    *
    * @param callback.bindingOf the binding that this browser holds for a state, if it does.
    * @param callback.onTaken called when the sign-in is spent: from here on a reload cannot succeed.
-   * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, StoreUnavailableError
+   * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, UserDisabledError,
+   *   StoreUnavailableError
    */
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
     onTaken?: () => void;
   }) => Promise<{ key: GrantKey; returnTo: string | undefined; sessionId: string | undefined }>;
+  /**
+   * The last look, when the session is stored: somebody may have disabled the user meanwhile, and ended
+   * the sessions that were there.
+   *
+   * @throws UserDisabledError, StoreUnavailableError: the session must go.
+   */
+  readonly admit: (key: GrantKey) => Promise<void>;
   /** What a callback that has succeeded before led to; a reload goes there again. */
   readonly finished: (
     query: URLSearchParams,
@@ -55,6 +65,7 @@ export interface SignInDeps extends CustodyDeps {
   readonly pending: PendingAuthorizations;
   readonly cipher: Cipher;
   readonly vault: Vault;
+  readonly disabledUsers: Pick<DisabledUsers, 'has'>;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
@@ -95,6 +106,10 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const key = await saveConsent(consentDeps, registration.id, tokens);
       await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
       return { key, returnTo, sessionId };
+    },
+
+    admit: async (key) => {
+      if (await deps.disabledUsers.has(grantId(key))) throw new UserDisabledError();
     },
 
     finished: async (query) => {

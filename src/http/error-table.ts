@@ -1,5 +1,6 @@
 /** What the way out of an error is, for a person in front of a page. */
-export type WayForward = 'start_again' | 'reconnect' | 'retry' | 'renew' | 'home' | 'operator';
+export type WayForward =
+  'start_again' | 'reconnect' | 'retry' | 'renew' | 'home' | 'operator' | 'ask';
 
 /** One row: a stable code, its status, and what a person is told. */
 export interface ErrorEntry {
@@ -86,6 +87,13 @@ const signIn = {
     title: 'This kind of account cannot be connected',
     detail: 'Only practitioners, staff and (older applications) clinics can. Nothing was stored.',
     way: 'start_again',
+  },
+  user_disabled: {
+    status: 403,
+    title: 'You cannot sign in here at the moment',
+    detail:
+      'The people who run this server have switched off your access to it. Only they can switch it on again; your Fullscript account is unchanged.',
+    way: 'ask',
   },
   registration_unknown: {
     status: 404,

@@ -1,15 +1,13 @@
 import type { RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { grantId } from '../grants/grant.js';
+import type { UserSessions } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
 import { cookieName } from './cookies.js';
 import { dropSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
-export type SessionStore = session.Store & {
-  /** Ends all sessions of one user; answers how many there were. */
-  readonly endAll: (owner: string) => Promise<number>;
-};
+export type SessionStore = session.Store & UserSessions;
 
 export interface SessionLifetime {
   readonly idleMs: number;
@@ -37,6 +35,11 @@ export function sessionTtl(
 /** Under which name the store keeps a user's sessions together. */
 export function sessionOwner(data: Partial<session.SessionData>): string | undefined {
   return data.signIn === undefined ? undefined : grantId(data.signIn.key);
+}
+
+/** When somebody signed in with a session. */
+export function sessionStart(data: Partial<session.SessionData>): number {
+  return data.signIn?.at ?? 0;
 }
 
 function sessionCookie(secure: boolean): string {

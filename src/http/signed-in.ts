@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { Store } from 'express-session';
+import { StoreUnavailableError } from '../grants/errors.js';
 import type { GrantKey } from '../grants/grant.js';
 
 /** What a session holds: who signed in and when. Written once, at sign-in. */
@@ -23,11 +24,29 @@ export function signedIn(req: Request): SignedIn | undefined {
 /**
  * Signs in under a new session id; the old one, and whoever planted it, is left behind. Resolves when
  * the session is stored, so that the next page finds it.
+ *
+ * @param admit asked when it is stored, and not before: then it either sees what keeps this user out,
+ *   or whoever keeps the user out sees the session. When it rejects, there is no session, and the
+ *   browser is not given its id.
  */
-export async function startSession(req: Request, signIn: SignedIn): Promise<void> {
+export async function startSession(
+  req: Request,
+  signIn: SignedIn,
+  admit: () => Promise<void>,
+): Promise<void> {
   await settle((done) => req.session.regenerate(done));
   req.session.signIn = signIn;
-  await settle((done) => req.session.save(done));
+  try {
+    await settle((done) => req.session.save(done));
+    await admit();
+  } catch (error) {
+    // Else express-session stores it once more with the answer. The id is forgotten here in any case,
+    // and a record that cannot be removed now belongs to nobody.
+    const ended = endSession(req).catch(() => undefined);
+    // Nobody waits twice for a store that is silent.
+    if (!(error instanceof StoreUnavailableError)) await ended;
+    throw error;
+  }
 }
 
 /** Forgets who was signed in; the request goes on as anybody's. */

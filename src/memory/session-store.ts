@@ -1,18 +1,19 @@
+import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import session, { type SessionData } from 'express-session';
+import type { ListedSession, UserSessions } from '../grants/user-sessions.js';
 import { type ExpiringMap, createExpiringMap } from './expiring-map.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
-export type SessionStore = session.Store & {
-  /** Ends all sessions of `owner`; returns how many there were. */
-  endAll(owner: string): Promise<number>;
-};
+export type SessionStore = session.Store & UserSessions;
 
 export interface MemorySessionStoreDeps {
   /** How long a session lives on from now; zero or less ends it. */
   readonly ttlMs: (session: SessionData) => number;
   /** Who is signed in with a session; undefined for nobody. */
   readonly ownerOf: (session: SessionData) => string | undefined;
+  /** When somebody signed in with a session, milliseconds since the epoch. */
+  readonly signedInAt: (session: SessionData) => number;
   readonly now?: () => number;
 }
 
@@ -32,7 +33,7 @@ export function createMemorySessionStore(deps: MemorySessionStoreDeps): SessionS
   return new MemorySessionStore(deps);
 }
 
-class MemorySessionStore extends session.Store {
+class MemorySessionStore extends session.Store implements UserSessions {
   readonly #deps: MemorySessionStoreDeps;
   readonly #now: () => number;
   readonly #stored: ExpiringMap<Stored>;
@@ -86,12 +87,40 @@ class MemorySessionStore extends session.Store {
     if (done) setImmediate(done);
   }
 
-  endAll(owner: string): Promise<number> {
-    const sids = [...this.#stored.entries()].flatMap(([sid, stored]) =>
-      stored.owner === owner ? [sid] : [],
-    );
+  list(owner: string): Promise<ListedSession[]> {
+    const listed = this.#ofOwner(owner).map(([sid, { json }]) => ({
+      name: this.nameOf(sid),
+      signedInAt: this.#deps.signedInAt(JSON.parse(json) as SessionData),
+    }));
+    return Promise.resolve(listed.sort((one, other) => other.signedInAt - one.signedInAt));
+  }
+
+  nameOf(sid: string): string {
+    return createHash('sha256').update(sid).digest('base64url').slice(0, 12);
+  }
+
+  endOne(owner: string, name: string): Promise<boolean> {
+    return Promise.resolve(this.#end(owner, (one) => one === name) > 0);
+  }
+
+  endAll(owner: string, except?: string): Promise<number> {
+    return Promise.resolve(this.#end(owner, (one) => one !== except));
+  }
+
+  endEverybody(): Promise<number> {
+    const sids = [...this.#stored.entries()].map(([sid]) => sid);
     for (const sid of sids) this.#stored.delete(sid);
     return Promise.resolve(sids.length);
+  }
+
+  #ofOwner(owner: string): [string, Stored][] {
+    return [...this.#stored.entries()].filter(([, stored]) => stored.owner === owner);
+  }
+
+  #end(owner: string, isMeant: (name: string) => boolean): number {
+    const sids = this.#ofOwner(owner).flatMap(([sid]) => (isMeant(this.nameOf(sid)) ? [sid] : []));
+    for (const sid of sids) this.#stored.delete(sid);
+    return sids.length;
   }
 
   #keep(sid: string, stored: Stored, data: SessionData): void {

@@ -1,4 +1,4 @@
-const LONGEST = 200;
+const LONGEST = 120;
 
 /**
  * What others sent, fit for a line of a log: printable ASCII and nothing else, cut. A line break in it

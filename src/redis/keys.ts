@@ -45,9 +45,17 @@ export function sessionKey(sessionHash: string): string {
 /** Everything in a session's key but its hash. */
 export const SESSION_KEY_PREFIX = sessionKey('');
 
+/** All sessions, as a pattern for SCAN. */
+export const SESSION_KEYS = sessionKey('*');
+
 /** Session ids open sessions, so storage only ever sees their SHA-256. */
 export function sessionHash(sid: string): string {
   return createHash('sha256').update(sid).digest('base64url');
+}
+
+/** What people are shown of a session: enough of the hash to tell it from others, and no more. */
+export function sessionName(hash: string): string {
+  return hash.slice(0, 12);
 }
 
 /**
@@ -59,8 +67,14 @@ export function userSessionsKey(owner: string): string {
   return `${PREFIX}:user-sessions:{${owner}}`;
 }
 
+/** Users who may not sign in: set of their grants' ids. No lifetime: it ends by enabling them. */
+export const DISABLED_USERS_KEY = `${PREFIX}:disabled-users`;
+
 /**
  * The queue of revocations. BullMQ puts name and kind of its keys behind the prefix, and the job's id
  * in the key of a job; the braces keep them in one slot of a cluster. A job lives for a day at most.
  */
 export const REVOCATION_QUEUE = { prefix: `${PREFIX}:queue`, name: '{revocations}' } as const;
+
+/** What administrators did: stream, the latest ten thousand or so. No lifetime. */
+export const AUDIT_TRAIL_KEY = `${PREFIX}:audit-trail`;

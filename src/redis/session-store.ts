@@ -1,29 +1,19 @@
 import { RedisStore } from 'connect-redis';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
-import type { RedisClient } from './client.js';
+import type { UserSessions } from '../grants/user-sessions.js';
 import { SESSION_KEY_PREFIX, sessionHash } from './keys.js';
 import { type SessionRecords, createSessionRecords } from './session-records.js';
 import { storeCall } from './store-call.js';
 import { type TouchThrottle, createTouchThrottle } from './touch-throttle.js';
+import { type UserSessionsDeps, createRedisUserSessions, endSession } from './user-sessions.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
-export type SessionStore = Store & {
-  /**
-   * Ends all sessions of `owner`, on every device.
-   *
-   * @returns how many there were.
-   * @throws StoreUnavailableError some may have been ended; call it again.
-   */
-  endAll(owner: string): Promise<number>;
-};
+export type SessionStore = Store & UserSessions;
 
-export interface RedisSessionStoreDeps {
-  readonly client: RedisClient;
+export interface RedisSessionStoreDeps extends UserSessionsDeps {
   /** How long a session lives on from now; zero or less ends it. */
   readonly ttlMs: (session: SessionData) => number;
-  /** Who is signed in with a session; undefined for nobody. */
-  readonly ownerOf: (session: SessionData) => string | undefined;
   /** Told when a session could not be extended; the request goes on. */
   readonly onTouchError?: (error: unknown) => void;
   readonly now?: () => number;
@@ -41,7 +31,7 @@ const TOUCHES_REMEMBERED = 10_000;
  * session that was signed out meanwhile; such a write is dropped without an error.
  */
 export function createRedisSessionStore(deps: RedisSessionStoreDeps): SessionStore {
-  return new OwnedSessionStore(deps);
+  return Object.assign(new OwnedSessionStore(deps), createRedisUserSessions(deps));
 }
 
 class OwnedSessionStore extends RedisStore {
@@ -101,18 +91,6 @@ class OwnedSessionStore extends RedisStore {
     return report(storeCall('session removal', remove), done);
   }
 
-  endAll(owner: string): Promise<number> {
-    return storeCall('removal of all sessions', async () => {
-      const hashes = await this.#records.entries(owner);
-      const removed = await Promise.all(hashes.map((hash) => this.#records.remove(hash)));
-      // An entry without a session may belong to a sign-in that is just being written. It stays, so
-      // that the next call finds the session, or ends by itself.
-      const ended = hashes.filter((_, index) => removed[index] !== undefined);
-      await this.#records.strike(owner, ended);
-      return ended.length;
-    });
-  }
-
   async #write(hash: string, session: SessionData): Promise<void> {
     const ttlMs = Math.floor(this.#deps.ttlMs(session));
     if (ttlMs <= 0) {
@@ -141,11 +119,7 @@ class OwnedSessionStore extends RedisStore {
   }
 
   async #remove(hash: string): Promise<void> {
-    const removed = await this.#records.remove(hash);
-    const owner = removed && this.#deps.ownerOf(removed);
-    if (owner === undefined) return;
-    // The session is gone, which is what counts; a stale entry ends by itself.
-    await this.#records.strike(owner, [hash]).catch(() => undefined);
+    await endSession(this.#records, hash, this.#deps.ownerOf);
   }
 }
 

@@ -92,7 +92,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       const { key, returnTo, sessionId } = await finish(deps, { req, res, query });
       const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
       if (isAnother) await endStoredSession(sessionStore, sessionId);
-      await startSession(req, { key, at: now() });
+      await startSession(req, { key, at: now() }, () => signIn.admit(key));
       onSignIn('success');
       audit('signed_in', { key, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');

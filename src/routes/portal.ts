@@ -8,6 +8,7 @@ import { signedIn } from '../http/signed-in.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { missingScope } from '../oauth/scope.js';
 import { authorizePath } from './landing.js';
+import { moment } from './moment.js';
 
 /** The practitioner portal: what Fullscript knows about the person who is signed in. */
 export function portalRoutes(deps: {
@@ -77,16 +78,6 @@ async function portalHome({ api, key, grant }: Fullscript, wanted: readonly stri
     connected: moment(grant.connectedAt),
     reconnectHref: authorizePath({ registration: key.registration, returnTo: '/portal' }),
   };
-}
-
-const READABLE = new Intl.DateTimeFormat('en', {
-  dateStyle: 'medium',
-  timeStyle: 'short',
-  timeZone: 'UTC',
-});
-
-function moment(instant: number): { iso: string; text: string } {
-  return { iso: new Date(instant).toISOString(), text: `${READABLE.format(instant)} UTC` };
 }
 
 async function orReason<T>(call: Promise<T>): Promise<{ value?: T; problem?: string }> {

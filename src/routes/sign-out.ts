@@ -1,25 +1,22 @@
-import { Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import { grantId } from '../grants/grant.js';
+import type { UserSessions } from '../grants/user-sessions.js';
 import type { Audit } from '../http/audit.js';
-import type { SessionStore } from '../http/session.js';
-import { endSession, signedIn } from '../http/signed-in.js';
+import { NotSignedInError } from '../http/errors.js';
+import { type SignedIn, endSession, signedIn } from '../http/signed-in.js';
+
+export interface SignOutDeps {
+  readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
+  readonly clearSessionCookie: (res: Response) => void;
+  readonly audit: Audit;
+}
 
 /** Ends sessions. The grant stays: signing out is not disconnecting. */
-export function signOutRoutes(deps: {
-  sessionStore: Pick<SessionStore, 'endAll'>;
-  clearSessionCookie: (res: import('express').Response) => void;
-  audit: Audit;
-}): Router {
-  const { sessionStore, clearSessionCookie, audit } = deps;
+export function signOutRoutes(deps: SignOutDeps): Router {
+  const { sessionStore, audit } = deps;
   const router = Router({ caseSensitive: true });
 
-  router.post('/sign-out', async (req, res) => {
-    const user = signedIn(req);
-    await endSession(req);
-    if (user !== undefined) audit('signed_out', { key: user.key, message: 'signed out' });
-    clearSessionCookie(res);
-    res.redirect(303, '/');
-  });
+  router.post('/sign-out', (req, res) => signOut(deps, req, res));
 
   router.post('/sign-out/everywhere', async (req, res) => {
     const user = signedIn(req);
@@ -28,10 +25,44 @@ export function signOutRoutes(deps: {
       const message = 'signed out on all devices';
       audit('signed_out_everywhere', { key: user.key, sessions, message });
     }
-    await endSession(req);
-    clearSessionCookie(res);
-    res.redirect(303, '/');
+    await signOut(deps, req, res);
+  });
+
+  router.post('/sign-out/others', async (req, res) => {
+    const { key } = userOf(req);
+    const sessions = await sessionStore.endAll(grantId(key), sessionStore.nameOf(req.sessionID));
+    audit('sessions_ended', { key, sessions, message: 'all other sessions ended' });
+    res.redirect(303, '/portal/sessions');
+  });
+
+  router.post('/sign-out/session', async (req, res) => {
+    const { key } = userOf(req);
+    const name = wantedName(req);
+    if (name === sessionStore.nameOf(req.sessionID)) return signOut(deps, req, res);
+    // One that is not there any more, or never was this user's: the list shows what there is.
+    const sessions = Number(await sessionStore.endOne(grantId(key), name));
+    audit('sessions_ended', { key, sessions, message: 'session ended from another one' });
+    res.redirect(303, '/portal/sessions');
   });
 
   return router;
+}
+
+async function signOut(deps: SignOutDeps, req: Request, res: Response): Promise<void> {
+  const user = signedIn(req);
+  await endSession(req);
+  if (user !== undefined) deps.audit('signed_out', { key: user.key, message: 'signed out' });
+  deps.clearSessionCookie(res);
+  res.redirect(303, '/');
+}
+
+function userOf(req: Request): SignedIn {
+  const user = signedIn(req);
+  if (user === undefined) throw new NotSignedInError();
+  return user;
+}
+
+function wantedName(req: Request): string {
+  const { session } = (req.body ?? {}) as { session?: unknown };
+  return typeof session === 'string' ? session : '';
 }

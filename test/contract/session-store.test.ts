@@ -16,11 +16,12 @@ declare module 'express-session' {
     owner: string;
     note: string;
     ttlMs: number;
+    since: number;
   }
 }
 
 type Loaded = Session & SessionData;
-type Fields = Partial<Pick<SessionData, 'owner' | 'note' | 'ttlMs'>>;
+type Fields = Partial<Pick<SessionData, 'owner' | 'note' | 'ttlMs' | 'since'>>;
 
 let sids = 0;
 const prepared = new WeakSet<SessionStore>();
@@ -190,11 +191,87 @@ describe.each(stages)('SessionStore of %s', (_name, open) => {
     expect(await store.endAll('emma')).toBe(1);
   });
 
+  it('listed → the owner’s sessions, the newest first, under names that open nothing', async () => {
+    const old = await stored(store, { owner: 'gerda', since: 1_000 });
+    const young = await stored(store, { owner: 'gerda', since: 2_000 });
+    const ended = await stored(store, { owner: 'gerda', since: 3_000 });
+    await stored(store, { owner: 'heidi', since: 4_000 });
+    await destroy(store, ended.id);
+    const listed = await store.list('gerda');
+    expect(listed).toEqual([
+      { name: store.nameOf(young.id), signedInAt: 2_000 },
+      { name: store.nameOf(old.id), signedInAt: 1_000 },
+    ]);
+    for (const { name } of listed) {
+      expect(name).toMatch(/^[\w-]{12}$/);
+      expect(old.id + young.id).not.toContain(name);
+      expect(await load(store, name)).toBeUndefined();
+    }
+    expect(await store.list('nobody')).toEqual([]);
+  });
+
+  it('endOne → ends the one that is named, and says so once', async () => {
+    const [one, other] = [
+      await stored(store, { owner: 'ilse' }),
+      await stored(store, { owner: 'ilse' }),
+    ];
+    expect(await store.endOne('ilse', store.nameOf(one.id))).toBe(true);
+    expect(await load(store, one.id)).toBeUndefined();
+    expect(await load(store, other.id)).toBeDefined();
+    expect(await store.endOne('ilse', store.nameOf(one.id))).toBe(false);
+  });
+
+  it('endOne with a name of somebody else’s session, a part of a name, or none → ends nothing', async () => {
+    const [own, others] = [
+      await stored(store, { owner: 'judith' }),
+      await stored(store, { owner: 'karla' }),
+    ];
+    const name = store.nameOf(own.id);
+    const wrong = [store.nameOf(others.id), name.slice(0, 11), `${name}A`, '', '*', own.id];
+    for (const one of wrong) expect(await store.endOne('judith', one)).toBe(false);
+    expect(await load(store, own.id)).toBeDefined();
+    expect(await load(store, others.id)).toBeDefined();
+  });
+
+  it('endOne while the session is in use → neither a save nor a touch brings it back', async () => {
+    const one = await stored(store, { owner: 'laura' });
+    const late = [save(Object.assign(one, { note: 'late' })), touch(store, one)];
+    await Promise.all([...late, store.endOne('laura', store.nameOf(one.id)), save(one)]);
+    await save(one);
+    expect(await load(store, one.id)).toBeUndefined();
+    expect(await store.list('laura')).toEqual([]);
+  });
+
+  it('endAll except one → that one lives', async () => {
+    const own = await Promise.all([1, 2, 3].map(() => stored(store, { owner: 'maria' })));
+    expect(await store.endAll('maria', store.nameOf(own[1]!.id))).toBe(2);
+    expect(await load(store, own[0]!.id)).toBeUndefined();
+    expect(await load(store, own[1]!.id)).toBeDefined();
+    expect(await store.list('maria')).toHaveLength(1);
+  });
+
   it('destroyed sessions → not counted by endAll', async () => {
     const one = await stored(store, { owner: 'frida' });
     await stored(store, { owner: 'frida' });
     await destroy(store, one.id);
     expect(await store.endAll('frida')).toBe(1);
+  });
+
+  it('endEverybody → ends all sessions of everybody; who signs in again is in', async () => {
+    await store.endEverybody();
+    const owners = Array.from({ length: 250 }, (_, at) => `owner-${at % 50}`);
+    const all = await Promise.all(owners.map((owner) => stored(store, { owner })));
+    all.push(await stored(store));
+    const late = [save(Object.assign(all[0]!, { note: 'late' })), touch(store, all[1]!)];
+    const [ended] = await Promise.all([store.endEverybody(), ...late]);
+    expect(ended).toBe(251);
+    await Promise.all(all.slice(0, 10).map(save));
+    const left = await Promise.all(all.map(({ id }) => load(store, id)));
+    expect(left.filter((one) => one !== undefined)).toEqual([]);
+    expect(await store.list('owner-0')).toEqual([]);
+    expect(await store.endEverybody()).toBe(0);
+    const again = await stored(store, { owner: 'owner-0' });
+    expect(await load(store, again.id)).toBeDefined();
   });
 });
 
@@ -347,6 +424,14 @@ describe('session records in redis', () => {
     expect(await client.exists(userSessionsKey('kira'))).toBe(0);
   });
 
+  it('endEverybody → the indexes are gone too; nothing else is touched', async () => {
+    await stored(store, { owner: 'paula' });
+    await client.set('fc:1:lock:{paula}', 'holder');
+    await store.endEverybody();
+    expect(await client.keys('fc:1:*session*')).toEqual([]);
+    expect(await client.getdel('fc:1:lock:{paula}')).toBe('holder');
+  });
+
   it('a sign-in that is being written during endAll → found by the next endAll', async () => {
     const one = generated(store, { owner: 'lena' });
     await client.zadd(userSessionsKey('lena'), Date.now() + 60_000, sessionHash(one.id));
@@ -403,7 +488,14 @@ describe('session records in redis', () => {
     await expect(load(store, one.id)).rejects.toBeInstanceOf(StoreUnavailableError);
     await expect(save(one)).rejects.toBeInstanceOf(StoreUnavailableError);
     await expect(destroy(store, one.id)).rejects.toBeInstanceOf(StoreUnavailableError);
-    await expect(store.endAll('olga')).rejects.toBeInstanceOf(StoreUnavailableError);
+    for (const failed of [
+      store.endAll('olga'),
+      store.endOne('olga', store.nameOf(one.id)),
+      store.list('olga'),
+      store.endEverybody(),
+    ]) {
+      await expect(failed).rejects.toBeInstanceOf(StoreUnavailableError);
+    }
     clock += 60_000;
     await touch(store, one);
     await until(() => touchErrors.length > 0);

@@ -11,7 +11,11 @@ import express, {
 } from 'express';
 import supertest from 'supertest';
 import { FullscriptApiError } from '../../src/fullscript/errors.js';
-import { GrantNotFoundError, StoreUnavailableError } from '../../src/grants/errors.js';
+import {
+  GrantNotFoundError,
+  StoreUnavailableError,
+  UserDisabledError,
+} from '../../src/grants/errors.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { createAudit, ownerTag } from '../../src/http/audit.js';
 import { type BindingCookies, createBindingCookies } from '../../src/http/binding-cookie.js';
@@ -28,7 +32,7 @@ import { requestId, requestIdOf } from '../../src/http/request-id.js';
 import { requestLog, type RequestLine } from '../../src/http/request-log.js';
 import { parseReturnTo } from '../../src/http/return-to.js';
 import { noStore, securityHeaders } from '../../src/http/security-headers.js';
-import { sessionOwner, sessions, sessionTtl } from '../../src/http/session.js';
+import { sessionOwner, sessionStart, sessions, sessionTtl } from '../../src/http/session.js';
 import { endSession, signedIn, startSession } from '../../src/http/signed-in.js';
 import { createLogger } from '../../src/logger.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
@@ -683,6 +687,7 @@ const STATUS: Record<ErrorCode, number> = {
   resource_owner_missing: 502,
   token_rejected: 401,
   resource_owner_unknown_type: 403,
+  user_disabled: 403,
   registration_unknown: 404,
   navigation_refused: 403,
   not_signed_in: 401,
@@ -731,6 +736,7 @@ const WAYS_OUT: Record<WayForward, { href: string; label: string }> = {
   renew: { href: '', label: 'Try again' },
   home: { href: '/', label: 'Back to the start' },
   operator: { href: '/', label: 'Back to the start' },
+  ask: { href: '/', label: 'Back to the start' },
 };
 
 describe('errorHandler', () => {
@@ -948,21 +954,24 @@ describe('sessionOwner', () => {
 });
 
 describe('sessions', () => {
-  function appWith(options: { secure?: boolean; forgetful?: boolean } = {}) {
-    const { secure = false, forgetful = true } = options;
+  function appWith(
+    options: { secure?: boolean; forgetful?: boolean; admit?: () => Promise<void> } = {},
+  ) {
+    const { secure = false, forgetful = true, admit = () => Promise.resolve() } = options;
     const clock = { now: NOW };
     const lifetime = { idleMs: 8 * HOUR, maxMs: 24 * HOUR };
     const now = () => clock.now;
     const store = createMemorySessionStore({
       ttlMs: (data) => (forgetful ? sessionTtl(data, { ...lifetime, now: now() }) : 1000 * HOUR),
       ownerOf: sessionOwner,
+      signedInAt: sessionStart,
       now,
     });
     const app = express();
     app.set('trust proxy', 1);
     app.use(sessions({ store, secrets: ['secret-2', 'secret-1'], secure, lifetime, now }));
     app.get('/in', async (req, res) => {
-      await startSession(req, { key: ADA, at: now() });
+      await startSession(req, { key: ADA, at: now() }, admit);
       res.send(req.sessionID);
     });
     app.get('/out', async (req, res) => {
@@ -1004,6 +1013,19 @@ describe('sessions', () => {
     expect(line).toMatch(
       /^__Host-fc_session=s%3A[^;]+; Path=\/; Expires=[^;]+; HttpOnly; Secure; SameSite=Lax$/,
     );
+  });
+
+  it('not admitted once the session is stored → no session and no cookie', async () => {
+    const looks: number[] = [];
+    const admit = async () => {
+      looks.push((await store.list(grantId(ADA))).length);
+      throw new UserDisabledError();
+    };
+    const { signIn, store } = appWith({ admit });
+    const { lines } = await signIn();
+    expect(looks).toEqual([1]);
+    expect(lines).toEqual([]);
+    expect(await store.list(grantId(ADA))).toEqual([]);
   });
 
   it('signed in again → another id, and the old cookie is dead', async () => {

@@ -31,7 +31,11 @@ async function startedWith(env: Record<string, string>) {
   const cwd = await mkdtemp(join(tmpdir(), 'fc-start-'));
   try {
     const server = startProcess({ cwd, env: { ...SECRETS, ...CREDENTIALS, PORT: '0', ...env } });
-    return { code: await server.exited, said: server.output() };
+    // One that starts all the same would never end by itself.
+    const timer = setTimeout(() => void server.child.kill('SIGKILL'), 15_000);
+    const code = await server.exited;
+    clearTimeout(timer);
+    return { code, said: server.output() };
   } finally {
     await rm(cwd, { recursive: true, force: true });
   }

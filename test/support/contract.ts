@@ -1,7 +1,9 @@
 import type { SessionData } from 'express-session';
+import type { DisabledUsers } from '../../src/grants/disabled-users.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
 import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
+import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
@@ -16,6 +18,7 @@ import {
   connectRedis,
   waitUntilReady,
 } from '../../src/redis/client.js';
+import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
@@ -36,6 +39,7 @@ export interface Stage {
   /** Locks of two processes, as far as the implementation can have two. */
   readonly locks: readonly [Lock, Lock];
   readonly failures: RefreshFailures;
+  readonly disabledUsers: DisabledUsers;
   /** A queue of revocations that waits so long after an error; it shares what is stored. */
   readonly openRevocations: (afterErrorMs: number) => RevocationQueue;
   readonly close: () => Promise<void>;
@@ -45,6 +49,7 @@ export interface Stage {
 export const sessionRules = {
   ttlMs: (session: Partial<SessionData>) => (session as { ttlMs?: number }).ttlMs ?? 60_000,
   ownerOf: (session: SessionData) => (session as { owner?: string }).owner,
+  signedInAt: (session: SessionData) => (session as { since?: number }).since ?? 0,
 };
 
 /** For `describe.each`: the implementations a contract holds for. */
@@ -62,6 +67,7 @@ function openMemoryStage(): Promise<Stage> {
     sessions: createMemorySessionStore(sessionRules),
     locks: [lock, lock],
     failures: createMemoryRefreshFailures(),
+    disabledUsers: createMemoryDisabledUsers(),
     openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
     close: () => Promise.resolve(),
   });
@@ -83,6 +89,7 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     sessions: createRedisSessionStore({ client, ...sessionRules }),
     locks: [createRedisLock(client), createRedisLock(second)],
     failures: createRedisRefreshFailures(client),
+    disabledUsers: createRedisDisabledUsers(client),
     openRevocations: (afterErrorMs) =>
       createRedisRevocationQueue({ client, afterErrorMs, onError: () => undefined }),
     close: async () => {

@@ -12,6 +12,7 @@ import { createRevocations } from '../../src/grants/revocations.js';
 import { createSignIn } from '../../src/grants/sign-in.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
+import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
@@ -136,7 +137,9 @@ export async function createWorld(options: WorldOptions = {}) {
   const queue = options.queue ?? createMemoryRevocationQueue();
   const revocations = createRevocations({ ...revoke, vault, queue });
   const elapsed = clock.now;
-  const deps = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
+  const disabledUsers = createMemoryDisabledUsers();
+  const custody = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
+  const deps = { ...custody, disabledUsers };
   const pending = createMemoryPendingAuthorizations({ now: clock.now });
   const signIn = createSignIn({ ...deps, pending, cipher });
 

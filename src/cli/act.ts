@@ -1,0 +1,36 @@
+import { userInfo } from 'node:os';
+import type { GrantKey } from '../grants/grant.js';
+import { ownerTag } from '../http/audit.js';
+import type { AuditEntry } from '../redis/audit-trail.js';
+
+/** What a command changed, for the audit trail. */
+export interface Act {
+  readonly event: 'sessions_ended' | 'user_disabled' | 'user_enabled';
+  /** Whom it was done to; undefined for everybody. */
+  readonly key?: GrantKey;
+  readonly sessions?: number;
+}
+
+/** The entry: what, when in UTC, to whom, by which account of the machine. */
+export function auditEntry({ event, key, sessions }: Act, now: number): AuditEntry {
+  return {
+    event,
+    at: new Date(now).toISOString(),
+    by: operator(),
+    ...(key === undefined ? { owner: 'everybody' } : about(key)),
+    ...(sessions === undefined ? {} : { sessions: String(sessions) }),
+  };
+}
+
+function about(key: GrantKey) {
+  return { registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) };
+}
+
+/** A container may run under a number that has no name. */
+function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}

@@ -1,0 +1,63 @@
+import type { Config } from '../config.js';
+import { StoreUnavailableError } from '../grants/errors.js';
+import { sessionOwner, sessionStart } from '../http/session.js';
+import { createRedisAuditTrail } from '../redis/audit-trail.js';
+import type { RedisClient } from '../redis/client.js';
+import { createRedisDisabledUsers } from '../redis/disabled-users.js';
+import { createRedisGrantRecords } from '../redis/grant-records.js';
+import { openClient } from '../redis/open-client.js';
+import { createRedisUserSessions } from '../redis/user-sessions.js';
+import { auditEntry } from './act.js';
+import type { CommandLine } from './arguments.js';
+import type { CommandStore, Outcome } from './command.js';
+
+export interface RunDeps {
+  readonly config: Pick<Config, 'store' | 'dataDir'>;
+  readonly line: Extract<CommandLine, { help: false }>;
+  /** For the result. */
+  readonly print: (text: string) => void;
+  /** For trouble. */
+  readonly say: (text: string) => void;
+}
+
+const NOTHING_TO_ADMINISTER =
+  'REDIS_URL is unset and no redis-server is installed, so sessions and users live in the memory of the ' +
+  'server process, where no other process sees them. Nothing was done. Restarting the server ends all ' +
+  'sessions.';
+
+/** Runs one command on the configured store, and says what came of it. */
+export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
+  const { config, line, print, say } = deps;
+  const opened = await openClient({ config, say });
+  if (opened === undefined) {
+    say(NOTHING_TO_ADMINISTER);
+    return 'failed';
+  }
+  try {
+    const outcome = await line.command.run(storeOf(opened.client), line.subject);
+    if (outcome.act !== undefined) {
+      await createRedisAuditTrail(opened.client).record(auditEntry(outcome.act, Date.now()));
+    }
+    print(resultText(outcome, line.json));
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    say(`${opened.reasonOf(error)}. It may be half done: run it again.`);
+    return 'failed';
+  } finally {
+    await opened.close();
+  }
+}
+
+function resultText({ json, lines }: Outcome, asJson: boolean): string {
+  return asJson ? JSON.stringify(json) : lines.join('\n');
+}
+
+function storeOf(client: RedisClient): CommandStore {
+  const rules = { ownerOf: sessionOwner, signedInAt: sessionStart };
+  return {
+    sessions: createRedisUserSessions({ client, ...rules }),
+    disabledUsers: createRedisDisabledUsers(client),
+    records: createRedisGrantRecords(client),
+  };
+}

@@ -1,0 +1,40 @@
+/** One browser's login, as its user and an administrator see it. */
+export interface ListedSession {
+  /** Tells it from the user's other sessions. Part of a hash of the session's id: it opens nothing. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly signedInAt: number;
+}
+
+/**
+ * The sessions of users, for those who look at them or end them. A session that was ended stays ended,
+ * also against a slower request that still has it. An owner is named by `grantId`.
+ *
+ * Everything rejects with StoreUnavailableError when the store fails; some sessions may have been ended
+ * then, and it can be called again.
+ */
+export interface UserSessions {
+  /** The newest first. */
+  readonly list: (owner: string) => Promise<ListedSession[]>;
+  /** Under which name the session with this id is listed. */
+  readonly nameOf: (sid: string) => string;
+  /**
+   * Ends one session of `owner`; does nothing to anybody else's, whatever the name.
+   *
+   * @returns whether there was one.
+   */
+  readonly endOne: (owner: string, name: string) => Promise<boolean>;
+  /**
+   * Ends all sessions of `owner`, on every device.
+   *
+   * @param except the name of a session that stays.
+   * @returns how many there were.
+   */
+  readonly endAll: (owner: string, except?: string) => Promise<number>;
+  /**
+   * Ends the sessions of everybody. One that begins meanwhile may stay.
+   *
+   * @returns how many there were.
+   */
+  readonly endEverybody: () => Promise<number>;
+}

@@ -1,0 +1,56 @@
+import type { StoreUnavailableError } from '../grants/errors.js';
+import { type RedisClient, closeRedis, connectRedis, waitUntilReady } from './client.js';
+import { startEmbeddedRedis } from './embedded-server.js';
+import type { StoreAddress } from './store-url.js';
+
+/** The store as a command of its own process has it. */
+export interface OpenClient {
+  readonly client: RedisClient;
+  /** Why the store failed, in words for people. */
+  readonly reasonOf: (error: StoreUnavailableError) => string;
+  readonly close: () => Promise<void>;
+}
+
+const READY_WAIT_MS = 5_000;
+
+/**
+ * The store that the configuration names. Of the embedded one, the running server's is shared, and one
+ * is started where no server runs.
+ *
+ * @param deps.say told once why the store cannot be reached.
+ * @returns undefined when everything lives in the memory of a server, where nobody else sees it.
+ */
+export async function openClient(deps: {
+  config: { readonly store: StoreAddress | 'embedded'; readonly dataDir: string };
+  say: (text: string) => void;
+}): Promise<OpenClient | undefined> {
+  const { config, say } = deps;
+  if (config.store !== 'embedded') return connect(config.store, say);
+  const embedded = await startEmbeddedRedis({ dataDir: config.dataDir, log: say });
+  if (embedded === undefined) return undefined;
+  const opened = await connect(embedded.address, say);
+  const close = async () => {
+    await opened.close();
+    await embedded.close();
+  };
+  return { ...opened, close };
+}
+
+async function connect(address: StoreAddress, say: (text: string) => void): Promise<OpenClient> {
+  let problem = 'no answer';
+  const onError = ({ message }: Error) => {
+    if (message !== problem) say(`Redis: ${message}`);
+    problem = message;
+  };
+  const client = connectRedis(address, { onError });
+  await waitUntilReady(client, READY_WAIT_MS);
+  return {
+    client,
+    reasonOf: ({ message, cause }) => {
+      // What a command says then is that there is no connection; why, the connection has said.
+      if (client.status !== 'ready') return `Redis cannot be reached: ${problem}`;
+      return cause instanceof Error ? `${message}: ${cause.message}` : message;
+    },
+    close: () => closeRedis(client),
+  };
+}

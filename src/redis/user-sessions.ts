@@ -1,0 +1,82 @@
+import type { SessionData } from 'express-session';
+import type { UserSessions } from '../grants/user-sessions.js';
+import type { RedisClient } from './client.js';
+import { SESSION_KEYS, SESSION_KEY_PREFIX, sessionHash, sessionName } from './keys.js';
+import { scanKeys } from './scan-keys.js';
+import { type SessionRecords, createSessionRecords } from './session-records.js';
+import { storeCall } from './store-call.js';
+
+export interface UserSessionsDeps {
+  readonly client: RedisClient;
+  /** Who is signed in with a session; undefined for nobody. */
+  readonly ownerOf: (session: SessionData) => string | undefined;
+  /** When somebody signed in with a session, milliseconds since the epoch. */
+  readonly signedInAt: (session: SessionData) => number;
+}
+
+/** The sessions of users in Redis, found by each owner's index. */
+export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
+  const { client, ownerOf, signedInAt } = deps;
+  const records = createSessionRecords(client);
+  const end = (owner: string, isMeant: (name: string) => boolean) =>
+    storeCall('removal of sessions', () => endThose(records, owner, isMeant));
+
+  return {
+    list: (owner) =>
+      storeCall('session listing', async () => {
+        const hashes = await records.entries(owner);
+        const found = await Promise.all(hashes.map((hash) => records.read(hash)));
+        // An entry may outlive its session.
+        const listed = hashes.flatMap((hash, index) => {
+          const session = found[index];
+          if (session === undefined) return [];
+          return [{ name: sessionName(hash), signedInAt: signedInAt(session) }];
+        });
+        return listed.sort((one, other) => other.signedInAt - one.signedInAt);
+      }),
+
+    nameOf: (sid) => sessionName(sessionHash(sid)),
+    endOne: async (owner, name) => (await end(owner, (one) => one === name)) > 0,
+    endAll: (owner, except) => end(owner, (one) => one !== except),
+
+    endEverybody: async () => {
+      const wanted = { pattern: SESSION_KEYS, operation: 'listing of every session' };
+      let ended = 0;
+      for await (const keys of scanKeys(client, wanted)) {
+        const hashes = keys.map((key) => key.slice(SESSION_KEY_PREFIX.length));
+        const remove = () => Promise.all(hashes.map((hash) => endSession(records, hash, ownerOf)));
+        const removed = await storeCall('removal of every session', remove);
+        ended += removed.filter(Boolean).length;
+      }
+      return ended;
+    },
+  };
+}
+
+/** Looks in the index of `owner` only, so that nobody else's session can be meant. */
+async function endThose(
+  records: SessionRecords,
+  owner: string,
+  isMeant: (name: string) => boolean,
+): Promise<number> {
+  const hashes = (await records.entries(owner)).filter((hash) => isMeant(sessionName(hash)));
+  const removed = await Promise.all(hashes.map((hash) => records.remove(hash)));
+  // An entry without a session may belong to a sign-in that is just being written. It stays, so
+  // that the next call finds the session, or ends by itself.
+  const ended = hashes.filter((_, index) => removed[index] !== undefined);
+  await records.strike(owner, ended);
+  return ended.length;
+}
+
+/** Ends one session, whosever it is; answers whether there was one. */
+export async function endSession(
+  records: SessionRecords,
+  hash: string,
+  ownerOf: UserSessionsDeps['ownerOf'],
+): Promise<boolean> {
+  const removed = await records.remove(hash);
+  const owner = removed && ownerOf(removed);
+  // The session is gone, which is what counts; a stale entry ends by itself.
+  if (owner !== undefined) await records.strike(owner, [hash]).catch(() => undefined);
+  return removed !== undefined;
+}

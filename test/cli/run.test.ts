@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SessionData } from 'express-session';
+import { readArguments } from '../../src/cli/arguments.js';
+import { runCommand } from '../../src/cli/run.js';
+import { type GrantKey, grantId } from '../../src/grants/grant.js';
+import { type RedisClient, closeRedis } from '../../src/redis/client.js';
+import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY } from '../../src/redis/keys.js';
+import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
+import { createSessionRecords } from '../../src/redis/session-records.js';
+import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { connectTo } from '../support/contract.js';
+import { type TestRedis, startRedis } from '../support/redis-server.js';
+
+const ADA: GrantKey = { registration: 'us-sandbox', owner: { id: 'a/d a', type: 'Practitioner' } };
+const BOB: GrantKey = { registration: 'us-sandbox', owner: { id: 'bob', type: 'Staff' } };
+const [ADA_NAME, BOB_NAME] = ['us-sandbox/Practitioner/a/d a', 'us-sandbox/Staff/bob'];
+const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+let redis: TestRedis;
+let client: RedisClient;
+let dataDir: string;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  client = await connectTo(redis);
+  dataDir = await mkdtemp(join(tmpdir(), 'fc-cli-'));
+});
+
+afterAll(async () => {
+  await closeRedis(client);
+  await redis.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+beforeEach(() => client.flushall());
+
+async function keepSession(key: GrantKey, hash: string): Promise<void> {
+  const records = createSessionRecords(client);
+  const session = { cookie: {}, signIn: { key, at: AT } } as unknown as SessionData;
+  await records.enter(grantId(key), hash, 60_000);
+  await records.create(hash, session, 60_000);
+}
+
+async function run(args: string[], url = redis.url) {
+  const [printed, said]: [string[], string[]] = [[], []];
+  const line = readArguments(args);
+  if (line.help) throw new Error('not a command');
+  const config = { store: parseStoreUrl(url), dataDir };
+  const print = (text: string) => printed.push(text);
+  const ended = await runCommand({ config, line, print, say: (text) => said.push(text) });
+  return { ended, printed: printed.join('\n'), said: said.join('\n') };
+}
+
+const sessionKeys = () => client.keys('fc:1:session:*');
+
+describe('runCommand', () => {
+  it('sessions list → names and times of that user, in words and as JSON', async () => {
+    await keepSession(ADA, 'abcdefghijklmnopqrstuvwxyz');
+    await keepSession(BOB, 'zyxwvutsrqponmlkjihgfedcba');
+    const { printed, ended } = await run(['sessions', 'list', ADA_NAME]);
+    expect(ended).toBe('done');
+    expect(printed).toBe(
+      `${ADA_NAME} has 1 session.\n  abcdefghijkl  signed in 2026-01-02T03:04:05.000Z`,
+    );
+    const asJson = (await run(['sessions', 'list', ADA_NAME, '--json'])).printed;
+    expect(JSON.parse(asJson)).toEqual({
+      user: ADA_NAME,
+      sessions: [{ id: 'abcdefghijkl', signedInAt: '2026-01-02T03:04:05.000Z' }],
+    });
+  });
+
+  it('sessions end → those of the user; --all → everybody’s', async () => {
+    for (const hash of ['one', 'two']) await keepSession(ADA, hash);
+    for (const hash of ['three', 'four', 'five']) await keepSession(BOB, hash);
+    const { printed } = await run(['sessions', 'end', ADA_NAME]);
+    expect(printed).toBe(`Ended 2 sessions of ${ADA_NAME}.`);
+    expect(await sessionKeys()).toHaveLength(3);
+    const all = await run(['sessions', 'end', '--all', '--json']);
+    expect(JSON.parse(all.printed)).toEqual({ ended: 3 });
+    expect(await client.keys('*')).toEqual([AUDIT_TRAIL_KEY]);
+    expect((await run(['sessions', 'end', '--all'])).printed).toBe(
+      "Ended 0 sessions: everybody's.",
+    );
+  });
+
+  it('users disable, disabled, enable → the record and the sessions; again → says so', async () => {
+    await createRedisGrantRecords(client).compareAndSet(
+      grantId(ADA),
+      { version: 1, sealed: 's' },
+      0,
+    );
+    await keepSession(ADA, 'one');
+    await keepSession(BOB, 'two');
+    const first = await run(['users', 'disable', ADA_NAME]);
+    expect(first.printed).toBe(`${ADA_NAME} is disabled from now on. Ended 1 session.`);
+    expect(await sessionKeys()).toEqual(['fc:1:session:two']);
+    expect(await client.smembers(DISABLED_USERS_KEY)).toEqual([grantId(ADA)]);
+    const second = await run(['users', 'disable', ADA_NAME, '--json']);
+    expect(JSON.parse(second.printed)).toEqual({
+      ...{ user: ADA_NAME, disabled: true, changed: false, ended: 0, connected: true },
+    });
+    expect((await run(['users', 'disabled'])).printed).toBe(`1 user is disabled.\n  ${ADA_NAME}`);
+    expect((await run(['users', 'enable', ADA_NAME])).printed).toContain('may sign in again');
+    expect((await run(['users', 'enable', ADA_NAME])).printed).toContain('was not disabled');
+    const { printed } = await run(['users', 'disabled', '--json']);
+    expect(JSON.parse(printed)).toEqual({ users: [] });
+  });
+
+  it('users disable of somebody who never connected → done, with a doubt about the id', async () => {
+    const { printed, ended } = await run(['users', 'disable', BOB_NAME]);
+    expect(ended).toBe('done');
+    expect(printed).toContain('No grant of this user is stored.');
+  });
+
+  it('Redis is away → failed, with the reason', async () => {
+    const nowhere = `unix://${join(dataDir, 'nowhere.sock')}`;
+    const { ended, printed, said } = await run(['sessions', 'end', '--all'], nowhere);
+    expect({ ended, printed }).toEqual({ ended: 'failed', printed: '' });
+    expect(said).toMatch(/Redis cannot be reached: .*ENOENT.* run it again/);
+  }, 20_000);
+});
