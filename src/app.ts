@@ -11,11 +11,13 @@ import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
 import { createCsrf } from './http/csrf.js';
+import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
 import { formTargets } from './http/form-targets.js';
 import { isApi } from './http/is-api.js';
 import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
+import type { RateLimits } from './http/rate-limits.js';
 import { requestId } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
@@ -49,6 +51,8 @@ export interface AppDeps {
   readonly refresher: TokenRefresher;
   readonly vault: Vault;
   readonly bindings: BindingCookies;
+  readonly devices: DeviceCookie;
+  readonly limits: RateLimits;
   readonly sessionStore: SessionStore;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
@@ -67,9 +71,12 @@ export interface AppDeps {
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
 const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
 
+/** What is called so often that its limits must not cost a question to the store. */
+const CALLS = ['/api', '/portal'];
+
 /** The app: middleware and routes in the order in which a request meets them. */
 export function createApp(deps: AppDeps): Express {
-  const { baseUrl, registrations, sessionStore, sameSite, metrics } = deps;
+  const { baseUrl, registrations, sessionStore, sameSite, metrics, limits } = deps;
   const secure = baseUrl.startsWith('https:');
   const secrets = deps.sessionSecrets.map((one) => one.reveal());
   const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
@@ -92,6 +99,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(callbackPaths(registrations), noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
+  app.use(CALLS, ...limits.calls);
   const lifetime = deps.sessionLifetime;
   app.use(sessions({ ...deps, secure, store: sessionStore, secrets, lifetime }));
   // Ahead of csrf: the token may be a form field.
@@ -100,6 +108,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
+  app.use(CALLS, limits.callsOfUser);
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
   app.use(sessionRoutes({ sessionStore, csrf, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
@@ -157,6 +166,8 @@ function reasonOf(err: unknown): string {
 
 function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
   return ({ error: err, code, status, requestId: id }) => {
+    // Told by the limit, once a window; each request has its own line anyway.
+    if (code === 'too_many_requests') return;
     // People read out the reference of an error page, so each of them is in the log.
     const line = { code, status, requestId: id };
     if (status >= 500) log[status === 500 ? 'error' : 'warn']({ ...line, err }, 'request failed');

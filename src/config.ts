@@ -33,6 +33,8 @@ export interface Config {
     readonly sameSite: 'lax' | 'strict';
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
+  /** Requests a minute; 0 for no limit. */
+  readonly rateLimits: { readonly oauth: number; readonly api: number; readonly address: number };
 }
 
 export interface SimulatorConfig {
@@ -87,6 +89,11 @@ export function loadConfig(env: Environment): Config {
     simulator: simulated ? simulatorConfig(values, baseUrl) : undefined,
     store: values.redisUrl ?? ('embedded' as const),
     ...secretsOf(values),
+    rateLimits: {
+      oauth: values.rateLimitOAuth ?? 300,
+      api: values.rateLimitApi ?? 60_000,
+      address: values.rateLimitAddress ?? 300_000,
+    },
   });
 }
 

@@ -4,13 +4,12 @@ import type { Config } from './config.js';
 import { composeCustody, openJournal } from './custody.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
-import { PENDING_LIFETIME_MS } from './grants/sign-in.js';
-import { createBindingCookies } from './http/binding-cookie.js';
 import { RouteError } from './http/errors.js';
 import { createAudit } from './http/audit.js';
 import { grantAudit } from './http/grant-audit.js';
 import { createMetrics } from './http/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
+import { composeLimits } from './limits.js';
 import { type Lifecycle, addressOf, drain, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { type Store, openStore } from './store.js';
@@ -28,11 +27,15 @@ export interface ServerOptions {
   /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
+  /** How long requests are counted together, instead of a minute. */
+  readonly rateLimitWindowMs?: number;
 }
 
 const API_TIMEOUT_MS = 25_000;
 /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
+/** How often the counts of all processes are brought together. */
+const SHARE_MS = 1_000;
 
 /** Builds every object once, in the order of their needs, and listens. */
 export async function startServer(
@@ -52,8 +55,8 @@ export async function startServer(
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };
     const parts = { config, log, registrations, store, journal, lifecycle, options };
-    const { app, settled, keepReplaying, revocations } = compose(parts);
-    opened.push(settled, keepReplaying());
+    const { app, settled, keepReplaying, keepSharing, revocations } = compose(parts);
+    opened.push(settled, keepReplaying(), keepSharing());
     const server = await listen(app, config.listen, lifecycle);
     opened.push(() => drain(server, lifecycle));
     store.revocations.deliver(revocations.handle);
@@ -111,14 +114,14 @@ function compose(parts: Parts) {
   const audit = createAudit(log);
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events });
-  const bindings = { secure: isHttps(config), lifetimeMs: PENDING_LIFETIME_MS, now };
+  const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const app = createApp({
     ...custody,
+    ...limiting,
     ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
     registrations,
     registration,
     simulated: config.simulator !== undefined,
-    bindings: createBindingCookies(bindings),
     sessionStore: store.sessions,
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
@@ -138,7 +141,8 @@ function compose(parts: Parts) {
       log.error({ err }, 'the journal could not be replayed; trying again');
     });
   const keepReplaying = () => every(REPLAY_MS, replay);
-  return { app, settled, keepReplaying, revocations };
+  const keepSharing = () => every(SHARE_MS, share);
+  return { app, settled, keepReplaying, keepSharing, revocations };
 }
 
 /** Repeats work until the returned function is called, never twice at the same time. */

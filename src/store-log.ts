@@ -45,6 +45,16 @@ export function sayQueueTrouble(log: Logger) {
   };
 }
 
+/** Tried again each second. */
+export function saySharingTrouble(log: Logger) {
+  const throttle = onceAMinute();
+  return (err: unknown): void => {
+    if (throttle.due('')) {
+      log.warn({ err }, 'calls are counted by this process alone until the store answers');
+    }
+  };
+}
+
 /** Says what is wrong with the connections, but not with every attempt to mend them. */
 export function watchConnection(log: Logger) {
   let throttle = onceAMinute();

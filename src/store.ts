@@ -1,3 +1,4 @@
+import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DisabledUsers } from './grants/disabled-users.js';
@@ -5,14 +6,17 @@ import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
 import type { RevocationQueue } from './grants/revocation-queue.js';
+import type { SharedCounts } from './http/call-counts.js';
 import { type SessionStore, sessionOwner, sessionStart, sessionTtl } from './http/session.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
+import { createMemoryRateLimitStore } from './memory/rate-limit-store.js';
 import { createMemoryRefreshFailures } from './memory/refresh-failures.js';
 import { createMemoryRevocationQueue } from './memory/revocation-queue.js';
 import { createMemorySessionStore } from './memory/session-store.js';
+import { createMemorySharedCounts } from './memory/shared-counts.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
 import {
   type RedisClient,
@@ -27,10 +31,12 @@ import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
+import { createRedisRateLimitStore } from './redis/rate-limit-store.js';
 import { createRedisRevocationQueue, loadRevocationQueue } from './redis/revocation-queue.js';
 import { openSaves } from './redis/saves.js';
 import { createRedisRefreshFailures } from './redis/refresh-failures.js';
 import { createRedisSessionStore } from './redis/session-store.js';
+import { createRedisSharedCounts } from './redis/shared-counts.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
 import {
@@ -49,6 +55,9 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly disabledUsers: DisabledUsers;
   readonly revocations: RevocationQueue;
+  /** Exact counts for one limit. */
+  readonly rateLimit: (name: string) => RateLimitStore;
+  readonly sharedCounts: SharedCounts;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -123,6 +132,8 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     revocations,
     sessions: redisSessions(deps, client),
     disabledUsers: createRedisDisabledUsers(client),
+    rateLimit: (name) => createRedisRateLimitStore(client, name),
+    sharedCounts: createRedisSharedCounts(client),
     ping: () =>
       storeCall('ping', async () => {
         await Promise.all(clients.map(ping));
@@ -158,6 +169,8 @@ function openMemory(deps: StoreDeps): Store {
     sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
     disabledUsers: createMemoryDisabledUsers(),
     revocations,
+    rateLimit: () => createMemoryRateLimitStore({ now }),
+    sharedCounts: createMemorySharedCounts({ now }),
     ping: () => Promise.resolve(),
     close: revocations.close,
   };

@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'listen.ts': [],
   'app.ts': ['http', 'routes', 'oauth', 'grants'],
   'custody.ts': '*',
+  'limits.ts': '*',
   'store.ts': '*',
   'store-log.ts': ['redis'],
   'simulated.ts': '*',

@@ -11,6 +11,10 @@ export const hours = z.coerce
   .number({ error: 'is not a number of hours' })
   .positive({ error: 'must be above 0' })
   .max(24 * 90, { error: 'must be 2160 or less' });
+export const count = z
+  .string()
+  .regex(/^\d{1,9}$/, { error: 'is not a whole number below 1000000000' })
+  .transform(Number);
 export const port = z
   .string()
   .regex(/^\d+$/, { error: 'is not a whole number' })

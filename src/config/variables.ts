@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
 import {
+  count,
   hours,
   origin,
   port,
@@ -148,6 +149,23 @@ export const VARIABLES = {
     meaning: 'proxies in front of the server, as in Express: a number or addresses',
     otherwise: 'none',
     example: '1',
+  }),
+  rateLimitOAuth: define('RATE_LIMIT_OAUTH', count, {
+    meaning:
+      'sign-ins started and not finished, callbacks, refreshes by hand, disconnects, sign-outs: ' +
+      'so many of each a minute for each user, browser or address; 0: no limit',
+    otherwise: '300',
+    example: '300',
+  }),
+  rateLimitApi: define('RATE_LIMIT_API', count, {
+    meaning: 'calls of /api and /portal a minute for each user; 0: no limit',
+    otherwise: '60000',
+    example: '60000',
+  }),
+  rateLimitAddress: define('RATE_LIMIT_ADDRESS', count, {
+    meaning: 'the same for each address, of callers without a session; 0: no limit',
+    otherwise: '300000',
+    example: '300000',
   }),
   logLevel: define(
     'LOG_LEVEL',

@@ -141,7 +141,7 @@ async function start(
 }
 
 /** Names a state where the state itself must not appear: cookie names, storage keys. */
-function stateId(state: string): string {
+export function stateId(state: string): string {
   return hash(state).slice(0, 16);
 }
 

@@ -1,38 +1,58 @@
 import type { Request, Response } from 'express';
 import { cookieName, readCookies } from './cookies.js';
+import { createSignedValues } from './signed-values.js';
+
+/** What a browser holds of a sign-in that it started. */
+export interface Binding {
+  readonly binding: string;
+  /** For whom the start was counted (22 characters), for giving it back; empty for nobody. */
+  readonly startedBy: string;
+}
 
 /**
  * The cookies that tie sign-ins to this browser, one a sign-in: tabs do not share one, so ten of them
- * can be under way. They open nothing and die with the sign-in.
+ * can be under way. They open nothing and die with the sign-in. They are signed, each for its own
+ * state, so that a made-up one is told from ours without asking the store.
  */
 export interface BindingCookies {
-  readonly set: (req: Request, res: Response, sign: { stateId: string; binding: string }) => void;
-  readonly get: (req: Request, stateId: string) => string | undefined;
+  readonly set: (req: Request, res: Response, sign: Binding & { stateId: string }) => void;
+  readonly get: (req: Request, stateId: string) => Binding | undefined;
   readonly clear: (res: Response, stateId: string) => void;
 }
 
 /** More than ten tabs, and few enough that the header stays far below 8 kB. */
 const MOST_AT_ONCE = 20;
 const BASE_NAME = 'fc_auth_';
-const VALUE = /^([0-9a-z]{1,10})\.([\w-]{22})$/;
+/** When it started, binding, for whom that was counted, signature. */
+const VALUE = /^([0-9a-z]{1,10})\.([\w-]{22})\.([\w-]{22}|)\.[A-Za-z0-9+/]{43}$/;
 
 export function createBindingCookies(options: {
   secure: boolean;
   lifetimeMs: number;
   now: () => number;
+  /** The first one signs, all of them are accepted. */
+  secrets: readonly string[];
 }): BindingCookies {
-  const { secure, lifetimeMs, now } = options;
+  const { secure, lifetimeMs, now, secrets } = options;
+  const values = createSignedValues({ purpose: 'binding', secrets });
   const prefix = cookieName(BASE_NAME, secure);
   // Lax: the callback is a top-level navigation that comes from Fullscript's site.
   const attributes = { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
 
   return {
-    set: (req, res, { stateId, binding }) => {
+    set: (req, res, { stateId, binding, startedBy }) => {
       for (const name of surplus(req, prefix)) res.clearCookie(name, attributes);
-      const value = `${now().toString(36)}.${binding}`;
-      res.cookie(`${prefix}${stateId}`, value, { ...attributes, maxAge: lifetimeMs });
+      const text = `${stateId}.${now().toString(36)}.${binding}.${startedBy}`;
+      const value = values.sign(text).slice(stateId.length + 1);
+      const howLong = { maxAge: lifetimeMs, encode: String };
+      res.cookie(`${prefix}${stateId}`, value, { ...attributes, ...howLong });
     },
-    get: (req, stateId) => VALUE.exec(readCookies(req).get(`${prefix}${stateId}`) ?? '')?.[2],
+    get: (req, stateId) => {
+      const value = readCookies(req).get(`${prefix}${stateId}`) ?? '';
+      const [, , binding, startedBy] = VALUE.exec(value) ?? [];
+      if (binding === undefined || startedBy === undefined) return undefined;
+      return values.open(`${stateId}.${value}`) === undefined ? undefined : { binding, startedBy };
+    },
     clear: (res, stateId) => res.clearCookie(`${prefix}${stateId}`, attributes),
   };
 }

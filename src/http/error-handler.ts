@@ -14,6 +14,8 @@ export interface ErrorView {
   readonly requestId: string;
   /** Set when the button asks for a refresh by hand: where it leads when that works. */
   readonly returnTo: string | undefined;
+  /** How long to wait, where a limit is reached. */
+  readonly wait: string | undefined;
 }
 
 const START_AGAIN = 'startAgain';
@@ -58,7 +60,8 @@ export function errorHandler(deps: {
     };
     try {
       const csrfToken = deps.csrfToken?.(req);
-      const page = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
+      const view = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
+      const page = { ...view, wait: entry.status === 429 ? inWords(wait) : undefined };
       renderPage(res, { page, csrfToken }, lastResort);
     } catch (failure) {
       lastResort(failure instanceof Error ? failure : new Error('error page', { cause: failure }));
@@ -108,7 +111,7 @@ function errorView(of: {
   res: Response;
   code: ErrorCode;
   isSignedIn: boolean;
-}): ErrorView {
+}): Omit<ErrorView, 'wait'> {
   const { req, res, code } = of;
   const { title, detail, way }: ErrorEntry = ERROR_TABLE[code];
   const canRepeat = way === 'retry' || way === 'renew';
@@ -117,6 +120,10 @@ function errorView(of: {
   const byHand = way === 'renew' && !spent && of.isSignedIn;
   const returnTo = byHand ? wantedPage(req) : undefined;
   return { code, title, detail, href, label, requestId: requestIdOf(res), returnTo };
+}
+
+function inWords(seconds: string | undefined): string | undefined {
+  return seconds === '1' ? '1 second' : seconds && `${seconds} seconds`;
 }
 
 /** A refresh by hand that failed again is repeated for the page it was meant for. */
@@ -155,7 +162,7 @@ function sendProblem(
 /** Seconds until it makes sense to come back, for the answers that say "later". */
 function retryAfter(error: unknown, entry: ErrorEntry): string | undefined {
   const { retryAfterMs, retryAfter } = error as { retryAfterMs?: number; retryAfter?: string };
-  if (entry.status < 502) return undefined;
+  if (entry.status < 502 && entry.status !== 429) return undefined;
   if (retryAfterMs !== undefined) return String(Math.ceil(retryAfterMs / 1000));
   if (entry.status !== 503) return undefined;
   return /^\d{1,5}$/.test(retryAfter ?? '') ? retryAfter : '2';

@@ -263,6 +263,12 @@ const requests = {
     detail: 'Its encoding is not supported.',
     way: 'home',
   },
+  too_many_requests: {
+    status: 429,
+    title: 'That was too often',
+    detail: 'So many requests came one after the other that this one was not carried out.',
+    way: 'retry',
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong here',

@@ -25,3 +25,13 @@ export class RouteError extends Error {
     super(`request refused: ${code}`);
   }
 }
+
+/** A limit is reached; the caller may come back when its window has ended. */
+export class TooManyRequestsError extends Error {
+  override readonly name = 'TooManyRequestsError';
+  readonly code = 'too_many_requests';
+
+  constructor(readonly retryAfterMs: number) {
+    super('a rate limit is reached');
+  }
+}

@@ -7,6 +7,7 @@ export interface Metrics {
   readonly registry: Registry;
   readonly request: (line: RequestLine) => void;
   readonly signIn: (outcome: string) => void;
+  readonly rateLimited: (limit: string) => void;
   readonly grants: GrantEvents;
 }
 
@@ -29,6 +30,12 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const limited = new Counter({
+    name: 'fullscript_rate_limited_total',
+    help: 'Requests refused because a limit was reached',
+    labelNames: ['limit'],
+    registers,
+  });
   return {
     registry,
     request: ({ method, status, ms }) => {
@@ -36,6 +43,9 @@ export function createMetrics(): Metrics {
     },
     signIn: (outcome) => {
       signIns.inc({ outcome });
+    },
+    rateLimited: (limit) => {
+      limited.inc({ limit });
     },
     grants: grantMetrics(registers),
   };

@@ -1,9 +1,10 @@
-import type { RequestHandler, Response } from 'express';
+import { unsign } from 'cookie-signature';
+import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
-import { cookieName } from './cookies.js';
+import { cookieName, readCookies } from './cookies.js';
 import { dropSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
@@ -44,6 +45,34 @@ export function sessionStart(data: Partial<session.SessionData>): number {
 
 function sessionCookie(secure: boolean): string {
   return cookieName('fc_session', secure);
+}
+
+/** express-session puts it in front of what it has signed. */
+const SIGNED = 's:';
+
+/**
+ * The session id that this request shows, if we signed it. Costs no question to the store, and says
+ * nothing about whether that session is still there.
+ */
+export function shownSessionId(options: {
+  secure: boolean;
+  secrets: readonly string[];
+}): (req: Request) => string | undefined {
+  const { secure, secrets } = options;
+  return (req) => {
+    const value = decoded(readCookies(req).get(sessionCookie(secure)) ?? '');
+    if (!value.startsWith(SIGNED)) return undefined;
+    const signed = value.slice(SIGNED.length);
+    return secrets.map((one) => unsign(signed, one)).find((id) => id !== false);
+  };
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return '';
+  }
 }
 
 function attributes({ secure, sameSite = 'lax' }: CookieRules) {

@@ -71,6 +71,22 @@ export function userSessionsKey(owner: string): string {
 export const DISABLED_USERS_KEY = `${PREFIX}:disabled-users`;
 
 /**
+ * How often a caller used what `limit` names: string, the number. Callers are named by a keyed hash.
+ * Lives as long as the window, which the first request opens.
+ */
+export function rateLimitKey(limit: string, caller: string): string {
+  return `${PREFIX}:rate:${limit}:${caller}`;
+}
+
+/**
+ * The calls of all processes in the window that began then: hash of counts by limit and caller, and of
+ * the batches that were added. Lives for two windows.
+ */
+export function callCountsKey(window: number): string {
+  return `${PREFIX}:rate-calls:${window}`;
+}
+
+/**
  * The queue of revocations. BullMQ puts name and kind of its keys behind the prefix, and the job's id
  * in the key of a job; the braces keep them in one slot of a cluster. A job lives for a day at most.
  */

@@ -4,10 +4,12 @@ import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Audit } from '../http/audit.js';
-import type { BindingCookies } from '../http/binding-cookie.js';
+import type { Binding, BindingCookies } from '../http/binding-cookie.js';
+import type { DeviceCookie } from '../http/device-cookie.js';
 import { offerStartAgain } from '../http/error-handler.js';
 import { NotSignedInError, RouteError } from '../http/errors.js';
 import { navigationOf } from '../http/navigation.js';
+import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
 import type { SessionStore } from '../http/session.js';
 import { endStoredSession, signedIn, startSession } from '../http/signed-in.js';
@@ -20,6 +22,8 @@ export interface OAuthRoutesDeps {
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
   readonly sessionStore: Pick<SessionStore, 'destroy'>;
+  readonly devices: DeviceCookie;
+  readonly limits: RateLimits;
   /** The first one is the default. */
   readonly registrations: readonly Registration[];
   readonly baseUrl: string;
@@ -33,10 +37,13 @@ export interface OAuthRoutesDeps {
 /** Sign-in with Fullscript, and its end. */
 export function oauthRoutes(deps: OAuthRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
-  router.get('/oauth/authorize', noHead, authorize(deps));
-  for (const path of callbackPaths(deps.registrations)) router.get(path, noHead, callback(deps));
-  router.post('/oauth/refresh', refresh(deps));
-  router.post('/oauth/disconnect', disconnect(deps));
+  const { limits } = deps;
+  router.get('/oauth/authorize', noHead, deliberate(deps), limits.start, authorize(deps));
+  for (const path of callbackPaths(deps.registrations)) {
+    router.get(path, noHead, limits.callback, callback(deps));
+  }
+  router.post('/oauth/refresh', limits.refresh, refresh(deps));
+  router.post('/oauth/disconnect', limits.disconnect, disconnect(deps));
   return router;
 }
 
@@ -57,24 +64,34 @@ function exactly(path: string): RegExp {
   return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}/?$`);
 }
 
-function authorize(deps: OAuthRoutesDeps): RequestHandler {
-  return async (req, res) => {
+/**
+ * Lets starts through that somebody meant. Ahead of the limit: another site could use it up with images
+ * of this address.
+ */
+function deliberate(deps: OAuthRoutesDeps): RequestHandler {
+  return (req, res, next) => {
     const navigation = navigationOf(req, deps.baseUrl);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
-    const registration = wanted(deps.registrations, req.query['registration']);
-    const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
-    if (navigation === 'foreign') {
-      res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
+    wanted(deps.registrations, req.query['registration']);
+    if (navigation === 'deliberate') {
+      next();
       return;
     }
-    const { location, stateId, binding } = await deps.signIn.start({
-      ...{ registration, returnTo },
-      sessionId: signedIn(req) === undefined ? undefined : req.sessionID,
-    });
-    deps.bindings.set(req, res, { stateId, binding });
-    const message = 'sign-in started';
-    deps.audit('sign_in_started', { registration: registration.id, message });
-    res.redirect(303, location);
+    const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
+    res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
+  };
+}
+
+function authorize(deps: OAuthRoutesDeps): RequestHandler {
+  const { signIn, bindings, limits, audit } = deps;
+  return async (req, res) => {
+    const registration = wanted(deps.registrations, req.query['registration']);
+    const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
+    const sessionId = signedIn(req) === undefined ? undefined : req.sessionID;
+    const started = await signIn.start({ registration, returnTo, sessionId });
+    bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
+    audit('sign_in_started', { registration: registration.id, message: 'sign-in started' });
+    res.redirect(303, started.location);
   };
 }
 
@@ -89,10 +106,12 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
     try {
-      const { key, returnTo, sessionId } = await finish(deps, { req, res, query });
+      const { key, returnTo, sessionId, startedBy } = await finish(deps, { req, res, query });
       const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
       if (isAnother) await endStoredSession(sessionStore, sessionId);
       await startSession(req, { key, at: now() }, () => signIn.admit(key));
+      deps.devices.keep(req, res);
+      deps.limits.giveBack(startedBy);
       onSignIn('success');
       audit('signed_in', { key, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
@@ -120,15 +139,18 @@ async function finish(
   { req, res, query }: { req: Request; res: Response; query: URLSearchParams },
 ) {
   let stateId: string | undefined;
+  let held: Binding | undefined;
   const bindingOf = (id: string) => {
     stateId = id;
-    return deps.bindings.get(req, id);
+    held = deps.bindings.get(req, id);
+    return held?.binding;
   };
   const spent = () => {
     offerStartAgain(res);
     if (stateId !== undefined) deps.bindings.clear(res, stateId);
   };
-  return deps.signIn.finish({ query, bindingOf, onTaken: spent });
+  const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent });
+  return { ...finished, startedBy: held?.startedBy ?? '' };
 }
 
 function isUnknownState(error: unknown): boolean {

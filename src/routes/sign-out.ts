@@ -3,22 +3,24 @@ import { grantId } from '../grants/grant.js';
 import type { UserSessions } from '../grants/user-sessions.js';
 import type { Audit } from '../http/audit.js';
 import { NotSignedInError } from '../http/errors.js';
+import type { RateLimits } from '../http/rate-limits.js';
 import { type SignedIn, endSession, signedIn } from '../http/signed-in.js';
 
 export interface SignOutDeps {
   readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
   readonly clearSessionCookie: (res: Response) => void;
   readonly audit: Audit;
+  readonly limits: Pick<RateLimits, 'signOut'>;
 }
 
 /** Ends sessions. The grant stays: signing out is not disconnecting. */
 export function signOutRoutes(deps: SignOutDeps): Router {
-  const { sessionStore, audit } = deps;
+  const { sessionStore, audit, limits } = deps;
   const router = Router({ caseSensitive: true });
 
-  router.post('/sign-out', (req, res) => signOut(deps, req, res));
+  router.post('/sign-out', limits.signOut, (req, res) => signOut(deps, req, res));
 
-  router.post('/sign-out/everywhere', async (req, res) => {
+  router.post('/sign-out/everywhere', limits.signOut, async (req, res) => {
     const user = signedIn(req);
     if (user !== undefined) {
       const sessions = await sessionStore.endAll(grantId(user.key));
@@ -28,14 +30,14 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     await signOut(deps, req, res);
   });
 
-  router.post('/sign-out/others', async (req, res) => {
+  router.post('/sign-out/others', limits.signOut, async (req, res) => {
     const { key } = userOf(req);
     const sessions = await sessionStore.endAll(grantId(key), sessionStore.nameOf(req.sessionID));
     audit('sessions_ended', { key, sessions, message: 'all other sessions ended' });
     res.redirect(303, '/portal/sessions');
   });
 
-  router.post('/sign-out/session', async (req, res) => {
+  router.post('/sign-out/session', limits.signOut, async (req, res) => {
     const { key } = userOf(req);
     const name = wantedName(req);
     if (name === sessionStore.nameOf(req.sessionID)) return signOut(deps, req, res);

@@ -68,6 +68,7 @@ describe('loadConfig, nothing set', () => {
   it('→ the documented defaults, the simulator and the embedded store', () => {
     const { session, sealingKeys, ...rest } = load();
     expect(rest).toEqual({
+      rateLimits: { oauth: 300, api: 60_000, address: 300_000 },
       production: false,
       listen: { host: '127.0.0.1', port: 3000 },
       baseUrl: 'http://localhost:3000',
@@ -280,6 +281,24 @@ const TABLE: Record<
     read: ({ trustProxy }) => trustProxy,
     as: 2,
     refused: ['true', 'TRUE', 'yes', 'proxy.example.com', '10.0.0.0/99', '10.0.0.0/0'],
+  },
+  rateLimitOAuth: {
+    value: '30',
+    read: ({ rateLimits }) => rateLimits,
+    as: { oauth: 30, api: 60_000, address: 300_000 },
+    refused: ['-1', '1.5', 'many', '1e3', '1000000000'],
+  },
+  rateLimitApi: {
+    value: '0',
+    read: ({ rateLimits }) => rateLimits,
+    as: { oauth: 300, api: 0, address: 300_000 },
+    refused: ['off'],
+  },
+  rateLimitAddress: {
+    value: '999999999',
+    read: ({ rateLimits }) => rateLimits,
+    as: { oauth: 300, api: 60_000, address: 999_999_999 },
+    refused: ['300k'],
   },
   logLevel: {
     value: 'silent',

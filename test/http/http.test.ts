@@ -3,6 +3,7 @@ import { get as httpGet } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { sign } from 'cookie-signature';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -23,7 +24,12 @@ import { cookieName, readCookies } from '../../src/http/cookies.js';
 import { createCsrf } from '../../src/http/csrf.js';
 import { errorCode, errorHandler, type ErrorView } from '../../src/http/error-handler.js';
 import { ERROR_TABLE, type ErrorCode, type WayForward } from '../../src/http/error-table.js';
-import { CsrfError, NotSignedInError, RouteError } from '../../src/http/errors.js';
+import {
+  CsrfError,
+  NotSignedInError,
+  RouteError,
+  TooManyRequestsError,
+} from '../../src/http/errors.js';
 import { formTargets } from '../../src/http/form-targets.js';
 import { grantAudit } from '../../src/http/grant-audit.js';
 import { createMetrics } from '../../src/http/metrics.js';
@@ -182,16 +188,19 @@ describe('cookies', () => {
 
 describe('createBindingCookies', () => {
   const BINDING = 'A'.repeat(22);
+  const STARTED_BY = 'B'.repeat(22);
 
-  function appWith(options: { secure?: boolean; now?: () => number } = {}) {
+  function appWith(options: { secure?: boolean; now?: () => number; secrets?: string[] } = {}) {
     const { secure = true, now = () => NOW } = options;
-    const bindings: BindingCookies = createBindingCookies({ secure, lifetimeMs: 600_000, now });
+    const signing = { secrets: options.secrets ?? ['new', 'old'], lifetimeMs: 600_000 };
+    const bindings: BindingCookies = createBindingCookies({ secure, now, ...signing });
     const app = express();
     app.get('/set/:id/:binding', (req, res) => {
-      bindings.set(req, res, { stateId: req.params.id, binding: req.params.binding });
+      const { id: stateId, binding } = req.params;
+      bindings.set(req, res, { stateId, binding, startedBy: STARTED_BY });
       res.end();
     });
-    app.get('/get/:id', (req, res) => res.json({ binding: bindings.get(req, req.params.id) }));
+    app.get('/get/:id', (req, res) => res.json(bindings.get(req, req.params.id) ?? {}));
     app.get('/clear/:id', (req, res) => {
       bindings.clear(res, req.params.id);
       res.end();
@@ -201,9 +210,15 @@ describe('createBindingCookies', () => {
 
   /** A cookie of a sign-in that started so many ms after NOW. */
   const cookieOf = (id: string, after: number, prefix = '__Host-fc_auth_') =>
-    `${prefix}${id}=${(NOW + after).toString(36)}.${BINDING}`;
+    `${prefix}${id}=${valueOf(id, { after })}`;
 
-  const value = `${NOW.toString(36)}.${BINDING}`;
+  function valueOf(id: string, { after = 0, secret = 'new', startedBy = STARTED_BY } = {}) {
+    const text = `${(NOW + after).toString(36)}.${BINDING}.${startedBy}`;
+    return sign(`binding:${id}.${text}`, secret).slice(`binding:${id}.`.length);
+  }
+
+  const value = valueOf('s1');
+  const shown = (binding: string, startedBy = STARTED_BY) => JSON.stringify({ binding, startedBy });
 
   it('https → __Host-, Secure, HttpOnly, Lax, no Domain, ten minutes', async () => {
     const [line, ...others] = cookiesOf(await appWith().get(`/set/s1/${BINDING}`));
@@ -223,7 +238,7 @@ describe('createBindingCookies', () => {
   it('set, then sent back → the binding of that sign-in and of no other', async () => {
     const app = appWith();
     const cookie = sentBack(cookiesOf(await app.get(`/set/s1/${BINDING}`)));
-    expect((await app.get('/get/s1').set('Cookie', cookie)).text).toBe(`{"binding":"${BINDING}"}`);
+    expect((await app.get('/get/s1').set('Cookie', cookie)).text).toBe(shown(BINDING));
     expect((await app.get('/get/s2').set('Cookie', cookie)).text).toBe('{}');
     expect((await app.get('/get/s1')).text).toBe('{}');
   });
@@ -231,13 +246,34 @@ describe('createBindingCookies', () => {
   it.each([
     ['empty', ''],
     ['only the binding', BINDING],
-    ['too short', `${NOW.toString(36)}.${'A'.repeat(21)}`],
-    ['too long', `${NOW.toString(36)}.${'A'.repeat(23)}`],
-    ['other characters', `${NOW.toString(36)}.${'A'.repeat(21)}/`],
-    ['no time', `.${BINDING}`],
+    ['too short', value.replace('A', '')],
+    ['too long', value.replace('A', 'AA')],
+    ['other characters', value.replace('A', '/')],
+    ['no time', value.slice(value.indexOf('.'))],
+    ['another time', `${(NOW + 1).toString(36)}${value.slice(value.indexOf('.'))}`],
+    ['not signed', value.slice(0, value.lastIndexOf('.'))],
+    ['signed with another secret', valueOf('s1', { secret: 'other' })],
+    ['signed for another sign-in', valueOf('s2')],
+    ['another counted', value.replace('B', 'C')],
   ])('value %s → no binding', async (_what, text) => {
     const response = await appWith().get('/get/s1').set('Cookie', `__Host-fc_auth_s1=${text}`);
     expect(response.text).toBe('{}');
+  });
+
+  it('signed with an older secret, or counted for nobody → the binding', async () => {
+    const cookieWith = (text: string) => `__Host-fc_auth_s1=${text}`;
+    const older = await appWith()
+      .get('/get/s1')
+      .set('Cookie', cookieWith(valueOf('s1', { secret: 'old' })));
+    expect(older.text).toBe(shown(BINDING));
+    const nobodys = cookieWith(valueOf('s1', { startedBy: '' }));
+    const found = await appWith().get('/get/s1').set('Cookie', nobodys);
+    expect(found.text).toBe(shown(BINDING, ''));
+  });
+
+  it('twenty of them → far below 8 kB', () => {
+    const id = 'x'.repeat(16);
+    expect(20 * `; ${cookieOf(id, 0)}`.length).toBeLessThan(3_000);
   });
 
   it('https and a cookie without the prefix, as another host could plant it → no binding', async () => {
@@ -255,9 +291,7 @@ describe('createBindingCookies', () => {
     const found = await Promise.all(
       ids.map((id) => app.get(`/get/${id}`).set('Cookie', sentBack(lines))),
     );
-    expect(found.map(({ text }) => text)).toEqual(
-      ids.map((id) => JSON.stringify({ binding: bindingOf(id) })),
-    );
+    expect(found.map(({ text }) => text)).toEqual(ids.map((id) => shown(bindingOf(id))));
   });
 
   it.each([
@@ -279,7 +313,7 @@ describe('createBindingCookies', () => {
       ),
     );
     expect(lines.length - cleared.length).toBe(1);
-    expect(lines.at(-1)).toContain(`__Host-fc_auth_new=${value}`);
+    expect(lines.at(-1)).toContain(`__Host-fc_auth_new=${valueOf('new')}`);
   });
 
   it('a cookie whose value is garbage → counts as the oldest', async () => {
@@ -724,6 +758,7 @@ const STATUS: Record<ErrorCode, number> = {
   not_found: 404,
   bad_request: 400,
   payload_too_large: 413,
+  too_many_requests: 429,
   unsupported_media_type: 415,
   internal_error: 500,
 };
@@ -839,6 +874,14 @@ describe('errorHandler', () => {
     },
   );
 
+  it.each([
+    [1, '1 second'],
+    [41_001, '42 seconds'],
+  ])('a limit for %i ms more → the page says how long', async (ms, expected) => {
+    const page = await failingWith(new TooManyRequestsError(ms)).agent.get('/portal');
+    expect((JSON.parse(page.text) as ErrorView).wait).toBe(expected);
+  });
+
   it('an error nobody foresaw → 500, its message for the report and not for the answer', async () => {
     const error = new TypeError('password hunter2 in /srv/app.js');
     const { agent, reports } = failingWith(error);
@@ -904,6 +947,7 @@ describe('errorHandler', () => {
     ['502', new TokenEndpointError('server_error', { status: 503, retryAfterMs: 1_000 }), '1'],
     ['500', new Error('x'), undefined],
     ['404', new RouteError('not_found'), undefined],
+    ['a limit of ours', new TooManyRequestsError(41_001), '42'],
   ])('%s → Retry-After where it helps to come back', async (_what, error, expected) => {
     const response = await failingWith(error).agent.get('/api/x');
     expect(response.get('Retry-After')).toBe(expected);
@@ -1117,6 +1161,15 @@ describe('createMetrics', () => {
     const text = await registry.metrics();
     expect(text).toContain('fullscript_sign_ins_total{outcome="success"} 2\n');
     expect(text).toContain('fullscript_sign_ins_total{outcome="access_denied"} 1\n');
+  });
+
+  it('refused requests → counted by the limit', async () => {
+    const metrics = createMetrics();
+    metrics.rateLimited('start');
+    metrics.rateLimited('start');
+    expect(await metrics.registry.metrics()).toContain(
+      'fullscript_rate_limited_total{limit="start"} 2',
+    );
   });
 
   it('each event of a grant → counted by its name, without the user', async () => {

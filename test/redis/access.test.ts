@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Options } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis, connectRedis, ping } from '../../src/redis/client.js';
@@ -8,9 +9,11 @@ import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
+import { createRedisRateLimitStore } from '../../src/redis/rate-limit-store.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
 import { sessionRules, until } from '../support/contract.js';
@@ -72,6 +75,14 @@ async function useEverything(client: RedisClient): Promise<void> {
   const failure = { version: 1, count: 1, code: 'no_answer', status: undefined } as const;
   await failures.keep('id', { ...failure, byHand: false }, 1_000);
   expect(await failures.read('id')).toMatchObject(failure);
+  const starts = createRedisRateLimitStore(client, 'start');
+  await starts.init?.({ windowMs: 60_000 } as Options);
+  expect(await starts.increment('me')).toMatchObject({ totalHits: 1 });
+  expect(await starts.increment('me')).toMatchObject({ totalHits: 2 });
+  await starts.decrement('me');
+  expect(await starts.get?.('me')).toMatchObject({ totalHits: 1 });
+  const batch = { id: 'batch', window: 60_000, ttlMs: 1_000, counts: new Map([['me', 3]]) };
+  expect(await createRedisSharedCounts(client).add(batch)).toEqual([3]);
   await ping(client);
 }
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   SESSION_KEY_PREFIX,
+  callCountsKey,
   grantKey,
   lockKey,
   pendingKey,
+  rateLimitKey,
   sessionHash,
   sessionKey,
   userSessionsKey,
@@ -15,6 +17,8 @@ describe('keys', () => {
     expect(lockKey('us-sandbox:Practitioner:1')).toBe('fc:1:lock:{us-sandbox:Practitioner:1}');
     expect(pendingKey('abc')).toBe('fc:1:pending:abc');
     expect(sessionKey('abc')).toBe('fc:1:session:abc');
+    expect(rateLimitKey('start', 'abc')).toBe('fc:1:rate:start:abc');
+    expect(callCountsKey(60_000)).toBe('fc:1:rate-calls:60000');
     expect(userSessionsKey('abc')).toBe('fc:1:user-sessions:{abc}');
     expect(sessionKey('abc')).toBe(`${SESSION_KEY_PREFIX}abc`);
   });

@@ -1,3 +1,4 @@
+import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
 import type { DisabledUsers } from '../../src/grants/disabled-users.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
@@ -7,10 +8,13 @@ import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
+import { createMemoryRateLimitStore } from '../../src/memory/rate-limit-store.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
+import type { SharedCounts } from '../../src/http/call-counts.js';
+import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
 import {
   type RedisClient,
@@ -23,8 +27,10 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
+import { createRedisRateLimitStore } from '../../src/redis/rate-limit-store.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
+import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { startCluster } from './redis-cluster.js';
 import { type TestRedis, startRedis } from './redis-server.js';
@@ -40,6 +46,9 @@ export interface Stage {
   readonly locks: readonly [Lock, Lock];
   readonly failures: RefreshFailures;
   readonly disabledUsers: DisabledUsers;
+  readonly sharedCounts: SharedCounts;
+  /** Exact counts for the limit of that name. */
+  readonly rateLimit: (name: string) => RateLimitStore;
   /** A queue of revocations that waits so long after an error; it shares what is stored. */
   readonly openRevocations: (afterErrorMs: number) => RevocationQueue;
   readonly close: () => Promise<void>;
@@ -68,6 +77,8 @@ function openMemoryStage(): Promise<Stage> {
     locks: [lock, lock],
     failures: createMemoryRefreshFailures(),
     disabledUsers: createMemoryDisabledUsers(),
+    sharedCounts: createMemorySharedCounts(),
+    rateLimit: () => createMemoryRateLimitStore(),
     openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
     close: () => Promise.resolve(),
   });
@@ -90,6 +101,8 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     locks: [createRedisLock(client), createRedisLock(second)],
     failures: createRedisRefreshFailures(client),
     disabledUsers: createRedisDisabledUsers(client),
+    sharedCounts: createRedisSharedCounts(client),
+    rateLimit: (name) => createRedisRateLimitStore(client, name),
     openRevocations: (afterErrorMs) =>
       createRedisRevocationQueue({ client, afterErrorMs, onError: () => undefined }),
     close: async () => {

@@ -1,0 +1,88 @@
+import { createHmac } from 'node:crypto';
+import type { Request } from 'express';
+import { ipKeyGenerator } from 'express-rate-limit';
+import { grantId } from '../grants/grant.js';
+import { stateId } from '../grants/sign-in.js';
+import type { BindingCookies } from './binding-cookie.js';
+import type { DeviceCookie } from './device-cookie.js';
+import { shownSessionId } from './session.js';
+import { signedIn } from './signed-in.js';
+
+/**
+ * For whom a request counts, as 22 characters that show neither address nor user. Whoever can show
+ * something that we signed counts for himself, everybody else for his address: so strangers cannot use
+ * up what the people around them need.
+ */
+export interface Callers {
+  readonly ofStart: (req: Request) => string;
+  readonly ofCallback: (req: Request) => string;
+  /** The user, else the address. */
+  readonly userOrAddress: (req: Request) => string;
+  /** Undefined: nobody is signed in. */
+  readonly user: (req: Request) => string | undefined;
+  /** Undefined: the request shows no session cookie of ours. The session may have ended, though. */
+  readonly session: (req: Request) => string | undefined;
+  readonly address: (req: Request) => string;
+}
+
+const NAME_LENGTH = 22;
+
+export function createCallers(deps: {
+  /** The first one makes the names, so that nobody without it can look for an address in the store. */
+  secrets: readonly string[];
+  secure: boolean;
+  bindings: BindingCookies;
+  devices: DeviceCookie;
+}): Callers {
+  const { bindings, devices } = deps;
+  const [key = ''] = deps.secrets;
+  const sessionId = shownSessionId(deps);
+
+  function named(kind: string, who: string): string {
+    const hmac = createHmac('sha256', key).update(`rate limit ${kind} ${who}`);
+    return hmac.digest('base64url').slice(0, NAME_LENGTH);
+  }
+
+  /** An IPv6 user has a whole /56. Without an address the connection is closed, and nobody is answered. */
+  const address = (req: Request) => named('address', ipKeyGenerator(req.ip ?? ''));
+
+  function user(req: Request): string | undefined {
+    const found = signedIn(req);
+    return found && named('user', grantId(found.key));
+  }
+
+  function device(req: Request): string | undefined {
+    const id = devices.get(req);
+    return id && named('device', id);
+  }
+
+  function ofCallback(req: Request): string {
+    const { state } = req.query;
+    const id = typeof state === 'string' ? stateId(state) : '';
+    return bindings.get(req, id) === undefined ? address(req) : named('state', id);
+  }
+
+  function session(req: Request): string | undefined {
+    const id = sessionId(req);
+    return id && named('session', id);
+  }
+
+  return {
+    address: oncePerRequest(address),
+    user: oncePerRequest(user),
+    userOrAddress: oncePerRequest((req) => user(req) ?? address(req)),
+    ofStart: oncePerRequest((req) => device(req) ?? user(req) ?? address(req)),
+    ofCallback: oncePerRequest(ofCallback),
+    session: oncePerRequest(session),
+  };
+}
+
+/** A limit asks whether it is about a request, and then for whom; each answer costs some hashing. */
+function oncePerRequest<T>(find: (req: Request) => T): (req: Request) => T {
+  const found = new WeakMap<Request, { readonly value: T }>();
+  return (req) => {
+    const known = found.get(req) ?? { value: find(req) };
+    found.set(req, known);
+    return known.value;
+  };
+}

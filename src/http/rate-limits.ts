@@ -1,0 +1,78 @@
+import type { RequestHandler } from 'express';
+import type { Store } from 'express-rate-limit';
+import type { CallCounts } from './call-counts.js';
+import type { Callers } from './callers.js';
+import { type LimitEvents, createRateLimit } from './rate-limit.js';
+
+/** How many requests in a window; 0 turns a limit off. */
+export interface Limits {
+  /** Starts, callbacks, refreshes, disconnects and sign-outs, each kind for itself, of one caller. */
+  readonly oauth: number;
+  /** Calls of one user. */
+  readonly api: number;
+  /** Calls from one address, of people who show no session. */
+  readonly address: number;
+}
+
+/** The limits, as middleware for the routes they are named after. */
+export interface RateLimits {
+  readonly start: RequestHandler;
+  readonly callback: RequestHandler;
+  readonly refresh: RequestHandler;
+  readonly disconnect: RequestHandler;
+  readonly signOut: RequestHandler;
+  /** Ahead of the session: by what a request shows, without asking the store. */
+  readonly calls: readonly RequestHandler[];
+  /** Behind the session: a user may have many of them. */
+  readonly callsOfUser: RequestHandler;
+  /** For whom a start counts. */
+  readonly startedBy: Callers['ofStart'];
+  /**
+   * Takes back a start that led to a sign-in, so that only those add up that led to nothing. Its
+   * callback needs no taking back: it counted for a state that will not come again.
+   */
+  readonly giveBack: (startedBy: string) => void;
+}
+
+export interface RateLimitsDeps {
+  readonly limits: Limits;
+  readonly windowMs: number;
+  /** A store of its own for each limit, that counts every request exactly. */
+  readonly exact: (name: string) => Store;
+  readonly callCounts: CallCounts;
+  readonly callers: Callers;
+  readonly events: LimitEvents;
+  readonly now: () => number;
+}
+
+/** Every limit there is: exact where requests are few and dear, kept in the process where they are many. */
+export function createRateLimits(deps: RateLimitsDeps): RateLimits {
+  const { limits, exact, callCounts, callers } = deps;
+  const starts = exact('start');
+  const dear = (name: string, callerOf: Callers['address'], store = exact(name)) =>
+    createRateLimit({ ...deps, name, limit: limits.oauth, store, callerOf });
+  const frequent = (name: 'address' | 'session' | 'user', callerOf: Callers['user']) => {
+    const limit = name === 'address' ? limits.address : limits.api;
+    return createRateLimit({ ...deps, name, limit, store: callCounts.store(name), callerOf });
+  };
+  return {
+    start: dear('start', callers.ofStart, starts),
+    callback: dear('callback', callers.ofCallback),
+    refresh: dear('refresh', callers.userOrAddress),
+    disconnect: dear('disconnect', callers.userOrAddress),
+    signOut: dear('sign-out', callers.userOrAddress),
+    calls: [
+      frequent('session', callers.session),
+      frequent('address', (req) =>
+        callers.session(req) === undefined ? callers.address(req) : undefined,
+      ),
+    ],
+    callsOfUser: frequent('user', callers.user),
+    startedBy: callers.ofStart,
+    giveBack: (startedBy) => {
+      if (startedBy === '' || limits.oauth === 0) return;
+      // Nobody waits for it: one that fails is one start less in this window.
+      Promise.resolve(starts.decrement(startedBy)).catch(() => undefined);
+    },
+  };
+}
