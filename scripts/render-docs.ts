@@ -1,4 +1,9 @@
 import { PER_REGION, VARIABLES } from '../src/config/variables.js';
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { STATEMENTS } from '../test/security/statements.js';
+import { numberedFiles, numberedTests } from '../test/support/numbered-tests.js';
 import { ERROR_TABLE, type ErrorEntry, type WayForward } from '../src/http/error-table.js';
 
 /** The pages that are made from the code, by path. `npm run docs` writes them, a test compares. */
@@ -7,6 +12,7 @@ export function renderDocs(): Record<string, string> {
     '.env.example': envExample(),
     'docs/configuration.md': configuration(),
     'docs/errors.md': errors(),
+    'docs/security-statements.md': securityStatements(),
   };
 }
 
@@ -80,5 +86,39 @@ and body.
 
 The process exits with 78 when the configuration is wrong (every problem is listed with its variable),
 with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.
+`;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** For each statement the files that hold it. */
+function holders(): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const file of numberedFiles()) {
+    for (const { number, skipped } of numberedTests(readFileSync(file, 'utf8'))) {
+      if (skipped) continue;
+      found.set(number, (found.get(number) ?? new Set()).add(relative(ROOT, file)));
+    }
+  }
+  return found;
+}
+
+function securityStatements(): string {
+  const files = holders();
+  const rows = Object.entries(STATEMENTS)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([number, title]) => {
+      const links = [...(files.get(number) ?? [])].sort().map((path) => `[${path}](../${path})`);
+      return `| SR-${number} | ${title} | ${links.join(', ')} |`;
+    });
+  return `# Security statements
+
+What this server promises, by number. Each statement is held by tests whose names begin with its number, over
+HTTP against a running server wherever it is about behaviour. \`npm run test:security\` runs them and prints a line
+for each. Made from the tests by \`npm run docs\`.
+
+| number | statement | held by |
+|---|---|---|
+${rows.join('\n')}
 `;
 }

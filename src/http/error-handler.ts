@@ -36,15 +36,16 @@ export function errorHandler(deps: {
   /** For the sign-out button of people who are signed in. */
   csrfToken?: (req: Request) => string | undefined;
 }): ErrorRequestHandler {
-  // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
-  return (error: unknown, req, res, next) => {
+  // eslint-disable-next-line max-params, @typescript-eslint/no-unused-vars -- Express tells error handlers by their four parameters
+  return (error: unknown, req, res, _next) => {
     const code = errorCode(error);
     const entry: ErrorEntry = ERROR_TABLE[code];
     const requestId = requestIdOf(res);
     deps.report({ error, code, status: entry.status, requestId });
-    // An answer that is half out cannot be replaced; Express cuts the connection.
+    // An answer that is half out cannot be replaced. Express would cut the connection as well, and print
+    // the error past the log.
     if (res.headersSent) {
-      next(error);
+      res.destroy();
       return;
     }
     res.status(entry.status);

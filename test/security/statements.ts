@@ -20,7 +20,7 @@ export const STATEMENTS: Readonly<Record<string, string>> = {
   '15': 'the code leaves no trace behind the callback',
   '16': 'after sign-in people stay on this server, wherever the link wanted them',
   '17': 'what was posted is never posted again by a redirect',
-  '18': 'a code is exchanged with the client secret and sent once, whatever the answer',
+  '18': 'a code is sent with the client secret, and never again once it may have been tried',
   '19': 'the session cookie is locked to this host, to https and away from scripts',
   '20': 'the session cookie may be Strict, and signing in works all the same',
   '21': 'each sign-in makes a new session, and the one before it is dead',
