@@ -82,12 +82,21 @@ export function createApiClient(deps: {
       const url = apiUrlFor(apiUrl, request.path, request.query);
       const token = await tokenSource.current();
       const answer = await send(request, url, token);
-      if (answer.status !== 401) return answer;
-      const second = await send(request, url, await tokenSource.replacing(token));
+      if (answer.status !== 401) return withoutBearer(answer, token);
+      const replacement = await tokenSource.replacing(token);
+      const second = await send(request, url, replacement);
       tokenSource.replaced?.(second.status !== 401);
-      return second;
+      return withoutBearer(second, replacement);
     },
   };
+}
+
+/** An error page that shows the request as it came would show the bearer to the browser. */
+function withoutBearer(answer: ApiResponse, token: string): ApiResponse {
+  const { status, contentType, requestId, retryAfter, body } = answer;
+  const repeats = [contentType, requestId, retryAfter, body].some((part) => part?.includes(token));
+  if (repeats) throw new FullscriptApiError('fullscript_unexpected', { status });
+  return answer;
 }
 
 function outcomeOf(result: ApiResponse | FullscriptApiError): CallOutcome {

@@ -91,7 +91,8 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const started = await signIn.start({ registration, returnTo, sessionId });
     bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
     audit('sign_in_started', { registration: registration.id, message: 'sign-in started' });
-    res.redirect(303, started.location);
+    // Without the page that `redirect` adds, which would repeat the address and the state in it.
+    res.status(303).location(started.location).end();
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { issuedChannel } from './channels.js';
 import type { Code, CodeRequest, Issued, Pair, PairRequest, Snapshot } from './pair.js';
 
 /** What happens to the old pair after a refresh: it dies at the new one's first use, or at once. */
@@ -48,6 +49,7 @@ export function issueCode(provider: Provider, request: CodeRequest): string {
   const code: Code = { ...request, value: newToken(), expiresAt, spent: false };
   provider.codes.set(code.value, code);
   provider.issued.codes.push(code.value);
+  issuedChannel.publish({ kind: 'code', value: code.value });
   provider.changed();
   return code.value;
 }
@@ -167,6 +169,7 @@ export function restoreSnapshot(provider: Provider, { codes, pairs }: Snapshot):
   for (const code of codes) {
     provider.codes.set(code.value, code);
     provider.issued.codes.push(code.value);
+    issuedChannel.publish({ kind: 'code', value: code.value });
   }
   for (const pair of pairs) remember(provider, pair);
 }
@@ -187,6 +190,8 @@ function remember(provider: Provider, pair: Pair): void {
   provider.byRefreshToken.set(pair.refreshToken, pair);
   provider.issued.accessTokens.push(pair.accessToken);
   provider.issued.refreshTokens.push(pair.refreshToken);
+  issuedChannel.publish({ kind: 'access token', value: pair.accessToken });
+  issuedChannel.publish({ kind: 'refresh token', value: pair.refreshToken });
 }
 
 function newToken(): string {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestHandler } from 'express';
 import { readCall } from './call.js';
+import { requestChannel } from './channels.js';
 
 const MAX_RECORDS = 10_000;
 
@@ -57,6 +58,7 @@ export function createRecorder(deps: {
     };
     if (typeof fields['grant_type'] === 'string') entry.grantType = fields['grant_type'];
     requests.push(entry);
+    requestChannel.publish(entry);
     if (requests.length > MAX_RECORDS) requests.shift();
     res.once('finish', () => {
       entry.status = res.statusCode;

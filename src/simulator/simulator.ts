@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAnswering } from './answering.js';
 import { createApp } from './app.js';
+import { listeningChannel } from './channels.js';
 import { type Clients, createClients, type SimulatorClient } from './clients.js';
 import { createDataSet } from './data/data-set.js';
 import type { Person } from './data/records.js';
@@ -89,6 +90,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     legacyClinicTokens: options.legacyClinicTokens ?? false,
   });
   const server = await listen(createServer(app), options);
+  const clientSecrets = [...clients.values()].map(({ clientSecret }) => clientSecret);
+  listeningChannel.publish({ server, clientSecrets });
   const { port } = server.address() as AddressInfo;
   address.origin = originOf(options.host, port);
   return {

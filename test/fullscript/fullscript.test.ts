@@ -223,6 +223,17 @@ describe('createApiClient', () => {
     expect(answer.contentType).toBeUndefined();
   });
 
+  it.each<[string, Answer]>([
+    ['body', answering(500, `<pre>Authorization: Bearer ${TOKEN}</pre>`)],
+    ['header', answering(429, '', { 'retry-after': TOKEN })],
+    ['body after a 401', inTurn(answering(401), answering(200, { token: NEXT_TOKEN }))],
+  ])('an answer that repeats the bearer in its %s → goes no further', async (_where, answer) => {
+    const { api } = await clientOf(answer);
+    const error = await rejection(api.request({ method: 'POST', path: '/clinic' }));
+    expect(error).toMatchObject({ code: 'fullscript_unexpected' });
+    expect(shown(error)).not.toMatch(/access-token-/);
+  });
+
   it('query → on the wire byte for byte', async () => {
     const query = 'page%5Bnumber%5D=1&q=a%20b+c%2Fd&empty=&flag&sort=name,-id&x=%E2%9C%93';
     const { peer, api } = await clientOf(answering(200));

@@ -12,6 +12,7 @@ import {
   SIMULATOR_CLIENT_SECRET,
   type Simulator,
 } from '../../src/simulator/simulator.js';
+import { recordEnvironment, recordFolder, recordText } from './leaks/material.js';
 
 export const SECRETS = {
   SESSION_SECRET: randomBytes(32).toString('base64url'),
@@ -57,15 +58,21 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
 /** A server in this process, with its log kept. */
 export async function startApp(env: Record<string, string>, options: ServerOptions = {}) {
   const lines: string[] = [];
+  recordEnvironment(env);
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
       lines.push(chunk.toString());
+      recordText('log', 'startApp', chunk.toString());
       done();
     },
   });
-  const level = env['LOG_LEVEL'] ?? 'debug';
+  const level = env['LOG_LEVEL'] ?? 'trace';
   const log = createLogger({ level, production: true, destination });
   const config = loadConfig(env);
   const server = await startServer(config, log, options);
-  return { origin: config.baseUrl, lines, close: server.close };
+  const close = async () => {
+    await server.close();
+    recordFolder('file', config.dataDir);
+  };
+  return { origin: config.baseUrl, lines, close };
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isRecorded, linesRecorder, recordEnvironment, recordFolder } from './leaks/material.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,15 +24,24 @@ export function startProcess(options: {
   args?: readonly string[];
 }): ServerProcess {
   const { cwd, env = {}, script = 'main.js', args = [] } = options;
-  const PATH = process.env['PATH'] ?? '';
   const child = spawn(process.execPath, [`${ROOT}/dist/${script}`, ...args], {
     cwd,
-    env: { PATH, ...env },
+    env: surroundings(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  recordEnvironment(env);
   const chunks: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
+  // The simulator's own program tells people its credentials, which open nothing else.
+  const record = linesRecorder(script.startsWith('simulator/') ? undefined : script);
+  const keep = (chunk: Buffer) => {
+    chunks.push(chunk.toString());
+    record.add(chunk.toString());
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  // Here and not later: whoever waits for the end tidies up.
+  child.once('exit', () => recordFolder('file', resolve(cwd, env['DATA_DIR'] ?? '.data')));
+  child.once('close', record.end);
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const killNow = () => child.kill('SIGKILL');
   process.once('exit', killNow);
@@ -43,6 +54,14 @@ export function startProcess(options: {
       return exited;
     },
   };
+}
+
+/** The environment, and what the leak scan needs to listen in this process too. */
+function surroundings(env: Record<string, string>): Record<string, string> {
+  const { PATH = '', LEAK_SCAN_DIR, NODE_OPTIONS = '' } = process.env;
+  if (!isRecorded() || LEAK_SCAN_DIR === undefined) return { PATH, ...env };
+  const options = `${NODE_OPTIONS} ${env['NODE_OPTIONS'] ?? ''}`;
+  return { PATH, LEAK_SCAN_DIR, ...env, NODE_OPTIONS: options };
 }
 
 /** Waits until a server answers on `/livez`; fails with its output when it ends or takes too long. */

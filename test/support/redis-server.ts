@@ -5,8 +5,14 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRecorded, recordFolder } from './leaks/material.js';
+import { saveDump } from './redis-dump.js';
 
-const DEFAULTS = ['--port', '0', '--save', '', '--loglevel', 'warning'];
+// Not compressed: the leak scan reads dumps as they are.
+const DEFAULTS = [
+  ...['--port', '0', '--save', '', '--loglevel', 'warning'],
+  ...['--rdbcompression', 'no'],
+];
 
 /** A Redis of the test's own, on a unix socket in a folder of its own. */
 export interface TestRedis {
@@ -41,30 +47,46 @@ export async function startRedis({ args = [], config }: TestRedisOptions = {}): 
   const start = () => launch([...file, ...DEFAULTS, ...own, ...args], socketPath);
   let child = await start();
 
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (hasEnded()) return;
     const exit = once(child, 'exit');
     child.kill('SIGKILL');
     await exit;
   };
   const killNow = () => child.kill('SIGKILL');
   process.once('exit', killNow);
+  let frozen = false;
+  const dump = async () => {
+    if (!isRecorded()) return;
+    if (!frozen && !hasEnded()) await saveDump(socketPath, args);
+    recordFolder('redis', dir);
+  };
 
   return {
     url: `unix://${socketPath}`,
     socketPath,
     pid: () => child.pid!,
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
+    pause: () => {
+      frozen = child.kill('SIGSTOP');
+    },
+    resume: () => {
+      frozen = !child.kill('SIGCONT');
+    },
     kill,
     restart: async () => {
       await kill();
       child = await start();
+      frozen = false;
     },
     stop: async () => {
       process.off('exit', killNow);
-      await kill();
-      await rm(dir, { recursive: true, force: true });
+      try {
+        await dump();
+      } finally {
+        await kill();
+        await rm(dir, { recursive: true, force: true });
+      }
     },
   };
 }
