@@ -6,6 +6,8 @@ import { STATEMENTS } from '../test/security/statements.js';
 import { numberedFiles, numberedTests } from '../test/support/numbered-tests.js';
 import { ERROR_TABLE, type ErrorEntry, type WayForward } from '../src/http/error-table.js';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
 /** The pages that are made from the code, by path. `npm run docs` writes them, a test compares. */
 export function renderDocs(): Record<string, string> {
   return {
@@ -13,6 +15,7 @@ export function renderDocs(): Record<string, string> {
     'docs/configuration.md': configuration(),
     'docs/errors.md': errors(),
     'docs/security-statements.md': securityStatements(),
+    'docs/threat-model.md': threatModel(),
   };
 }
 
@@ -89,8 +92,6 @@ with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.
 `;
 }
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
 /** For each statement the files that hold it. */
 function holders(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
@@ -121,4 +122,29 @@ for each. Made from the tests by \`npm run docs\`.
 |---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+/** Written by hand but for one column: the tests that hold the statements of a row. */
+function threatModel(): string {
+  const files = holders();
+  const text = readFileSync(`${ROOT}docs/threat-model.md`, 'utf8');
+  return text.replace(
+    /^\| ([^|]+) \| ((?:SR-\d\d[^|]*)) \|.*$/gm,
+    (_row, threat: string, held: string) => {
+      const paths = numbersIn(held).flatMap((number) => [...(files.get(number) ?? [])]);
+      const links = [...new Set(paths)].sort().map((path) => {
+        const name = path.replace(/^test\//, '').replace(/\.test\.ts$/, '');
+        return `[${name}](../${path})`;
+      });
+      return `| ${threat} | ${held} | ${links.join(', ')} |`;
+    },
+  );
+}
+
+/** `SR-01, SR-43 – SR-45` names four. */
+export function numbersIn(text: string): string[] {
+  return [...text.matchAll(/SR-(\d\d)(?: – SR-(\d\d))?/g)].flatMap(([, first, last = first]) => {
+    const [from, to] = [Number(first), Number(last)];
+    return Array.from({ length: to - from + 1 }, (_, i) => String(from + i).padStart(2, '0'));
+  });
 }

@@ -161,7 +161,9 @@ function reportRequest({ log, metrics }: AppDeps): Parameters<typeof requestLog>
 }
 
 function reasonOf(err: unknown): string {
-  return err instanceof Error ? err.message : 'unknown';
+  if (!(err instanceof Error)) return 'unknown';
+  const { reason } = err as { reason?: unknown };
+  return typeof reason === 'string' ? `${err.message} (${reason})` : err.message;
 }
 
 function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {

@@ -27,7 +27,9 @@ export function createLogger(options: {
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const { name, message, stack, cause } = error;
-  const { code } = error as { code?: unknown };
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
   const because = cause instanceof Error ? { cause: `${cause.name}: ${cause.message}` } : {};
-  return { name, message, ...(typeof code === 'string' ? { code } : {}), ...because, stack };
+  const stable = typeof code === 'string' ? { code } : {};
+  const told = typeof reason === 'string' ? { reason } : {};
+  return { name, message, ...stable, ...told, ...because, stack };
 }

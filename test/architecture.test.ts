@@ -2,8 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { renderDocs } from '../scripts/render-docs.js';
+import { numbersIn, renderDocs } from '../scripts/render-docs.js';
 import { PER_REGION, VARIABLES } from '../src/config/variables.js';
+import { STATEMENTS } from './security/statements.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -182,6 +183,11 @@ describe('the documents', () => {
       // Fixed by the compose file: the simulator is a service of its own.
       'SIMULATOR_PORT',
     ]);
+  });
+
+  it('docs/threat-model.md names a threat for each security statement', () => {
+    const named = numbersIn(readFileSync(join(ROOT, 'docs/threat-model.md'), 'utf8'));
+    expect(Object.keys(STATEMENTS).filter((number) => !named.includes(number))).toEqual([]);
   });
 
   it('docs/storage.md names every key that src/redis/keys.ts makes', () => {

@@ -65,9 +65,9 @@ export class AuthorizationResponseError extends Error {
   constructor(
     readonly code: AuthorizationResponseErrorCode,
     /** What the response said, cut and cleaned; for the log. */
-    reason?: string,
+    readonly reason?: string,
   ) {
-    super(`authorization response: ${code}${reason === undefined ? '' : ` (${reason})`}`);
+    super(`authorization response: ${code}`);
   }
 }
 

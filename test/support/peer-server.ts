@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type RequestListener, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { recordStandIn } from './leaks/material.js';
 import type { Simulator } from '../../src/simulator/simulator.js';
 
 /** A server of the test's own, on loopback. */
@@ -11,6 +12,7 @@ export async function startPeerServer(listener: RequestListener) {
     calls += 1;
     listener(req, res);
   });
+  recordStandIn(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

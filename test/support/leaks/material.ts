@@ -1,11 +1,14 @@
 import { channel } from 'node:diagnostics_channel';
 import { readFileSync, readdirSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
+import { VARIABLES } from '../../../src/config/variables.js';
 
 /** What test support hands to the leak scan. Nothing happens where no scan listens. */
 
 const materialChannel = channel('leak-scan:material');
 const environmentChannel = channel('leak-scan:environment');
+const standInChannel = channel('leak-scan:stand-in');
 
 /** These hold secrets by design: docs/storage.md. */
 const SECRET_FILES = new Set(['secrets.json', 'simulator.json']);
@@ -40,9 +43,18 @@ export function linesRecorder(program: string | undefined) {
   };
 }
 
+/** The key in the documentation is no secret; a server that is given it says so. */
+const PUBLISHED: string = VARIABLES.encryptionKeys.example;
+
 /** Hands in the secrets that a server is configured with. */
 export function recordEnvironment(env: Readonly<Record<string, string>>): void {
-  environmentChannel.publish(env);
+  const secret = Object.entries(env).filter(([, value]) => value !== PUBLISHED);
+  environmentChannel.publish(Object.fromEntries(secret));
+}
+
+/** Says that a server stands where Fullscript would: tokens are its business, as a simulator's. */
+export function recordStandIn(server: Server): void {
+  standInChannel.publish({ server });
 }
 
 /** Hands in every file below a folder as it is now. Synchronous: whoever ends a server tidies up. */

@@ -60,6 +60,7 @@ export function record(sinks) {
       simulators.add(server);
       for (const value of clientSecrets) learn('client secret', value);
     },
+    'leak-scan:stand-in': ({ server }) => simulators.add(server),
     'fullscript-simulator:issued': ({ kind, value }) => learn(kind, value),
     'fullscript-simulator:request': (request) => {
       for (const [kind, value] of secretsSent(request)) learn(kind, value);
