@@ -29,6 +29,11 @@ export interface PairSaver {
    * @returns the grant to go on with, saved or not; undefined when nothing is kept.
    */
   readonly replay: (key: GrantKey) => Promise<Grant | undefined>;
+  /**
+   * The same, also for a pair that is only waiting to be looked at again: for a caller who has found
+   * that the store holds an older one.
+   */
+  readonly recall: PairSaver['replay'];
   readonly replayAll: () => Promise<void>;
   /** How many pairs wait. */
   readonly waiting: () => number;
@@ -50,6 +55,7 @@ export function createPairSaver(deps: PairSaverDeps): PairSaver {
   return {
     lingering,
     replay: (key) => (unconfirmed.has(key) ? Promise.resolve(undefined) : replay(key)),
+    recall: replay,
     replayAll: async () => {
       const due = unsaved.keys().filter((key) => !unconfirmed.isYoung(key));
       for (const key of due) await replay(key).catch(ignore);

@@ -18,11 +18,16 @@ export interface RedeemerDeps extends CustodyDeps {
 interface RedeemerParts extends RedeemerDeps {
   readonly retirement: Retirement;
   readonly save: PairSaver['save'];
+  readonly recall: PairSaver['recall'];
+  /** Whether the store failed lately. */
+  readonly hadTrouble: () => boolean;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
 
 /** Journals are replayed each second. */
 const OTHERS_REPLAY_MS = 1_500;
+/** Pairs that the store did not confirm are looked at after three seconds, and a second later. */
+const LOOKS_AFTER_TROUBLE = 3;
 
 /**
  * Redeems the refresh token of a grant that is due and saves the answer. Call it under the lock, with
@@ -32,24 +37,26 @@ const OTHERS_REPLAY_MS = 1_500;
  *   Nothing else ends a grant: not a wrong secret, not 5xx, not a time-out, not the store.
  */
 export function createRedeemer(deps: RedeemerParts): (grant: Grant) => Promise<Grant> {
-  const { vault, events, now, save, sleep } = deps;
+  const { vault, events, now, save, recall, sleep } = deps;
 
   /**
    * `invalid_grant` means "read again": only an unchanged grant is really refused. When the store was
-   * away, another process may hold the newer pair in its journal, and is about to save it.
+   * away, this process or another one may hold the newer pair in its journal, and the store an older.
    */
   async function refused(grant: Grant, reason: ReconnectReason) {
-    const read = async () => usable(await vault.read(grant.key));
+    const read = async () => usable((await recall(grant.key)) ?? (await vault.read(grant.key)));
+    const isNews = ({ version }: Grant) => version !== grant.version;
     let latest = await read();
-    if (latest.version === grant.version && reason !== 'no_refresh_token') {
+    const looks = reason === 'no_refresh_token' ? 0 : deps.hadTrouble() ? LOOKS_AFTER_TROUBLE : 1;
+    for (let look = 1; look <= looks && !isNews(latest); look += 1) {
       latest = await sleep(OTHERS_REPLAY_MS).then(read);
     }
-    if (latest.version !== grant.version) return latest;
+    if (isNews(latest)) return latest;
     const ended = await vault.write(
       { ...grant, status: 'needs_reconnect', reconnectReason: reason },
       grant.version,
     );
-    if (ended === undefined) return read();
+    if (ended === undefined) return usable(await vault.read(grant.key));
     events.reconnectNeeded(grant.key, reason);
     throw new NeedsReconnectError(reason);
   }

@@ -18,6 +18,7 @@ import {
 } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
 import { createRenewal } from './renewal.js';
+import { watchStore } from './store-trouble.js';
 import { createRetirement } from './superseded.js';
 import { createUnsavedPairs } from './unsaved-pairs.js';
 import { usable } from './usable.js';
@@ -134,14 +135,19 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 }
 
 function createParts(deps: TokenRefresherDeps) {
-  const { vault, sleep = wait, now, elapsed = () => performance.now() } = deps;
+  const { sleep = wait, now, elapsed = () => performance.now() } = deps;
+  const { vault, hadTrouble } = watchStore({ vault: deps.vault, elapsed });
   const retirement = createRetirement(deps);
   const useless = createUselessRenewals({ elapsed });
-  const saver = createPairSaver({ ...deps, sleep, unsaved: createUnsavedPairs(deps) });
+  const saver = createPairSaver({ ...deps, vault, sleep, unsaved: createUnsavedPairs(deps) });
   /** What the journal keeps is newer than what storage holds. */
   const read = async (key: GrantKey) =>
     usable((await saver.replay(key)) ?? (await vault.read(key)));
-  const redeem = createRedeemer({ ...deps, sleep, retirement, save: saver.save });
+  const { save, recall } = saver;
+  const redeem = createRedeemer({
+    ...{ ...deps, vault, sleep, retirement },
+    ...{ save, recall, hadTrouble },
+  });
   const background = createInFlight();
   const backoff = createRefreshBackoff(deps);
   const renew = createRenewal({

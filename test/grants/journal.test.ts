@@ -5,6 +5,7 @@ import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
+import { createMemoryJournal } from '../../src/memory/journal.js';
 import { type World, createWorld, gate, until } from '../support/world.js';
 
 const LIFETIME = 7200_000;
@@ -19,9 +20,10 @@ async function open() {
   const store = {
     inner: createMemoryGrantRecords(),
     write: undefined as GrantRecords['compareAndSet'] | undefined,
+    read: undefined as GrantRecords['read'] | undefined,
   };
   const records: GrantRecords = {
-    read: (id) => store.inner.read(id),
+    read: (id) => (store.read ?? store.inner.read)(id),
     remove: (...args) => store.inner.remove(...args),
     ids: () => store.inner.ids(),
     lastVersion: (id) => store.inner.lastVersion(id),
@@ -188,6 +190,48 @@ describe('a save that the store does not confirm', () => {
     expect(token((await world.vault.read(key))!)).toBe(token(grant));
     expect(world.seen).toContain('replayed');
     await works();
+  });
+
+  it('and that the store forgets at once → the refusal of the older one brings it back, and ends nothing', async () => {
+    const { store, key, renew, works, refresher } = await open();
+    const before = (await store.inner.read(grantId(key)))!;
+    store.write = unconfirmed(store);
+    const grant = await renew();
+    store.inner = createMemoryGrantRecords();
+    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
+    store.write = undefined;
+    // Its access token has ended, and its refresh token is spent.
+    const found = await refresher.current(key);
+    expect(token(found)).toBe(token(grant));
+    expect(token((await world.vault.read(key))!)).toBe(token(grant));
+    expect(world.seen).not.toContain('reconnectNeeded: refresh_token_refused');
+    await works();
+  });
+
+  it('and that only another process keeps → after an outage it is waited for', async () => {
+    const { store, key, renew, pass, refresher } = await open();
+    const before = (await store.inner.read(grantId(key)))!;
+    store.write = unconfirmed(store);
+    const grant = await renew();
+    store.inner = createMemoryGrantRecords();
+    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
+    store.write = undefined;
+    let looks = 0;
+    const sleep = async () => {
+      looks += 1;
+      pass(1_500);
+      await refresher.replay();
+    };
+    const other = createTokenRefresher({
+      ...{ ...world.deps, sleep, elapsed: () => 0, journal: createMemoryJournal() },
+    });
+    const read = store.read;
+    store.read = down;
+    await expect(other.current(key)).rejects.toBeInstanceOf(StoreUnavailableError);
+    store.read = read;
+    expect(token(await other.current(key))).toBe(token(grant));
+    expect(looks).toBe(2);
+    expect(world.seen).not.toContain('reconnectNeeded: refresh_token_refused');
   });
 
   it('by the next process too, and not for longer than it takes', async () => {

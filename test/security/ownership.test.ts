@@ -58,7 +58,7 @@ describe('SR-40', () => {
       ...{ 'x-resource-owner': owner.id, 'x-resource-owner-id': owner.id, 'x-grant': id },
       ...{ 'x-fullscript-owner': owner.id, 'x-session-id': sid, from: owner.id },
     };
-    return { fields, headers, paths: [owner.id, encodeURIComponent(id), sid] };
+    return { fields, headers, paths: [owner.id, encodeURIComponent(id), sessionHash(sid)] };
   }
 
   it('SR-40 A names B in query, body, headers, cookies and path → only A is used, refreshed, shown and ended', async () => {

@@ -63,7 +63,11 @@ describe('SR-27 a production server', () => {
   it.each<[string, Record<string, string | undefined>, string]>([
     ['the store in memory', { REDIS_URL: undefined }, 'REDIS_URL'],
     ['no session secret', { SESSION_SECRET: undefined }, 'SESSION_SECRET'],
-    ['a short session secret', { SESSION_SECRET: 'x'.repeat(31) }, 'SESSION_SECRET'],
+    [
+      'a short session secret',
+      { SESSION_SECRET: randomBytes(15).toString('base64url') },
+      'SESSION_SECRET',
+    ],
     ['a placeholder', { SESSION_SECRET: 'change-me-'.repeat(4) }, 'SESSION_SECRET'],
     ['no key', { TOKEN_ENCRYPTION_KEYS: undefined }, 'TOKEN_ENCRYPTION_KEYS'],
     [
