@@ -25,7 +25,7 @@ export type SubjectKind = 'user' | 'all' | 'none';
 export interface Outcome {
   readonly json: Record<string, unknown>;
   readonly lines: readonly string[];
-  /** What was changed, for the audit trail; undefined when nothing was. */
+  /** What was done, for the audit trail; undefined when there was nothing to do. */
   readonly act?: Act;
 }
 

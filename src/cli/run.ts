@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { StoreUnavailableError } from '../grants/errors.js';
 import { sessionOwner, sessionStart } from '../http/session.js';
@@ -25,9 +27,26 @@ const NOTHING_TO_ADMINISTER =
   'server process, where no other process sees them. Nothing was done. Restarting the server ends all ' +
   'sessions.';
 
+/** What a server with an embedded Redis leaves in its folder. */
+function isKept(dataDir: string): boolean {
+  return existsSync(join(dataDir, 'appendonlydir'));
+}
+
+/** Else a command in the wrong folder would shut somebody out of a store that nobody uses. */
+function nothingKept(dataDir: string): string {
+  return (
+    `REDIS_URL is unset, and no server keeps anything in ${dataDir}. Nothing was done. Run this with the ` +
+    "server's own environment and working directory."
+  );
+}
+
 /** Runs one command on the configured store, and says what came of it. */
 export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
   const { config, line, print, say } = deps;
+  if (config.store === 'embedded' && !isKept(config.dataDir)) {
+    say(nothingKept(config.dataDir));
+    return 'failed';
+  }
   const opened = await openClient({ config, say });
   if (opened === undefined) {
     say(NOTHING_TO_ADMINISTER);

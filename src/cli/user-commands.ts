@@ -61,7 +61,7 @@ async function enable(store: CommandStore, subject: Subject): Promise<Outcome> {
   return {
     json: { user, disabled: false, changed },
     lines: [`${printable(user)} ${state}.`],
-    act: { event: 'user_enabled', key },
+    ...(changed ? { act: { event: 'user_enabled' as const, key } } : {}),
   };
 }
 

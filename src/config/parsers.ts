@@ -85,7 +85,7 @@ export const trustProxy = z
     error: 'is neither a number of proxies nor a list of addresses (loopback, 10.0.0.0/8, …)',
   })
   .transform((value) => {
-    if (value === 'false') return false;
+    if (/^(false|0+)$/.test(value)) return false;
     return /^\d+$/.test(value) ? Number(value) : value;
   });
 

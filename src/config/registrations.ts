@@ -32,6 +32,11 @@ export function readRegistrations(from: {
   }));
   const named = [plain, ...perRegion].filter((source) => hasCredentials(source.values));
   const registrations = named.flatMap((source) => registrationOf(source, baseUrl, problems));
+  if (values.issuer !== undefined && !hasCredentials(values)) {
+    const problem = 'is used with FULLSCRIPT_CLIENT_ID only; each region has an issuer of its own';
+    const example = `${regionVariable('issuer', 'us')}=${VARIABLES.issuer.example}`;
+    problems.push({ variable: 'FULLSCRIPT_ISSUER', problem, example });
+  }
   const ids = registrations.map(({ region }) => region);
   const twice = ids.find((region, at) => ids.indexOf(region) !== at);
   if (twice !== undefined) {

@@ -1,3 +1,5 @@
+import type { GrantKey } from './grant.js';
+
 /** There is no grant for this user: never connected, or disconnected. */
 export class GrantNotFoundError extends Error {
   override readonly name = 'GrantNotFoundError';
@@ -23,7 +25,7 @@ export class UserDisabledError extends Error {
   override readonly name = 'UserDisabledError';
   readonly code = 'user_disabled';
 
-  constructor() {
+  constructor(readonly key: GrantKey) {
     super('this user is disabled');
   }
 }

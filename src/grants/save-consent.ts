@@ -72,7 +72,7 @@ async function tryToSave(
     const isStored = sameSecret(previous?.tokens.accessToken, tokens.accessToken);
     // `revocations` sees it through; nobody has to wait until Fullscript has heard of the refusal.
     if (!isStored) void revokePair(deps, key.registration, tokens);
-    throw new UserDisabledError();
+    throw new UserDisabledError(key);
   }
   const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
   const expected = previous?.version ?? (await vault.lastVersion(key));

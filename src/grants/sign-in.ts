@@ -109,7 +109,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     },
 
     admit: async (key) => {
-      if (await deps.disabledUsers.has(grantId(key))) throw new UserDisabledError();
+      if (await deps.disabledUsers.has(grantId(key))) throw new UserDisabledError(key);
     },
 
     finished: async (query) => {

@@ -25,6 +25,11 @@ export function arrivals({ sameSite }: { sameSite: SameSite }): RequestHandler {
 /** A page that is being opened from elsewhere. From here the browser says `same-origin`: no loop. */
 function isArrival(req: Request): boolean {
   const isPage = req.get('sec-fetch-dest') === 'document' && !isApi(req.originalUrl);
-  if (!isPage || req.method !== 'GET') return false;
+  if (!isPage || req.method !== 'GET' || !isOurs(req.originalUrl)) return false;
   return req.get('sec-fetch-site') === 'cross-site' && signedIn(req) === undefined;
+}
+
+/** Browsers take `//host` and `/\\host` for another server. */
+function isOurs(path: string): boolean {
+  return /^\/(?![/\\])/.test(path);
 }

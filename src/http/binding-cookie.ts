@@ -22,6 +22,8 @@ export interface BindingCookies {
 
 /** More than ten tabs, and few enough that the header stays far below 8 kB. */
 const MOST_AT_ONCE = 20;
+/** Another process may have set it, by a clock that is wrong. The store is exact about the lifetime. */
+const CLOCKS_DIFFER_MS = 10 * 60_000;
 const BASE_NAME = 'fc_auth_';
 /** When it started, binding, for whom that was counted, signature. */
 const VALUE = /^([0-9a-z]{1,10})\.([\w-]{22})\.([\w-]{22}|)\.[A-Za-z0-9+/]{43}$/;
@@ -49,8 +51,10 @@ export function createBindingCookies(options: {
     },
     get: (req, stateId) => {
       const value = readCookies(req).get(`${prefix}${stateId}`) ?? '';
-      const [, , binding, startedBy] = VALUE.exec(value) ?? [];
+      const [, startedAt = '', binding, startedBy] = VALUE.exec(value) ?? [];
       if (binding === undefined || startedBy === undefined) return undefined;
+      const age = now() - parseInt(startedAt, 36);
+      if (Math.abs(age) > lifetimeMs + CLOCKS_DIFFER_MS) return undefined;
       return values.open(`${stateId}.${value}`) === undefined ? undefined : { binding, startedBy };
     },
     clear: (res, stateId) => res.clearCookie(`${prefix}${stateId}`, attributes),

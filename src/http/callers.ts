@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Request } from 'express';
 import { ipKeyGenerator } from 'express-rate-limit';
-import { grantId } from '../grants/grant.js';
+import { type GrantKey, grantId } from '../grants/grant.js';
 import { stateId } from '../grants/sign-in.js';
 import type { BindingCookies } from './binding-cookie.js';
 import type { DeviceCookie } from './device-cookie.js';
@@ -23,6 +23,8 @@ export interface Callers {
   /** Undefined: the request shows no session cookie of ours. The session may have ended, though. */
   readonly session: (req: Request) => string | undefined;
   readonly address: (req: Request) => string;
+  /** Somebody who is being signed in by a request, and is not yet. */
+  readonly arriving: (key: GrantKey) => string;
 }
 
 const NAME_LENGTH = 22;
@@ -35,13 +37,8 @@ export function createCallers(deps: {
   devices: DeviceCookie;
 }): Callers {
   const { bindings, devices } = deps;
-  const [key = ''] = deps.secrets;
+  const named = namesUnder(deps.secrets[0] ?? '');
   const sessionId = shownSessionId(deps);
-
-  function named(kind: string, who: string): string {
-    const hmac = createHmac('sha256', key).update(`rate limit ${kind} ${who}`);
-    return hmac.digest('base64url').slice(0, NAME_LENGTH);
-  }
 
   /** An IPv6 user has a whole /56. Without an address the connection is closed, and nobody is answered. */
   const address = (req: Request) => named('address', ipKeyGenerator(req.ip ?? ''));
@@ -74,6 +71,14 @@ export function createCallers(deps: {
     ofStart: oncePerRequest((req) => device(req) ?? user(req) ?? address(req)),
     ofCallback: oncePerRequest(ofCallback),
     session: oncePerRequest(session),
+    arriving: (key) => named('user', grantId(key)),
+  };
+}
+
+function namesUnder(key: string): (kind: string, who: string) => string {
+  return (kind, who) => {
+    const hmac = createHmac('sha256', key).update(`rate limit ${kind} ${who}`);
+    return hmac.digest('base64url').slice(0, NAME_LENGTH);
   };
 }
 

@@ -1,5 +1,6 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Store } from 'express-rate-limit';
+import type { GrantKey } from '../grants/grant.js';
 import type { CallCounts } from './call-counts.js';
 import type { Callers } from './callers.js';
 import { type LimitEvents, createRateLimit } from './rate-limit.js';
@@ -25,6 +26,12 @@ export interface RateLimits {
   readonly calls: readonly RequestHandler[];
   /** Behind the session: a user may have many of them. */
   readonly callsOfUser: RequestHandler;
+  /**
+   * Counts a sign-in that is about to succeed, for its user: starts and callbacks do not add up then.
+   *
+   * @throws TooManyRequestsError, and what the store throws.
+   */
+  readonly signIn: (req: Request, res: Response, key: GrantKey) => Promise<void>;
   /** For whom a start counts. */
   readonly startedBy: Callers['ofStart'];
   /**
@@ -45,6 +52,9 @@ export interface RateLimitsDeps {
   readonly now: () => number;
 }
 
+/** Of sign-ins that succeed, which cost a person time and a consent, so many times more are allowed. */
+const SUCCESSES = 10;
+
 /** Every limit there is: exact where requests are few and dear, kept in the process where they are many. */
 export function createRateLimits(deps: RateLimitsDeps): RateLimits {
   const { limits, exact, callCounts, callers } = deps;
@@ -61,6 +71,7 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
     refresh: dear('refresh', callers.userOrAddress),
     disconnect: dear('disconnect', callers.userOrAddress),
     signOut: dear('sign-out', callers.userOrAddress),
+    signIn: countArrivals({ ...deps, limit: SUCCESSES * limits.oauth, store: exact('sign-in') }),
     calls: [
       frequent('session', callers.session),
       frequent('address', (req) =>
@@ -74,5 +85,27 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
       // Nobody waits for it: one that fails is one start less in this window.
       Promise.resolve(starts.decrement(startedBy)).catch(() => undefined);
     },
+  };
+}
+
+/** A limit for somebody whom the request does not name yet. */
+function countArrivals(
+  deps: Pick<RateLimitsDeps, 'windowMs' | 'callers' | 'events' | 'now'> & {
+    limit: number;
+    store: Store;
+  },
+): RateLimits['signIn'] {
+  const arriving = new WeakMap<Request, string>();
+  const callerOf = (req: Request) => arriving.get(req);
+  const limit = createRateLimit({ ...deps, name: 'sign-in', callerOf });
+  return async (req, res, key) => {
+    arriving.set(req, deps.callers.arriving(key));
+    await new Promise<void>((resolve, reject) => {
+      const next = (error?: unknown) => {
+        if (error === undefined) resolve();
+        else reject(error instanceof Error ? error : new Error('rate limit', { cause: error }));
+      };
+      Promise.resolve(limit(req, res, next)).catch(reject);
+    });
   };
 }

@@ -47,6 +47,9 @@ function sessionCookie(secure: boolean): string {
   return cookieName('fc_session', secure);
 }
 
+/** What `genid` makes. The same secrets sign other things, none of which has this form. */
+const SESSION_ID = /^[\w-]{43}$/;
+
 /** express-session puts it in front of what it has signed. */
 const SIGNED = 's:';
 
@@ -63,7 +66,8 @@ export function shownSessionId(options: {
     const value = decoded(readCookies(req).get(sessionCookie(secure)) ?? '');
     if (!value.startsWith(SIGNED)) return undefined;
     const signed = value.slice(SIGNED.length);
-    return secrets.map((one) => unsign(signed, one)).find((id) => id !== false);
+    const ids = secrets.map((one) => unsign(signed, one));
+    return ids.find((id): id is string => id !== false && SESSION_ID.test(id));
   };
 }
 

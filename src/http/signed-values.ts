@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { sign, unsign } from 'cookie-signature';
 
 /** Text that only this server can have written, for cookies that are judged without asking the store. */
@@ -16,14 +17,14 @@ export function createSignedValues(options: {
   purpose: string;
   secrets: readonly string[];
 }): SignedValues {
-  const { secrets } = options;
-  const [signing = ''] = secrets;
-  const prefix = `${options.purpose}:`;
+  // A key of its own for each purpose: express-session signs with the secrets themselves.
+  const keys = options.secrets.map((secret) =>
+    createHmac('sha256', secret).update(`signed ${options.purpose}`).digest('base64url'),
+  );
+  const [signing = ''] = keys;
   return {
-    sign: (text) => sign(prefix + text, signing).slice(prefix.length),
-    open: (signed) => {
-      const secret = secrets.find((one) => unsign(prefix + signed, one) !== false);
-      return secret === undefined ? undefined : signed.slice(0, signed.lastIndexOf('.'));
-    },
+    sign: (text) => sign(text, signing),
+    open: (signed) =>
+      keys.map((key) => unsign(signed, key)).find((text): text is string => text !== false),
   };
 }

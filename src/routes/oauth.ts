@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { DisconnectOutcome } from '../grants/grant-events.js';
+import { UserDisabledError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { SignIn } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
@@ -103,16 +104,19 @@ function wanted(registrations: readonly Registration[], id: unknown): Registrati
 }
 
 function callback(deps: OAuthRoutesDeps): RequestHandler {
-  const { signIn, sessionStore, now, onSignIn, audit } = deps;
+  const { signIn, sessionStore, limits, now, onSignIn, audit } = deps;
   return async (req, res) => {
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
+    let who: GrantKey | undefined;
     try {
       const { key, returnTo, sessionId, startedBy } = await finish(deps, { req, res, query });
+      who = key;
+      await limits.signIn(req, res, key);
       const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
       if (isAnother) await endStoredSession(sessionStore, sessionId);
       await startSession(req, { key, at: now() }, () => signIn.admit(key));
       deps.devices.keep(req, res);
-      deps.limits.giveBack(startedBy);
+      limits.giveBack(startedBy);
       onSignIn('success');
       audit('signed_in', { key, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
@@ -121,7 +125,8 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       const user = signedIn(req);
       if (before === undefined || user === undefined || grantId(user.key) !== before.grantId) {
         onSignIn(outcomeOf(error));
-        const failed = { reason: outcomeOf(error), message: 'sign-in failed' };
+        const key = error instanceof UserDisabledError ? error.key : who;
+        const failed = { key, reason: outcomeOf(error), message: 'sign-in failed' };
         audit('sign_in_failed', { ...failed, level: 'warn' });
         throw error;
       }

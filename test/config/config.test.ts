@@ -359,7 +359,7 @@ describe('loadConfig, one variable', () => {
 
   it.each<[string, unknown]>([
     ['false', false],
-    ['0', 0],
+    ['0', false],
     ['1', 1],
     ['loopback', 'loopback'],
     ['loopback, 10.0.0.0/8', 'loopback, 10.0.0.0/8'],
@@ -443,6 +443,14 @@ describe('loadConfig, several problems', () => {
       FULLSCRIPT_REDIRECT_URI,
     };
     expect(blamed(env)).toEqual(['FULLSCRIPT_REDIRECT_URI']);
+  });
+
+  it('an issuer for all regions → refused: each has its own', () => {
+    const regions = { FULLSCRIPT_US_CLIENT_ID: 'a', FULLSCRIPT_US_CLIENT_SECRET: 'b' };
+    const issuer = { FULLSCRIPT_ISSUER: 'https://auth.example.com' };
+    expect(blamed({ ...regions, ...issuer })).toEqual(['FULLSCRIPT_ISSUER']);
+    const own = load({ ...regions, FULLSCRIPT_US_ISSUER: 'https://us.example.com' });
+    expect(own.registrations[0]?.issuer).toBe('https://us.example.com');
   });
 
   it('PORT=0 without BASE_URL → BASE_URL is needed', () => {

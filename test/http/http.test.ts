@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { get as httpGet } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -214,11 +215,22 @@ describe('createBindingCookies', () => {
 
   function valueOf(id: string, { after = 0, secret = 'new', startedBy = STARTED_BY } = {}) {
     const text = `${(NOW + after).toString(36)}.${BINDING}.${startedBy}`;
-    return sign(`binding:${id}.${text}`, secret).slice(`binding:${id}.`.length);
+    const key = createHmac('sha256', secret).update('signed binding').digest('base64url');
+    return sign(`${id}.${text}`, key).slice(`${id}.`.length);
   }
 
   const value = valueOf('s1');
   const shown = (binding: string, startedBy = STARTED_BY) => JSON.stringify({ binding, startedBy });
+
+  it.each([
+    ['ten minutes old, by a clock that is ten minutes slow', 20, true],
+    ['older', 21, false],
+    ['of the future, by more than clocks differ', -21, false],
+  ])('a cookie %s → counts: %s min, %s', async (_what, minutes, counts) => {
+    const agent = appWith({ now: () => NOW + minutes * 60_000 });
+    const { text } = await agent.get('/get/s1').set('Cookie', cookieOf('s1', 0));
+    expect(text).toBe(counts ? shown(BINDING) : '{}');
+  });
 
   it('https → __Host-, Secure, HttpOnly, Lax, no Domain, ten minutes', async () => {
     const [line, ...others] = cookiesOf(await appWith().get(`/set/s1/${BINDING}`));
@@ -1064,7 +1076,7 @@ describe('sessions', () => {
     const looks: number[] = [];
     const admit = async () => {
       looks.push((await store.list(grantId(ADA))).length);
-      throw new UserDisabledError();
+      throw new UserDisabledError(ADA);
     };
     const { signIn, store } = appWith({ admit });
     const { lines } = await signIn();

@@ -192,6 +192,9 @@ describe('createDeviceCookie', () => {
   });
 });
 
+/** As long as those that the server makes. */
+const ID = 'i'.repeat(43);
+
 describe('shownSessionId', () => {
   const shown = (cookie: string) =>
     shownSessionId({ secure: false, secrets: SECRETS })({
@@ -199,11 +202,12 @@ describe('shownSessionId', () => {
     } as unknown as Request);
 
   it.each([
-    ['signed with the first secret', `s:${sign('id', 'new')}`, 'id'],
-    ['with an older one', `s:${sign('id', 'old')}`, 'id'],
-    ['with another', `s:${sign('id', 'other')}`, undefined],
-    ['not signed', 's:id', undefined],
-    ['not marked', sign('id', 'new'), undefined],
+    ['signed with the first secret', `s:${sign(ID, 'new')}`, ID],
+    ['with an older one', `s:${sign(ID, 'old')}`, ID],
+    ['with another', `s:${sign(ID, 'other')}`, undefined],
+    ['not signed', `s:${ID}`, undefined],
+    ['signed, and no id', `s:${sign('id', 'new')}`, undefined],
+    ['not marked', sign(ID, 'new'), undefined],
   ])('%s → %s', (_what, value, expected) => {
     expect(shown(`fc_session=${encodeURIComponent(value)}`)).toBe(expected);
     expect(shown(`fc_session=${value}`)).toBe(expected);

@@ -247,6 +247,35 @@ describe('SR-55 nobody locks out somebody else', () => {
     expect(await newcomer.send(callback)).toMatchObject({ status: 303, location: '/portal' });
   });
 
+  it('SR-55 a binding that is shown as a session, or as a device → counts for the address', async () => {
+    const address = newAddress();
+    const stranger = browserAt(address);
+    await startAt(stranger)();
+    const [[name, value] = ['', '']] = stranger.cookies;
+    await flood(address);
+    const text = `${name.slice('fc_auth_'.length)}.${value}`;
+    for (const dressed of [text, `binding:${text}`, `device:${text}`]) {
+      const forger = browserAt(address);
+      forger.cookies.set('fc_session', encodeURIComponent(`s:${dressed}`));
+      expect((await session(forger)()).status).toBe(429);
+      forger.cookies.set('fc_device', dressed);
+      expect((await startAt(forger)()).status).toBe(429);
+    }
+  });
+
+  it('SR-55 one user, one sign-in after the other → refused when there are too many', async () => {
+    const strict = await start({ RATE_LIMIT_OAUTH: '1' });
+    const pages: Page[] = [];
+    for (let i = 0; i <= 10; i += 1) {
+      const browser = browserAt(newAddress(), strict);
+      pages.push(await browser.send(await browser.consent({ person: person(6) })));
+    }
+    expect(statuses(pages)).toEqual([...Array.from({ length: 10 }, () => 303), 429]);
+    expect(pages.at(-1)!.headers.getSetCookie().join()).not.toContain('fc_session');
+    const other = browserAt(newAddress(), strict);
+    expect((await other.send(await other.consent({ person: person(7) }))).status).toBe(303);
+  });
+
   it('SR-55 cookies that somebody made up → count for the address', async () => {
     const address = newAddress();
     const honest = browserAt(newAddress());

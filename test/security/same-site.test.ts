@@ -143,6 +143,15 @@ describe('SR-20 strict, and links from other sites', () => {
     expect(await keys('pending')).toEqual(before);
   });
 
+  it.each(['//evil.test/x', '/\\evil.test/x', '///evil.test'])(
+    'SR-20 to %s, which browsers take for another host → leads nowhere',
+    async (path) => {
+      const { status, text } = await strict.browser().sendRaw(path, FROM_ELSEWHERE);
+      expect(status).toBe(404);
+      expect(text).not.toContain('http-equiv');
+    },
+  );
+
   it.each(['/api/session', '/api/fullscript/clinic', '/oauth/callback?state=x&code=y', '/livez'])(
     'SR-20 to %s, which is no page → answered as always',
     async (path) => {

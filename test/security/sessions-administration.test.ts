@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -319,6 +319,10 @@ describe('SR-25 an administrator', () => {
       const page = await browser.signIn(ada.id);
       expect(page.status).toBe(403);
       expect(page.text).toContain('(user_disabled)');
+      const tried = apps[at]!.lines.findLast((line) => line.includes('"sign_in_failed"'));
+      expect(JSON.parse(tried ?? '')).toMatchObject({
+        ...{ reason: 'user_disabled', owner: ownerTag(keyOf(ada)) },
+      });
       expect(page.text).toContain('You cannot sign in here at the moment');
       expect([...browser.cookies.keys()]).toEqual([]);
       expect(simulator.stats.pairsIssued).toBe(pairsIssued + 1);
@@ -351,7 +355,13 @@ describe('SR-25 an administrator', () => {
     const args = ['sessions', 'end', '--all'];
     const ran = startProcess({ cwd: folder, env: settings, script: 'cli/main.js', args });
     expect(await ran.exited).toBe(1);
-    expect(ran.output()).toContain('live in the memory of the server process');
+    expect(ran.output()).toContain('no server keeps anything in');
+    // A folder that a server has used, and no redis-server to open it with.
+    await mkdir(join(folder, '.data', 'appendonlydir'), { recursive: true });
+    const inMemory = { ...settings, DATA_DIR: '.data' };
+    const again = startProcess({ cwd: folder, env: inMemory, script: 'cli/main.js', args });
+    expect(await again.exited).toBe(1);
+    expect(again.output()).toContain('live in the memory of the server process');
   }, 30_000);
 
   it('SR-25 wrong use → says what is right, exits with 64, ends nothing; --help exits with 0', async () => {
