@@ -24,6 +24,12 @@ import type { Vault } from './vault.js';
 /** How long a person may take at Fullscript, signing up included. */
 export const PENDING_LIFETIME_MS = 10 * 60_000;
 
+/** A sign-in under way, as the browser names it that holds its cookie. */
+export interface OpenSignIn {
+  readonly stateId: string;
+  readonly binding: string;
+}
+
 /** Sign-in with Fullscript: from "connect" to a stored grant. */
 export interface SignIn {
   /** Starts one. `binding` goes into a cookie named after `stateId`, which ties it to this browser. */
@@ -53,6 +59,8 @@ export interface SignIn {
    * @throws UserDisabledError, StoreUnavailableError: the session must go.
    */
   readonly admit: (key: GrantKey) => Promise<void>;
+  /** Forgets sign-ins that are under way: a browser has only so many. */
+  readonly drop: (open: readonly OpenSignIn[]) => Promise<void>;
   /** What a callback that has succeeded before led to; a reload goes there again. */
   readonly finished: (
     query: URLSearchParams,
@@ -71,6 +79,8 @@ export interface SignInDeps extends CustodyDeps {
 }
 
 const pendingRecord = z.object({
+  /** Hash of the whole state: its id is a part of that. */
+  state: z.string(),
   registration: z.string(),
   returnTo: z.string().optional(),
   codeVerifier: z.string().optional(),
@@ -79,7 +89,7 @@ const pendingRecord = z.object({
 const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().optional() });
 
 /**
- * The record of a sign-in is addressed by the hash of state *and* binding: a browser without the
+ * The record of a sign-in is addressed by the hash of the state's id *and* the binding: a browser without the
  * cookie cannot even name it, so it can neither finish nor spoil somebody else's sign-in.
  */
 export function createSignIn(deps: SignInDeps): SignIn {
@@ -112,6 +122,10 @@ export function createSignIn(deps: SignInDeps): SignIn {
       if (await deps.disabledUsers.has(grantId(key))) throw new UserDisabledError(key);
     },
 
+    drop: async (open) => {
+      await Promise.all(open.map((one) => pending.take(pendingId(one))));
+    },
+
     finished: async (query) => {
       const id = finishedId(query.get('state') ?? '');
       const sealed = await pending.peek(id);
@@ -129,8 +143,14 @@ async function start(
   const state = randomToken();
   const binding = randomBytes(16).toString('base64url');
   const codeVerifier = registration.pkce ? randomToken() : undefined;
-  const id = pendingId(state, binding);
-  const record = { registration: registration.id, returnTo, codeVerifier, sessionId };
+  const id = pendingId({ stateId: stateId(state), binding });
+  const record = {
+    state: hash(state),
+    registration: registration.id,
+    returnTo,
+    codeVerifier,
+    sessionId,
+  };
   await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
   const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
   return {
@@ -145,8 +165,8 @@ export function stateId(state: string): string {
   return hash(state).slice(0, 16);
 }
 
-function pendingId(state: string, binding: string): string {
-  return hash(`pending ${state} ${binding}`);
+function pendingId({ stateId, binding }: OpenSignIn): string {
+  return hash(`pending ${stateId} ${binding}`);
 }
 
 function finishedId(state: string): string {
@@ -170,10 +190,11 @@ async function takePending(
   binding: string | undefined,
 ): Promise<Pending> {
   if (binding === undefined) throw new AuthorizationResponseError('state_unknown', 'no binding');
-  const id = pendingId(state, binding);
+  const id = pendingId({ stateId: stateId(state), binding });
   const sealed = await deps.pending.take(id);
   if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
   const record = pendingRecord.parse(JSON.parse(deps.cipher.open(sealed, id)));
+  if (record.state !== hash(state)) throw new AuthorizationResponseError('state_unknown');
   return {
     registration: deps.registration(record.registration as RegistrationId),
     returnTo: record.returnTo,

@@ -15,7 +15,12 @@ export interface Binding {
  * state, so that a made-up one is told from ours without asking the store.
  */
 export interface BindingCookies {
-  readonly set: (req: Request, res: Response, sign: Binding & { stateId: string }) => void;
+  /** @returns those that had to go for it, the oldest of this browser. */
+  readonly set: (
+    req: Request,
+    res: Response,
+    sign: Binding & { stateId: string },
+  ) => { stateId: string; binding: string }[];
   readonly get: (req: Request, stateId: string) => Binding | undefined;
   readonly clear: (res: Response, stateId: string) => void;
 }
@@ -41,22 +46,30 @@ export function createBindingCookies(options: {
   // Lax: the callback is a top-level navigation that comes from Fullscript's site.
   const attributes = { httpOnly: true, secure, sameSite: 'lax', path: '/' } as const;
 
+  function get(req: Request, stateId: string): Binding | undefined {
+    const value = readCookies(req).get(`${prefix}${stateId}`) ?? '';
+    const [, startedAt = '', binding, startedBy] = VALUE.exec(value) ?? [];
+    if (binding === undefined || startedBy === undefined) return undefined;
+    const age = now() - parseInt(startedAt, 36);
+    if (Math.abs(age) > lifetimeMs + CLOCKS_DIFFER_MS) return undefined;
+    return values.open(`${stateId}.${value}`) === undefined ? undefined : { binding, startedBy };
+  }
+
   return {
     set: (req, res, { stateId, binding, startedBy }) => {
-      for (const name of surplus(req, prefix)) res.clearCookie(name, attributes);
+      const dropped = surplus(req, prefix);
+      for (const name of dropped) res.clearCookie(name, attributes);
       const text = `${stateId}.${now().toString(36)}.${binding}.${startedBy}`;
       const value = values.sign(text).slice(stateId.length + 1);
       const howLong = { maxAge: lifetimeMs, encode: String };
       res.cookie(`${prefix}${stateId}`, value, { ...attributes, ...howLong });
+      return dropped.flatMap((name) => {
+        const id = name.slice(prefix.length);
+        const held = get(req, id);
+        return held === undefined ? [] : [{ stateId: id, binding: held.binding }];
+      });
     },
-    get: (req, stateId) => {
-      const value = readCookies(req).get(`${prefix}${stateId}`) ?? '';
-      const [, startedAt = '', binding, startedBy] = VALUE.exec(value) ?? [];
-      if (binding === undefined || startedBy === undefined) return undefined;
-      const age = now() - parseInt(startedAt, 36);
-      if (Math.abs(age) > lifetimeMs + CLOCKS_DIFFER_MS) return undefined;
-      return values.open(`${stateId}.${value}`) === undefined ? undefined : { binding, startedBy };
-    },
+    get,
     clear: (res, stateId) => res.clearCookie(`${prefix}${stateId}`, attributes),
   };
 }

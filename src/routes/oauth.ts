@@ -90,7 +90,8 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
     const sessionId = signedIn(req) === undefined ? undefined : req.sessionID;
     const started = await signIn.start({ registration, returnTo, sessionId });
-    bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
+    const dropped = bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
+    await signIn.drop(dropped);
     audit('sign_in_started', { registration: registration.id, message: 'sign-in started' });
     // Without the page that `redirect` adds, which would repeat the address and the state in it.
     res.status(303).location(started.location).end();

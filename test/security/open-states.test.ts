@@ -131,17 +131,24 @@ describe('SR-12', () => {
     async (_, isSignedIn) => {
       browser = site.browser();
       if (isSignedIn) await browser.signIn(person);
+      const stored = async () => (await site.client.keys('fc:1:pending:*')).length;
+      const earlier = await stored();
+      const kept = site.browser();
       const callbacks: string[] = [];
       for (let i = 0; i < 21; i += 1) {
         callbacks.push(await tab(i));
         expect(bindings().length).toBe(Math.min(i + 1, 20));
+        for (const [name, value] of browser.cookies) kept.cookies.set(name, value);
       }
+      expect((await stored()) - earlier).toBe(20);
       const [oldest, ...others] = callbacks;
       const before = site.simulator.stats.exchanges;
       const dropped = await browser.send(oldest!);
       expect({ status: dropped.status, said: dropped.text.includes('(state_unknown)') }).toEqual({
         ...{ status: 400, said: true },
       });
+      // Also for somebody who has kept its cookie.
+      expect((await kept.send(oldest!)).text).toContain('(state_unknown)');
       expect(site.simulator.stats.exchanges).toBe(before);
       for (const [i, callback] of others.entries()) {
         expect(await browser.send(callback)).toMatchObject({

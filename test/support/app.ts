@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -12,7 +11,8 @@ import {
   SIMULATOR_CLIENT_SECRET,
   type Simulator,
 } from '../../src/simulator/simulator.js';
-import { recordEnvironment, recordFolder, recordText } from './leaks/material.js';
+import { freePorts } from './free-ports.js';
+import { isRecorded, recordEnvironment, recordFolder, recordText } from './leaks/material.js';
 
 export const SECRETS = {
   SESSION_SECRET: randomBytes(32).toString('base64url'),
@@ -21,24 +21,13 @@ export const SECRETS = {
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
+  const [port = 0] = await freePorts(1);
   return port;
 }
 
-const folders: string[] = [];
-
-/** A folder that goes with the test process. */
+/** A folder that goes with the whole run: jest's workers do not hear of their own end. */
 function ownFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'fc-data-'));
-  if (folders.push(folder) === 1) {
-    process.once('exit', () => {
-      for (const one of folders) rmSync(one, { recursive: true, force: true });
-    });
-  }
-  return folder;
+  return mkdtempSync(join(process.env['LEAK_SCAN_DIR'] ?? tmpdir(), 'fc-data-'));
 }
 
 /** The environment of a server that talks to `simulator` as if it were Fullscript. */
@@ -71,6 +60,8 @@ export async function startApp(env: Record<string, string>, options: ServerOptio
   const config = loadConfig(env);
   const server = await startServer(config, log, options);
   const close = async () => {
+    // For the scan: what was counted until the end. A server that is in trouble says nothing.
+    if (isRecorded()) await fetch(`${server.address}/metrics`).catch(() => undefined);
     await server.close();
     recordFolder('file', config.dataDir);
   };

@@ -8,7 +8,7 @@ export interface Needle {
   readonly text: string;
 }
 
-/** Of these the beginning is enough: they are random from the first character on. */
+/** Of these the beginning or the end is enough: they are random all over. */
 const RANDOM = new Set([
   'code',
   'access token',
@@ -19,12 +19,16 @@ const RANDOM = new Set([
   'binding',
 ]);
 /** 96 bits: nobody writes them by chance. */
-const BEGINNING = 16;
+const PART = 16;
 
 /** Everything to look for on account of one secret. */
 export function needlesOf(secret: KnownSecret): Needle[] {
   const { kind, value } = secret;
-  const sought = RANDOM.has(kind) ? value.slice(0, BEGINNING) : value;
+  const sought = RANDOM.has(kind) ? [value.slice(0, PART), value.slice(-PART)] : [value];
+  return [...new Set(sought)].flatMap((part) => needlesFor(secret, part));
+}
+
+function needlesFor(secret: KnownSecret, sought: string): Needle[] {
   const bytes = Buffer.from(sought, 'latin1');
   const hex = bytes.toString('hex');
   const forms = [
