@@ -188,6 +188,15 @@ describe('the documents', () => {
   it('docs/threat-model.md names a threat for each security statement', () => {
     const named = numbersIn(readFileSync(join(ROOT, 'docs/threat-model.md'), 'utf8'));
     expect(Object.keys(STATEMENTS).filter((number) => !named.includes(number))).toEqual([]);
+    const [, threats = ''] = readFileSync(join(ROOT, 'docs/threat-model.md'), 'utf8').split(
+      '## Threats',
+    );
+    const rows = (threats.split('## Out of scope')[0] ?? '')
+      .split('\n')
+      .filter((line) => /^\| (?!threat )/.test(line));
+    expect(rows.length).toBeGreaterThan(25);
+    const loose = rows.filter((row) => !/SR-\d\d.*\]\(\.\.\/test\//.test(row));
+    expect(loose).toEqual([]);
   });
 
   it('docs/storage.md names every key that src/redis/keys.ts makes', () => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAnswering } from './answering.js';
@@ -80,6 +81,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const stats = createStats(provider);
   const recorder = createRecorder({ now, log: options.log ?? (() => undefined) });
   const closing = new AbortController();
+  // One for each answer that a fault holds back.
+  setMaxListeners(0, closing.signal);
   const answering = createAnswering({ faults, onCall: stats.count, closing: closing.signal });
   const steering = steer(provider, clients);
   const address = { origin: '' };

@@ -77,6 +77,7 @@ describe('SR-56 each event has a line: when in UTC, who, which request, with wha
     ['invalid_grant', () => callbackWith(browser, app.simulator, { code: 'made-up' })],
     ['server_error', failing({ kind: 'status', status: 500 })],
     ['no_answer', failing({ kind: 'lost_answer' })],
+    ['rate_limited', failing({ kind: 'status', status: 429, headers: { 'retry-after': '60' } })],
     ['invalid_response', failing({ kind: 'garbage' })],
     ['invalid_client', failing({ kind: 'status', status: 401, body: { error: 'invalid_client' } })],
     ['resource_owner_missing', failing({ kind: 'missing_field', fields: ['resource_owner'] })],
@@ -114,6 +115,25 @@ describe('SR-56 each event has a line: when in UTC, who, which request, with wha
     const failed = await audited('revoke_failed', (id) => post('/oauth/disconnect', id));
     expect(failed).toMatchObject({ registration: 'us-sandbox', err: { code: 'server_error' } });
     await until(() => app.records().some(({ audit }) => audit === 'revocation_confirmed'));
+  });
+
+  it('SR-56 sessions that a user ends from another one', async () => {
+    const phone = app.browser();
+    await browser.signIn(person.id);
+    await phone.signIn(person.id);
+    const all = await audited('sessions_ended', (id) => post('/sign-out/others', id));
+    expect(all).toMatchObject({ owner: tag, sessions: expect.any(Number) as unknown });
+    await phone.signIn(person.id);
+    const { sessions } = await browser.json<{ sessions: { id: string; current: boolean }[] }>(
+      '/api/sessions',
+    );
+    const other = sessions.find(({ current }) => !current)!;
+    const line = await audited('sessions_ended', async (id) => {
+      const body = new URLSearchParams({ _csrf: await browser.csrfToken(), session: other.id });
+      const headers = { 'x-request-id': id };
+      return browser.send('/sign-out/session', { method: 'POST', headers, body });
+    });
+    expect(line).toMatchObject({ owner: tag, sessions: 1 });
   });
 
   it('SR-56 a sign-out, and one on all devices', async () => {
@@ -169,6 +189,7 @@ describe('SR-56 nobody else writes in it', () => {
       .records()
       .slice(line)
       .map(({ requestId }) => requestId);
+    expect(ids.length).toBeGreaterThan(0);
     for (const id of ids) expect(id).toMatch(/^[\w.-]{8,64}$/);
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createBrowser } from '../support/browser.js';
 import { loadConfig } from '../../src/config.js';
 import { VARIABLES } from '../../src/config/variables.js';
 import { authorizationUrl } from '../../src/oauth/authorization-request.js';
@@ -226,7 +227,8 @@ describe('SR-04', () => {
           expect(answer.headers.location).toContain(`${own.simulator.apiUrl}${AUTHORIZE}?`);
           expect(answer.headers.location).not.toContain('evil');
         }
-        const browser = own.browser();
+        const forged = { 'x-forwarded-host': 'evil.example', forwarded: FORGED.forwarded };
+        const browser = createBrowser(own.origin, forged);
         expect((await browser.signIn(person)).url).toBe(`${own.origin}/portal`);
         const [exchange] = own.tokenCalls();
         expect(JSON.parse(exchange!.body)).toMatchObject({ redirect_uri: configured });

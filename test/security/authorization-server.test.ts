@@ -41,11 +41,15 @@ describe('SR-05 the scope of an authorization request', () => {
     ['scope=patients%3Awrite&scope=x', 'two scopes'],
     ['scope%5B%5D=x&client_id=other&response_type=token', 'more than a scope'],
   ])('SR-05 the browser brings %s (%s) → none of it is asked for', async (query) => {
-    const asked = new URL((await browser.send(`/oauth/authorize?${query}`)).location!);
-    const usual = new URL((await plain.browser().send('/oauth/authorize')).location!);
-    for (const url of [asked, usual]) url.searchParams.delete('state');
-    expect(asked.href).toBe(usual.href);
-    expect([...asked.searchParams.keys()]).toEqual(['client_id', 'redirect_uri', 'response_type']);
+    // Also where the application says what it needs: Fullscript takes it from its dashboard.
+    for (const app of [plain, strict]) {
+      const asked = new URL((await app.browser().send(`/oauth/authorize?${query}`)).location!);
+      const usual = new URL((await app.browser().send('/oauth/authorize')).location!);
+      for (const url of [asked, usual]) url.searchParams.delete('state');
+      expect(asked.href).toBe(usual.href);
+      const names = [...asked.searchParams.keys()];
+      expect(names).toEqual(['client_id', 'redirect_uri', 'response_type']);
+    }
   });
 
   it('SR-05 what is granted is what the application has at Fullscript, whatever the browser says', async () => {
@@ -83,6 +87,14 @@ describe('SR-14 the issuer, not configured', () => {
       expect(await browser.json('/api/session')).toEqual({ signedIn: false });
     },
   );
+
+  it('SR-14 an error of another server → refused as such, not believed', async () => {
+    const more = { iss: ELSEWHERE, error: 'access_denied' };
+    const answer = await browser.send(await callbackWith(browser, plain.simulator, more));
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('issuer_mismatch');
+    expect(answer.text).not.toContain('access_denied');
+  });
 
   it('SR-14 refused once → the sign-in is spent, also for a right answer', async () => {
     const path = await callbackWith(browser, plain.simulator, { iss: ELSEWHERE });

@@ -104,6 +104,11 @@ describe('SR-30', () => {
 
     await keep('portal', browser.signIn(person));
     await get('session', '/api/session');
+    await get('sessions', '/portal/sessions');
+    await keep('other sessions ended', browser.post('/sign-out/others'));
+    faults.add({ endpoint: 'api', kind: 'status', status: 504 });
+    await get('Fullscript does not answer in time', GATEWAY);
+    faults.reset();
     await get('no token', '/sign-out', { method: 'POST' });
     await get('preflight', '/sign-out', { method: 'OPTIONS' });
     await get('gateway', GATEWAY);
@@ -157,7 +162,7 @@ describe('SR-30', () => {
     ...{ sniffed: 'nosniff', opener: 'same-origin' },
   };
 
-  const STATUSES = [200, 303, 400, 401, 403, 404, 413, 500, 502, 503];
+  const STATUSES = [200, 303, 400, 401, 403, 404, 413, 500, 502, 503, 504];
 
   it.each(['http', 'https'])(
     'SR-30 %s: every answer, each error page too → CSP with frame-ancestors, nosniff, COOP; HSTS with https only',

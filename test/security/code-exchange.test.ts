@@ -91,6 +91,7 @@ describe('SR-18', () => {
     expect((await browser.signIn(person)).url).toBe(`${site.origin}/portal`);
   });
 
+  // See docs/adr/0013.
   it.each([429, 503])(
     'SR-18 %i, which says that the code was not tried → asked again, and spent once',
     async (busy) => {

@@ -1,4 +1,6 @@
+import { readFile, readdir } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { grantId } from '../../src/grants/grant.js';
@@ -10,8 +12,10 @@ import { lockKey } from '../../src/redis/keys.js';
 import { createBrowser } from '../support/browser.js';
 import { connectTo } from '../support/contract.js';
 import { createWorld, gate, until } from '../support/world.js';
-import { type Fleet, type Member, openFleet } from '../torture/fleet.js';
+import { type Fleet, type FleetOptions, type Member, openFleet } from '../torture/fleet.js';
 import { holdRefresh } from '../torture/held-refresh.js';
+import { rollingRestart } from '../torture/ordeals/rolling-restart.js';
+import { createRandom } from '../torture/random.js';
 import { type Visitor, sessionOf, settle, storedGrants } from '../torture/visitor.js';
 
 /** The statements about grants, held by real server processes on a real Redis. */
@@ -56,6 +60,13 @@ function sentTokens(): string[] {
 async function stored(visitor: Visitor) {
   const [grant] = await storedGrants(fleet.redis, [visitor]);
   return grant;
+}
+
+/** What lies sealed on the disk of a process. */
+async function journalOf({ folder }: Member): Promise<string[]> {
+  const journal = join(folder, 'data', 'journal');
+  const entries = (await readdir(journal)).filter((name) => name.endsWith('.json'));
+  return Promise.all(entries.map((name) => readFile(join(journal, name), 'utf8')));
 }
 
 const lockLeft = (visitor: Visitor) => redis.pttl(lockKey(grantId(visitor.key)));
@@ -189,6 +200,12 @@ describe('SR-47', () => {
     held.open();
     expect((await held.answer).status).toBe(200);
     expect(await one.isReady()).toBe(false);
+    const [entry = '', ...others] = await journalOf(one);
+    expect(others).toEqual([]);
+    const { issued } = fleet.simulator;
+    const tokens = [issued.accessTokens, issued.refreshTokens].map((all) => all.at(-1)!);
+    for (const token of tokens) expect(entry).not.toContain(token);
+    expect(entry.length).toBeGreaterThan(100);
     await fleet.redis.restart();
     await until(() => one.isReady());
     await until(async () => (await one.events('replayed')) === 1);
@@ -414,4 +431,18 @@ describe('SR-58', () => {
     expect(refreshes()).toBe(before);
     await one.start();
   });
+
+  it('SR-58 a rolling restart under load → no call fails, no token is lost', async () => {
+    const opened: Fleet[] = [];
+    const open = async (options: FleetOptions) => {
+      const own = await openFleet(options);
+      opened.push(own);
+      return own;
+    };
+    const random = createRandom(1, rollingRestart.name);
+    const openOn = () => Promise.reject(new Error('not for this one'));
+    const { misses } = await rollingRestart.run({ short: true, random, open, openOn });
+    await Promise.all(opened.map((own) => own.close()));
+    expect(misses).toEqual([]);
+  }, 60_000);
 });
