@@ -6,7 +6,7 @@ import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
 import type { RevocationQueue } from './grants/revocation-queue.js';
-import type { SharedCounts } from './http/call-counts.js';
+import type { SharedCounts } from './http/shared-counts.js';
 import { type SessionStore, sessionOwner, sessionStart, sessionTtl } from './http/session.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';

@@ -29,7 +29,7 @@ function isArrival(req: Request): boolean {
   return req.get('sec-fetch-site') === 'cross-site' && signedIn(req) === undefined;
 }
 
-/** Browsers take `//host` and `/\\host` for another server. */
+/** Browsers take `//host` and `/\host` for another server. */
 function isOurs(path: string): boolean {
   return /^\/(?![/\\])/.test(path);
 }

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import { grantId } from '../grants/grant.js';
 import { CsrfError } from './errors.js';
+import { formField } from './form-field.js';
 import { type SignedIn, signedIn } from './signed-in.js';
 
 /** Keeps other sites from acting through a signed-in browser. */
@@ -78,11 +79,7 @@ function isForeign(req: Request, ownOrigin: string): boolean {
 }
 
 function givenToken(req: Request): string {
-  const header = req.get('x-csrf-token');
-  if (header !== undefined) return header;
-  const body = req.body as unknown;
-  const field = typeof body === 'object' && body !== null && '_csrf' in body ? body._csrf : '';
-  return typeof field === 'string' ? field : '';
+  return req.get('x-csrf-token') ?? formField(req, '_csrf') ?? '';
 }
 
 function same(expected: string, given: string): boolean {

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
+import { formField } from './form-field.js';
 import { isApi } from './is-api.js';
 import { requestIdOf } from './request-id.js';
 
@@ -130,8 +131,7 @@ function inWords(seconds: string | undefined): string | undefined {
 /** A refresh by hand that failed again is repeated for the page it was meant for. */
 function wantedPage(req: Request): string {
   if (req.method === 'GET') return req.originalUrl;
-  const { returnTo } = (req.body ?? {}) as { returnTo?: unknown };
-  return typeof returnTo === 'string' ? returnTo : '/portal';
+  return formField(req, 'returnTo') ?? '/portal';
 }
 
 function wayOut(way: WayForward, req: Request): { href: string; label: string } {

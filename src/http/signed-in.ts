@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { Store } from 'express-session';
 import { StoreUnavailableError } from '../grants/errors.js';
+import { NotSignedInError } from './errors.js';
 import type { GrantKey } from '../grants/grant.js';
 
 /** What a session holds: who signed in and when. Written once, at sign-in. */
@@ -19,6 +20,13 @@ declare module 'express-session' {
 /** Who is signed in with this request, if anybody. */
 export function signedIn(req: Request): SignedIn | undefined {
   return (req.session as Partial<Request['session']> | undefined)?.signIn;
+}
+
+/** @throws NotSignedInError */
+export function userOf(req: Request): SignedIn {
+  const user = signedIn(req);
+  if (user === undefined) throw new NotSignedInError();
+  return user;
 }
 
 /**

@@ -1,12 +1,5 @@
+import type { SharedCounts } from '../http/shared-counts.js';
 import { createExpiringMap } from './expiring-map.js';
-
-/** What one process counted in a window. */
-interface CountBatch {
-  readonly id: string;
-  readonly window: number;
-  readonly ttlMs: number;
-  readonly counts: ReadonlyMap<string, number>;
-}
 
 interface Sums {
   readonly added: Set<string>;
@@ -16,11 +9,11 @@ interface Sums {
 const newSums = (): Sums => ({ added: new Set(), sums: new Map() });
 
 /** Sums in this process, for whoever counts in it. */
-export function createMemorySharedCounts(deps: { now?: () => number } = {}) {
+export function createMemorySharedCounts(deps: { now?: () => number } = {}): SharedCounts {
   const { now = Date.now } = deps;
   const windows = createExpiringMap<Sums>(now);
   return {
-    add: ({ id, window, ttlMs, counts }: CountBatch): Promise<readonly number[]> => {
+    add: ({ id, window, ttlMs, counts }) => {
       const name = String(window);
       const { added, sums } = windows.get(name) ?? newSums();
       const by = added.has(id) ? 0 : 1;

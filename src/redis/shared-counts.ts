@@ -1,14 +1,7 @@
+import type { SharedCounts } from '../http/shared-counts.js';
 import type { RedisClient } from './client.js';
 import { callCountsKey } from './keys.js';
 import { storeCall } from './store-call.js';
-
-/** What one process counted in a window. */
-interface CountBatch {
-  readonly id: string;
-  readonly window: number;
-  readonly ttlMs: number;
-  readonly counts: ReadonlyMap<string, number>;
-}
 
 // A batch whose answer was lost comes again, and may have been carried out: its name stays in the hash.
 const ADD = `
@@ -25,9 +18,9 @@ return sums`;
  * Sums of all processes in Redis: one hash a window, and one script a batch, so that it is one round trip
  * in a cluster too.
  */
-export function createRedisSharedCounts(client: RedisClient) {
+export function createRedisSharedCounts(client: RedisClient): SharedCounts {
   return {
-    add: ({ id, window, ttlMs, counts }: CountBatch): Promise<readonly number[]> =>
+    add: ({ id, window, ttlMs, counts }) =>
       storeCall('shared counts', async () => {
         const flat = [...counts].flat();
         const args = [`batch:${id}`, ttlMs, ...flat];

@@ -8,12 +8,13 @@ import type { Audit } from '../http/audit.js';
 import type { Binding, BindingCookies } from '../http/binding-cookie.js';
 import type { DeviceCookie } from '../http/device-cookie.js';
 import { offerStartAgain } from '../http/error-handler.js';
-import { NotSignedInError, RouteError } from '../http/errors.js';
+import { RouteError } from '../http/errors.js';
+import { formField } from '../http/form-field.js';
 import { navigationOf } from '../http/navigation.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
 import type { SessionStore } from '../http/session.js';
-import { endStoredSession, signedIn, startSession } from '../http/signed-in.js';
+import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
 
@@ -175,8 +176,7 @@ function outcomeOf(error: unknown): string {
  */
 function refresh({ refresher, baseUrl, signInPath }: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
-    const { returnTo } = (req.body ?? {}) as { returnTo?: unknown };
-    const wantedPage = parseReturnTo(returnTo, baseUrl) ?? '/portal';
+    const wantedPage = parseReturnTo(formField(req, 'returnTo'), baseUrl) ?? '/portal';
     const user = signedIn(req);
     if (user !== undefined) await refresher.tryAgain(user.key);
     res.redirect(303, user === undefined ? signInPath(wantedPage) : wantedPage);
@@ -188,9 +188,7 @@ const SHOWN = { revoked: 'yes', retrying: 'here', unreadable: 'unreadable' } as 
 
 function disconnect(deps: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
-    const user = signedIn(req);
-    if (user === undefined) throw new NotSignedInError();
-    const outcome = await deps.disconnect(user.key);
+    const outcome = await deps.disconnect(userOf(req).key);
     res.redirect(303, `/portal?disconnected=${SHOWN[outcome]}`);
   };
 }

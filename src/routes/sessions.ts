@@ -2,8 +2,7 @@ import { type Request, Router } from 'express';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions } from '../grants/user-sessions.js';
 import type { Csrf } from '../http/csrf.js';
-import { NotSignedInError } from '../http/errors.js';
-import { type SignedIn, signedIn } from '../http/signed-in.js';
+import { type SignedIn, signedIn, userOf } from '../http/signed-in.js';
 import { moment } from './moment.js';
 
 export interface SessionRoutesDeps {
@@ -40,9 +39,7 @@ export function sessionRoutes({ sessionStore, csrf, signInPath }: SessionRoutesD
   });
 
   router.get('/api/sessions', async (req, res) => {
-    const user = signedIn(req);
-    if (user === undefined) throw new NotSignedInError();
-    const sessions = (await sessionsOf(req, user)).map(({ name, signedInAt, current }) => ({
+    const sessions = (await sessionsOf(req, userOf(req))).map(({ name, signedInAt, current }) => ({
       id: name,
       signedInAt: new Date(signedInAt).toISOString(),
       current,

@@ -2,9 +2,9 @@ import { type Request, type Response, Router } from 'express';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions } from '../grants/user-sessions.js';
 import type { Audit } from '../http/audit.js';
-import { NotSignedInError } from '../http/errors.js';
+import { formField } from '../http/form-field.js';
 import type { RateLimits } from '../http/rate-limits.js';
-import { type SignedIn, endSession, signedIn } from '../http/signed-in.js';
+import { endSession, signedIn, userOf } from '../http/signed-in.js';
 
 export interface SignOutDeps {
   readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
@@ -39,7 +39,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
 
   router.post('/sign-out/session', limits.signOut, async (req, res) => {
     const { key } = userOf(req);
-    const name = wantedName(req);
+    const name = formField(req, 'session') ?? '';
     if (name === sessionStore.nameOf(req.sessionID)) return signOut(deps, req, res);
     // One that is not there any more, or never was this user's: the list shows what there is.
     const sessions = Number(await sessionStore.endOne(grantId(key), name));
@@ -56,15 +56,4 @@ async function signOut(deps: SignOutDeps, req: Request, res: Response): Promise<
   if (user !== undefined) deps.audit('signed_out', { key: user.key, message: 'signed out' });
   deps.clearSessionCookie(res);
   res.redirect(303, '/');
-}
-
-function userOf(req: Request): SignedIn {
-  const user = signedIn(req);
-  if (user === undefined) throw new NotSignedInError();
-  return user;
-}
-
-function wantedName(req: Request): string {
-  const { session } = (req.body ?? {}) as { session?: unknown };
-  return typeof session === 'string' ? session : '';
 }

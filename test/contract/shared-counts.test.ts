@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
-import type { CountBatch, SharedCounts } from '../../src/http/call-counts.js';
+import type { CountBatch, SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import { callCountsKey } from '../../src/redis/keys.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';

@@ -160,6 +160,19 @@ describe('a save that the store does not confirm', () => {
     async (...args) =>
       (await store.inner.compareAndSet(...args)) && 'unconfirmed';
 
+  /** A renewed grant that the store has not confirmed, and has forgotten for the one before. */
+  async function openForgotten() {
+    const opened = await open();
+    const { store, key, renew } = opened;
+    const before = (await store.inner.read(grantId(key)))!;
+    store.write = unconfirmed(store);
+    const grant = await renew();
+    store.inner = createMemoryGrantRecords();
+    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
+    store.write = undefined;
+    return { ...opened, grant };
+  }
+
   it('is kept in the journal until the store has had time to write, and readiness stays green', async () => {
     const { store, refresher, renew, pass, works } = await open();
     store.write = unconfirmed(store);
@@ -178,13 +191,7 @@ describe('a save that the store does not confirm', () => {
   });
 
   it('and that the store forgets in a crash is made again', async () => {
-    const { store, key, refresher, renew, pass, works } = await open();
-    const before = (await store.inner.read(grantId(key)))!;
-    store.write = unconfirmed(store);
-    const grant = await renew();
-    store.inner = createMemoryGrantRecords();
-    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
-    store.write = undefined;
+    const { key, refresher, pass, works, grant } = await openForgotten();
     pass(3_100);
     await refresher.replay();
     expect(token((await world.vault.read(key))!)).toBe(token(grant));
@@ -193,13 +200,7 @@ describe('a save that the store does not confirm', () => {
   });
 
   it('and that the store forgets at once → the refusal of the older one brings it back, and ends nothing', async () => {
-    const { store, key, renew, works, refresher } = await open();
-    const before = (await store.inner.read(grantId(key)))!;
-    store.write = unconfirmed(store);
-    const grant = await renew();
-    store.inner = createMemoryGrantRecords();
-    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
-    store.write = undefined;
+    const { key, works, refresher, grant } = await openForgotten();
     // Its access token has ended, and its refresh token is spent.
     const found = await refresher.current(key);
     expect(token(found)).toBe(token(grant));
@@ -209,13 +210,7 @@ describe('a save that the store does not confirm', () => {
   });
 
   it('and that only another process keeps → after an outage it is waited for', async () => {
-    const { store, key, renew, pass, refresher } = await open();
-    const before = (await store.inner.read(grantId(key)))!;
-    store.write = unconfirmed(store);
-    const grant = await renew();
-    store.inner = createMemoryGrantRecords();
-    await store.inner.compareAndSet(grantId(key), before, before.version - 1);
-    store.write = undefined;
+    const { store, key, pass, refresher, grant } = await openForgotten();
     let looks = 0;
     const sleep = async () => {
       looks += 1;

@@ -1,11 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
-import {
-  type CallCounts,
-  type CountBatch,
-  type SharedCounts,
-  createCallCounts,
-} from '../../src/http/call-counts.js';
+import { type CallCounts, createCallCounts } from '../../src/http/call-counts.js';
+import type { CountBatch, SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import { rejection } from '../fixtures/shown.js';
 import { createClock, gate } from '../support/world.js';

@@ -13,7 +13,7 @@ import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.j
 import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
-import type { SharedCounts } from '../../src/http/call-counts.js';
+import type { SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
 import {
