@@ -10,7 +10,7 @@ import type { Vault } from './grants/vault.js';
 import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
-import { createCsrf } from './http/csrf.js';
+import { type Csrf, createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
 import { formTargets } from './http/form-targets.js';
@@ -45,7 +45,8 @@ export interface AppDeps {
   readonly trustProxy: string | number | boolean;
   readonly registrations: readonly Registration[];
   readonly registration: (id: RegistrationId) => Registration;
-  readonly simulated: boolean;
+  /** Where people steer the simulator, while one stands in for Fullscript. */
+  readonly simulatorUrl: string | undefined;
   readonly signIn: SignIn;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly refresher: TokenRefresher;
@@ -64,6 +65,8 @@ export interface AppDeps {
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
   readonly apiTimeoutMs: number;
+  /** How long a page waits for Fullscript before it goes out without what is missing. */
+  readonly patienceMs: number;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -86,7 +89,7 @@ export function createApp(deps: AppDeps): Express {
   // A session may outlive its registration.
   const wantedScope = (id: RegistrationId) =>
     registrations.find((one) => one.id === id)?.scope ?? [];
-  const app = bareApp(deps.trustProxy);
+  const app = bareApp(deps);
 
   app.use(requestId());
   app.use(requestLog(reportRequest(deps)));
@@ -105,6 +108,7 @@ export function createApp(deps: AppDeps): Express {
   // Ahead of csrf: the token may be a form field.
   app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
+  app.use(pageLocals(csrf));
   app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
@@ -113,13 +117,21 @@ export function createApp(deps: AppDeps): Express {
   app.use(sessionRoutes({ sessionStore, csrf, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
-  app.use(portalRoutes({ requireGrant: grantRequired, csrf, wantedScope }));
+  app.use(portalRoutes({ ...deps, requireGrant: grantRequired, wantedScope }));
   app.use(nothingHere);
   app.use(errorHandler({ report: reportFailure(deps.log), csrfToken: csrf.token }));
   return app;
 }
 
-function bareApp(trustProxy: AppDeps['trustProxy']): Express {
+/** For the forms of every page; views take it for a sign that somebody is signed in. */
+function pageLocals({ token }: Csrf): express.RequestHandler {
+  return (req, res, next) => {
+    res.locals['csrfToken'] = token(req);
+    next();
+  };
+}
+
+function bareApp({ trustProxy, simulatorUrl }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -127,6 +139,7 @@ function bareApp(trustProxy: AppDeps['trustProxy']): Express {
   app.set('trust proxy', trustProxy);
   app.set('view engine', 'ejs');
   app.set('views', VIEWS);
+  app.locals['simulatorUrl'] = simulatorUrl;
   return app;
 }
 

@@ -29,9 +29,13 @@ export interface ServerOptions {
   readonly revokeTimeoutMs?: number;
   /** How long requests are counted together, instead of a minute. */
   readonly rateLimitWindowMs?: number;
+  /** How long a page waits for Fullscript before it goes out without what is missing. */
+  readonly patienceMs?: number;
 }
 
 const API_TIMEOUT_MS = 25_000;
+/** Longer than Fullscript usually takes, shorter than people start to wonder. */
+const PATIENCE_MS = 1_000;
 /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
 /** How often the counts of all processes are brought together. */
@@ -49,12 +53,12 @@ export async function startServer(
   };
   try {
     warnOfMissingProxy(config, log);
-    const registrations = await openRegistrations(config, log, opened);
+    const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };
-    const parts = { config, log, registrations, store, journal, lifecycle, options };
+    const parts = { config, log, registrations, simulatorUrl, store, journal, lifecycle, options };
     const { app, settled, keepReplaying, keepSharing, revocations } = compose(parts);
     opened.push(settled, keepReplaying(), keepSharing());
     const server = await listen(app, config.listen, lifecycle);
@@ -82,24 +86,25 @@ async function openRegistrations(
   config: Config,
   log: Logger,
   opened: (() => Promise<void>)[],
-): Promise<readonly Registration[]> {
+): Promise<Pick<Parts, 'registrations' | 'simulatorUrl'>> {
   if (config.simulator === undefined) {
     for (const { id, server } of config.registrations) {
       log.info({ registration: id, api: server.apiUrl }, `Fullscript: ${id}`);
     }
-    return config.registrations;
+    return { registrations: config.registrations, simulatorUrl: undefined };
   }
   const { simulator } = config;
   const { registration, origin, close } = await openSimulator({ config, simulator, log });
   opened.push(close);
   log.info({ simulator: origin }, 'Fullscript: the built-in simulator, no real account is touched');
-  return [registration];
+  return { registrations: [registration], simulatorUrl: `${origin}/simulator` };
 }
 
 interface Parts {
   readonly config: Config;
   readonly log: Logger;
   readonly registrations: readonly Registration[];
+  readonly simulatorUrl: string | undefined;
   readonly store: Store;
   readonly journal: Journal;
   readonly lifecycle: Lifecycle;
@@ -121,7 +126,7 @@ function compose(parts: Parts) {
     ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
     registrations,
     registration,
-    simulated: config.simulator !== undefined,
+    simulatorUrl: parts.simulatorUrl,
     sessionStore: store.sessions,
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
@@ -132,6 +137,7 @@ function compose(parts: Parts) {
     metrics,
     metricsToken: config.metricsToken,
     apiTimeoutMs: API_TIMEOUT_MS,
+    patienceMs: parts.options.patienceMs ?? PATIENCE_MS,
     log,
     now,
   });

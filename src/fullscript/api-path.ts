@@ -30,6 +30,16 @@ export function apiUrlFor(apiUrl: string, path: string, query = ''): URL {
 }
 
 /**
+ * An id as one segment of a path.
+ *
+ * @throws ApiPathError for what would make another path of it: nothing at all, or half a character.
+ */
+export function idSegment(id: string): string {
+  if (id === '' || /\p{Cs}/u.test(id)) throw new ApiPathError();
+  return encodeURIComponent(id);
+}
+
+/**
  * A token in a URL ends up in logs, and a second one beside ours is against RFC 6750.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750.html#section-2

@@ -1,21 +1,22 @@
 import { z } from 'zod';
 import type { ApiClient } from './api-client.js';
+import { amount, httpsUrl, id, isoDate, requiredText } from './field.js';
 import { getJson } from './json.js';
+import type { Person } from './person.js';
+import { getPractitioner, getStaff } from './team.js';
+
+export type { Person } from './person.js';
 
 // Only what pages show; unknown fields may appear at any time and are dropped.
 const clinic = z.object({
   clinic: z.object({
-    id: z.string(),
-    name: z.string(),
-    patient_count: z.number().optional().catch(undefined),
-    practitioner_count: z.number().optional().catch(undefined),
+    id,
+    name: requiredText,
+    patient_count: amount,
+    practitioner_count: amount,
+    dispensary_url: httpsUrl,
+    integration_activated_at: isoDate,
   }),
-});
-const person = z.object({
-  id: z.string(),
-  first_name: z.string().nullish().catch(undefined),
-  last_name: z.string().nullish().catch(undefined),
-  email: z.string().nullish().catch(undefined),
 });
 
 export interface Clinic {
@@ -23,12 +24,10 @@ export interface Clinic {
   readonly name: string;
   readonly patientCount: number | undefined;
   readonly practitionerCount: number | undefined;
-}
-
-export interface Person {
-  readonly id: string;
-  readonly name: string;
-  readonly email: string | undefined;
+  /** Where its patients shop. */
+  readonly dispensaryUrl: string | undefined;
+  /** Since when the application works for the clinic. */
+  readonly activatedAt: string | undefined;
 }
 
 /**
@@ -43,6 +42,8 @@ export async function getClinic(api: ApiClient): Promise<Clinic> {
     name: wire.name,
     patientCount: wire.patient_count,
     practitionerCount: wire.practitioner_count,
+    dispensaryUrl: wire.dispensary_url,
+    activatedAt: wire.integration_activated_at,
   };
 }
 
@@ -54,18 +55,7 @@ export async function getResourceOwner(
   api: ApiClient,
   owner: { id: string; type: string },
 ): Promise<Person | undefined> {
-  const id = encodeURIComponent(owner.id);
-  if (owner.type === 'Practitioner') {
-    const answer = z.object({ practitioner: person });
-    return toPerson((await getJson(api, `/clinic/practitioners/${id}`, answer)).practitioner);
-  }
-  if (owner.type === 'Staff') {
-    return toPerson((await getJson(api, `/clinic/staff/${id}`, z.object({ staff: person }))).staff);
-  }
+  if (owner.type === 'Practitioner') return getPractitioner(api, owner.id);
+  if (owner.type === 'Staff') return getStaff(api, owner.id);
   return undefined;
-}
-
-function toPerson(wire: z.infer<typeof person>): Person {
-  const name = [wire.first_name, wire.last_name].filter(Boolean).join(' ');
-  return { id: wire.id, name, email: wire.email ?? undefined };
 }

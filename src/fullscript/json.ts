@@ -2,14 +2,22 @@ import type { z } from 'zod';
 import type { ApiClient, ApiResponse } from './api-client.js';
 import { FullscriptApiError, type FullscriptApiErrorCode } from './errors.js';
 
+/** A path below the API base, with its query when it has one. */
+type Resource = string | { readonly path: string; readonly query: string };
+
 /**
  * Reads one JSON resource.
  *
  * @throws FullscriptApiError by status, never by body: Fullscript's 401 is empty HTML, and bodies of
  *   other errors come in several shapes.
  */
-export async function getJson<T>(api: ApiClient, path: string, schema: z.ZodType<T>): Promise<T> {
-  const response = await api.request({ method: 'GET', path });
+export async function getJson<T>(
+  api: ApiClient,
+  resource: Resource,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const where = typeof resource === 'string' ? { path: resource } : resource;
+  const response = await api.request({ method: 'GET', ...where });
   const details = about(response);
   if (response.status !== 200) throw new FullscriptApiError(codeOf(response.status), details);
   const parsed = schema.safeParse(parseJson(response.body));

@@ -44,6 +44,12 @@ export interface TokenRefresher {
    */
   readonly tryAgain: (key: GrantKey) => Promise<Grant>;
   /**
+   * A new access token in place of one that is good, because its user wishes so.
+   *
+   * @throws what `current` throws.
+   */
+  readonly renew: (key: GrantKey) => Promise<Grant>;
+  /**
    * Tells what became of a token that was fetched because another one was rejected. While new tokens
    * are rejected like old ones, they are fetched less and less often.
    */
@@ -83,6 +89,10 @@ interface Wish {
   readonly rejected?: string | undefined;
 }
 
+function byHand({ tokens }: Grant): Wish {
+  return { byHand: true, rejected: tokens.accessToken.reveal() };
+}
+
 /**
  * Read, join, lock, read again, redeem, save, use (design decisions 5 and 6).
  *
@@ -96,9 +106,9 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   // A try by hand must not share the fate of one that the back-off turns away.
   const byHandFlights = createRefreshFlights();
 
-  function join(grant: Grant, { early = false, byHand = false }: Wish): Flight {
-    const start = () => renew({ grant, byHand, waitMs: early ? 0 : waitMs });
-    return (byHand ? byHandFlights : flights).join(grant.key, { early, renew: start });
+  function join(grant: Grant, { early = false, byHand: asked = false }: Wish): Flight {
+    const start = () => renew({ grant, byHand: asked, waitMs: early ? 0 : waitMs });
+    return (asked ? byHandFlights : flights).join(grant.key, { early, renew: start });
   }
 
   const refreshEarly = createEarlyRefresh({ ...deps, flights }, (grant) =>
@@ -124,9 +134,9 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
     current: (key, rejected) => find(key, { rejected }),
     tryAgain: async (key) => {
       const grant = await read(key);
-      if (!(await backoff.hasFailed(grant))) return find(key, {});
-      return find(key, { byHand: true, rejected: grant.tokens.accessToken.reveal() });
+      return find(key, (await backoff.hasFailed(grant)) ? byHand(grant) : {});
     },
+    renew: async (key) => find(key, byHand(await read(key))),
     renewed: (key, accepted) => useless.renewed(grantId(key), accepted),
     replay: saver.replayAll,
     waiting: saver.waiting,

@@ -15,8 +15,10 @@ export interface ErrorView {
   readonly requestId: string;
   /** Set when the button asks for a refresh by hand: where it leads when that works. */
   readonly returnTo: string | undefined;
-  /** How long to wait, where a limit is reached. */
+  /** Seconds to wait, where a limit is reached. */
   readonly wait: string | undefined;
+  /** Seconds until the page asks whether the store is back. */
+  readonly retry: string | undefined;
 }
 
 const START_AGAIN = 'startAgain';
@@ -63,7 +65,12 @@ export function errorHandler(deps: {
     try {
       const csrfToken = deps.csrfToken?.(req);
       const view = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
-      const page = { ...view, wait: entry.status === 429 ? inWords(wait) : undefined };
+      const away = code === 'store_unavailable' && req.method === 'GET';
+      const page = {
+        ...view,
+        wait: entry.status === 429 ? wait : undefined,
+        retry: away ? wait : undefined,
+      };
       renderPage(res, { page, csrfToken }, lastResort);
     } catch (failure) {
       lastResort(failure instanceof Error ? failure : new Error('error page', { cause: failure }));
@@ -113,7 +120,7 @@ function errorView(of: {
   res: Response;
   code: ErrorCode;
   isSignedIn: boolean;
-}): Omit<ErrorView, 'wait'> {
+}): Omit<ErrorView, 'wait' | 'retry'> {
   const { req, res, code } = of;
   const { title, detail, way }: ErrorEntry = ERROR_TABLE[code];
   const canRepeat = way === 'retry' || way === 'renew';
@@ -122,10 +129,6 @@ function errorView(of: {
   const byHand = way === 'renew' && !spent && of.isSignedIn;
   const returnTo = byHand ? wantedPage(req) : undefined;
   return { code, title, detail, href, label, requestId: requestIdOf(res), returnTo };
-}
-
-function inWords(seconds: string | undefined): string | undefined {
-  return seconds === '1' ? '1 second' : seconds && `${seconds} seconds`;
 }
 
 /** A refresh by hand that failed again is repeated for the page it was meant for. */

@@ -2,36 +2,36 @@ import { Router } from 'express';
 import { parseReturnTo } from '../http/return-to.js';
 import { signedIn } from '../http/signed-in.js';
 import type { Registration } from '../oauth/registration.js';
+import { permissionsAskedFor } from './permissions.js';
 
-const COUNTRIES = { us: 'United States', ca: 'Canada' } as const;
+/** Countries in words. */
+export const COUNTRIES = { us: 'United States', ca: 'Canada' } as const;
 
 /** The page that offers the connection. */
 export function landingRoutes(deps: {
   registrations: readonly Registration[];
   baseUrl: string;
-  simulated: boolean;
 }): Router {
-  const { registrations, baseUrl, simulated } = deps;
+  const { registrations, baseUrl } = deps;
   return Router({ caseSensitive: true }).get('/', (req, res) => {
     const returnTo = parseReturnTo(req.query['returnTo'], baseUrl);
     if (signedIn(req) !== undefined) {
       res.redirect(303, returnTo ?? '/portal');
       return;
     }
-    res.render('landing', { page: landingView(registrations, { returnTo, simulated }) });
+    res.render('landing', { page: landingView(registrations, returnTo) });
   });
 }
 
-function landingView(
-  registrations: readonly Registration[],
-  about: { returnTo: string | undefined; simulated: boolean },
-) {
+function landingView(registrations: readonly Registration[], returnTo: string | undefined) {
+  const wanted = [...new Set(registrations.flatMap(({ scope }) => scope))];
   return {
-    simulated: about.simulated,
+    permissions: permissionsAskedFor(wanted),
+    isExact: wanted.length > 0,
     choices: registrations.map(({ id, region, environment }) => ({
       label: registrations.length > 1 ? COUNTRIES[region] : undefined,
       note: environment === 'sandbox' ? 'Sandbox' : undefined,
-      href: authorizePath({ registration: id, returnTo: about.returnTo }),
+      href: authorizePath({ registration: id, returnTo }),
     })),
   };
 }

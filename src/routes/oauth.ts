@@ -20,7 +20,7 @@ import type { Registration } from '../oauth/registration.js';
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
-  readonly refresher: Pick<TokenRefresher, 'tryAgain'>;
+  readonly refresher: Pick<TokenRefresher, 'tryAgain' | 'renew'>;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
   readonly sessionStore: Pick<SessionStore, 'destroy'>;
@@ -171,14 +171,16 @@ function outcomeOf(error: unknown): string {
 }
 
 /**
- * "Try again" after a refresh that failed. The page it stands on may outlive the session; whoever
+ * "Try again" after a refresh that failed, or, with `now=yes`, "Refresh now". The page it stands on may outlive the session; whoever
  * clicks it then signs in, and comes to the page that was wanted all the same.
  */
 function refresh({ refresher, baseUrl, signInPath }: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {
     const wantedPage = parseReturnTo(formField(req, 'returnTo'), baseUrl) ?? '/portal';
     const user = signedIn(req);
-    if (user !== undefined) await refresher.tryAgain(user.key);
+    const isWish = formField(req, 'now') === 'yes';
+    if (user !== undefined)
+      await (isWish ? refresher.renew(user.key) : refresher.tryAgain(user.key));
     res.redirect(303, user === undefined ? signInPath(wantedPage) : wantedPage);
   };
 }

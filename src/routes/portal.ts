@@ -1,32 +1,21 @@
-import { type RequestHandler, Router } from 'express';
-import { type Clinic, type Person, getClinic, getResourceOwner } from '../fullscript/clinic.js';
-import { ApiPathError, FullscriptApiError } from '../fullscript/errors.js';
+import { type ErrorRequestHandler, Router } from 'express';
 import { GrantNotFoundError, NeedsReconnectError } from '../grants/errors.js';
-import type { Csrf } from '../http/csrf.js';
-import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
 import { signedIn } from '../http/signed-in.js';
-import type { RegistrationId } from '../oauth/registration.js';
-import { missingScope } from '../oauth/scope.js';
+import { catalogRoutes } from './catalog.js';
+import { type HomeDeps, home } from './home.js';
 import { authorizePath } from './landing.js';
-import { moment } from './moment.js';
+import { patientRoutes } from './patients.js';
+import { teamRoutes } from './team.js';
 
-/** The practitioner portal: what Fullscript knows about the person who is signed in. */
-export function portalRoutes(deps: {
-  requireGrant: RequestHandler;
-  csrf: Csrf;
-  /** What the application cannot do without. */
-  wantedScope: (id: RegistrationId) => readonly string[];
-}): Router {
-  const { requireGrant, csrf, wantedScope } = deps;
+/** The practitioner portal: pages of people who are signed in and connected. */
+export function portalRoutes(deps: HomeDeps): Router {
   const router = Router({ caseSensitive: true });
-
-  router.get('/portal', requireGrant, async (req, res) => {
-    const fullscript = fullscriptOf(res);
-    const home = await portalHome(fullscript, wantedScope(fullscript.key.registration));
-    res.render('portal/home', { page: home, csrfToken: csrf.token(req) });
+  router.get('/portal', deps.requireGrant, home(deps));
+  router.get('/portal/disconnect', deps.requireGrant, (_req, res) => {
+    res.render('portal/disconnect');
   });
-
-  router.use('/portal', offerReconnect(csrf));
+  router.use(patientRoutes(deps), teamRoutes(deps), catalogRoutes(deps));
+  router.use('/portal', offerReconnect);
   return router;
 }
 
@@ -38,59 +27,22 @@ const CAUSES: Record<string, string> = {
 };
 
 /** Pages say what is the matter with the connection and offer to mend it, signed in as they are. */
-function offerReconnect(csrf: Csrf): import('express').ErrorRequestHandler {
-  // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
-  return (error: unknown, req, res, next) => {
-    const user = signedIn(req);
-    const gone = error instanceof GrantNotFoundError;
-    if (user === undefined || !(gone || error instanceof NeedsReconnectError)) {
-      next(error);
-      return;
-    }
-    const page = {
-      disconnected: gone,
-      cause: error instanceof NeedsReconnectError ? CAUSES[error.reason] : undefined,
-      retrying: req.query['disconnected'] === 'here',
-      unreadable: req.query['disconnected'] === 'unreadable',
-      href: authorizePath({ registration: user.key.registration, returnTo: '/portal' }),
-    };
-    res.status(gone ? 200 : 401).render('portal/reconnect', { page, csrfToken: csrf.token(req) });
-  };
-}
-
-/** What the home page shows. A part that Fullscript withholds leaves a gap with its reason. */
-async function portalHome({ api, key, grant }: Fullscript, wanted: readonly string[]) {
-  const [clinic, person] = await Promise.all([
-    orReason<Clinic | undefined>(getClinic(api)),
-    orReason<Person | undefined>(getResourceOwner(api, key.owner)),
-  ]);
-  return {
-    clinic: clinic.value,
-    clinicProblem: clinic.problem,
-    person: person.value,
-    personProblem: person.problem,
-    type: key.owner.type,
-    legacyClinic: key.owner.type === 'Clinic',
-    registration: key.registration,
-    scopes: [...grant.tokens.scope],
-    missing: missingScope(wanted, grant.tokens.scope),
-    expires: moment(grant.tokens.expiresAt),
-    connected: moment(grant.connectedAt),
-    reconnectHref: authorizePath({ registration: key.registration, returnTo: '/portal' }),
-  };
-}
-
-async function orReason<T>(call: Promise<T>): Promise<{ value?: T; problem?: string }> {
-  try {
-    return { value: await call };
-  } catch (error) {
-    // An id may be such that no path can carry it; then there is a gap too.
-    if (!(error instanceof FullscriptApiError || error instanceof ApiPathError)) throw error;
-    return {
-      problem:
-        error.code === 'fullscript_forbidden'
-          ? 'The application lacks the permission clinic:read. If it was added lately, connect again.'
-          : 'Fullscript did not answer this. Please reload in a moment.',
-    };
+// eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
+const offerReconnect: ErrorRequestHandler = (error: unknown, req, res, next) => {
+  const user = signedIn(req);
+  const gone = error instanceof GrantNotFoundError;
+  if (user === undefined || !(gone || error instanceof NeedsReconnectError)) {
+    next(error);
+    return;
   }
-}
+  const wanted = req.method === 'GET' ? req.originalUrl.split('?')[0] : undefined;
+  const returnTo = wanted === '/portal/disconnect' ? '/portal' : wanted;
+  const page = {
+    disconnected: gone,
+    cause: error instanceof NeedsReconnectError ? CAUSES[error.reason] : undefined,
+    retrying: req.query['disconnected'] === 'here',
+    unreadable: req.query['disconnected'] === 'unreadable',
+    href: authorizePath({ registration: user.key.registration, returnTo: returnTo ?? '/portal' }),
+  };
+  res.status(gone ? 200 : 401).render('portal/reconnect', { page });
+};

@@ -845,6 +845,8 @@ describe('errorHandler', () => {
         ...WAYS_OUT[way],
         code,
         requestId: 'request-2',
+        // The page asks by itself whether the store is back.
+        ...(code === 'store_unavailable' ? { retry: '2' } : {}),
       });
       expect(problem.text + page.text).not.toContain('for the log only');
       expect(reports.map((one) => [one.code, one.status, one.requestId])).toEqual([
@@ -887,8 +889,8 @@ describe('errorHandler', () => {
   );
 
   it.each([
-    [1, '1 second'],
-    [41_001, '42 seconds'],
+    [1, '1'],
+    [41_001, '42'],
   ])('a limit for %i ms more → the page says how long', async (ms, expected) => {
     const page = await failingWith(new TooManyRequestsError(ms)).agent.get('/portal');
     expect((JSON.parse(page.text) as ErrorView).wait).toBe(expected);

@@ -128,7 +128,7 @@ describe('SR-33', () => {
     scene.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 302, headers });
     const page = await browser.send('/portal');
     expect(page.status).toBe(200);
-    expect(page.text).toContain('Fullscript did not answer this');
+    expect(page.text).toContain('Fullscript answered in an unknown form');
     expect(page.text).not.toContain(evil.origin);
     expect(evil.calls()).toBe(0);
   });

@@ -96,7 +96,7 @@ describe('SR-55 per address', () => {
     const refused = pages.at(-1)!;
     expect(refused.headers.get('Content-Type')).toContain('text/html');
     expect(refused.text).toContain('too_many_requests');
-    expect(refused.text).toMatch(/You can go on in \d+ seconds/);
+    expect(refused.text).toMatch(/You can go on <span data-countdown="\d+">in \d+ seconds/);
     const wait = Number(refused.headers.get('Retry-After'));
     expect(wait).toBeGreaterThan(3_500);
     expect(wait).toBeLessThanOrEqual(3_600);
@@ -251,7 +251,7 @@ describe('SR-55 nobody locks out somebody else', () => {
     const newcomer = browserAt(address, brief);
     const refused = await startAt(newcomer)();
     expect(refused.status).toBe(429);
-    expect(refused.text).toMatch(/You can go on in \d seconds?/);
+    expect(refused.text).toMatch(/You can go on <span data-countdown="\d">in \d seconds?/);
     await until(async () => (await startAt(newcomer)()).status === 303);
   });
 
