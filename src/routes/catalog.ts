@@ -23,7 +23,7 @@ function brands(deps: PortalPagesDeps): RequestHandler {
     );
     showStatus(res, list);
     const page = {
-      ...{ title: 'Brands', isProducts: false, query: '' },
+      ...{ title: 'Brands', isProducts: false, isRestricted: false, query: '' },
       list: mapSection(list, ({ items }) => items.map(brandRow)),
       found: found(list, ['brand', 'brands']),
       empty: 'Fullscript lists no brands for this clinic.',
@@ -44,6 +44,8 @@ function products(deps: PortalPagesDeps): RequestHandler {
     showStatus(res, list);
     const page = {
       ...{ title: 'Products', isProducts: true, query },
+      // Nothing to search then.
+      isRestricted: list.failure?.kind === 'restricted',
       list: mapSection(list, ({ items }) => items.map(productRow)),
       found: found(list, ['product', 'products']),
       empty: query === '' ? 'Fullscript lists no products.' : `No product is called “${query}”.`,

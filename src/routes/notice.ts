@@ -35,10 +35,12 @@ const WORDS: Readonly<Record<ReadFailure['kind'], Words>> = {
     href: reconnectHref,
     label: 'Connect again',
   }),
-  restricted: ({ what }) => ({
+  restricted: ({ what, reconnectHref }) => ({
     tone: 'plain',
     title: 'Not open to this application',
-    text: `Fullscript shows ${what} to some applications and roles only, by agreement. Nothing is wrong with your connection.`,
+    text: `Fullscript does not let this application, or your role, see ${what}; some things it shows by agreement only. If that was changed lately, connect again.`,
+    href: reconnectHref,
+    label: 'Connect again',
   }),
   not_found: ({ what }) => ({
     tone: 'plain',

@@ -11,6 +11,7 @@ import type { Provider } from './provider.js';
 import type { createRecorder } from './recorder.js';
 import { createResourceRouter } from './resource-router.js';
 import { createRevokeEndpoint } from './revoke-endpoint.js';
+import type { Scenarios } from './scenarios.js';
 import { createSessions } from './sessions.js';
 import { createSignInRouter } from './sign-in-router.js';
 import type { SimulatorStats } from './stats.js';
@@ -22,6 +23,7 @@ export interface AppDeps {
   clients: Clients;
   data: DataSet;
   faults: FaultPlan;
+  scenarios: Scenarios;
   recorder: ReturnType<typeof createRecorder>;
   answering: Answering;
   stats: () => SimulatorStats;

@@ -13,6 +13,7 @@ import type { Person } from './data/records.js';
 import { redirectBody } from './page.js';
 import type { CodeRequest } from './pair.js';
 import { hasStandingConsent, issueCode, type Provider } from './provider.js';
+import { scopesLeft } from './settings.js';
 import { isOwnForm, type Sessions } from './sessions.js';
 import { toSignIn } from './sign-in-router.js';
 
@@ -55,7 +56,7 @@ function ask(deps: Deps, call: Call): Answer {
   const { person, csrfToken } = session;
   const { client } = request;
   const clientName = client.name ?? client.clientId;
-  const view = { person, clientName, scopes: client.scopes, csrfToken };
+  const view = { person, clientName, scopes: wanted.scopes, csrfToken };
   return pageAnswer(200, consentPage({ ...view, action: here, returnTo: here }));
 }
 
@@ -88,7 +89,7 @@ function codeRequest(deps: Deps, person: Person, request: AuthorizeRequest): Cod
     personId: person.id,
     clinicId: person.clinicId,
     owner,
-    scopes: [...client.scopes],
+    scopes: scopesLeft(deps.provider.settings, client.scopes),
     redirectUri,
     ...(codeChallenge === undefined ? {} : { codeChallenge }),
     ...(codeChallengeMethod === undefined ? {} : { codeChallengeMethod }),

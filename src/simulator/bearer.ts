@@ -3,6 +3,7 @@ import { type Call, field } from './call.js';
 import { challenge } from './oauth-error.js';
 import type { Pair } from './pair.js';
 import { isExpired, presentAccessToken, type Provider, secondsLeft } from './provider.js';
+import { scopesLeft } from './settings.js';
 
 const INVALID = 'The access token is invalid';
 
@@ -20,8 +21,9 @@ export function requireScope(
     if (pair === undefined) return unauthorized(INVALID);
     if (pair.revoked) return unauthorized('The access token was revoked');
     if (isExpired(provider, pair)) return unauthorized('The access token expired');
-    if (!pair.scopes.includes(scope)) return bare(403);
-    return handler(call, pair);
+    const scopes = scopesLeft(provider.settings, pair.scopes);
+    if (!scopes.includes(scope)) return bare(403);
+    return handler(call, { ...pair, scopes });
   };
 }
 
@@ -35,7 +37,7 @@ export function createTokenInfo(provider: Provider): (call: Call) => Answer {
     }
     return jsonAnswer(200, {
       resource_owner_id: pair.owner.id,
-      scope: pair.scopes,
+      scope: scopesLeft(provider.settings, pair.scopes),
       expires_in: secondsLeft(provider, pair),
       application: { uid: pair.clientId },
       created_at: Math.floor(pair.createdAt / 1000),

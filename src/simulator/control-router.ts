@@ -3,19 +3,21 @@ import { z } from 'zod';
 import { answerPlainly, type Handler } from './answering.js';
 import { type Answer, emptyAnswer, jsonAnswer, pageAnswer, redirectAnswer } from './answer.js';
 import type { Call } from './call.js';
-import { controlPage } from './control-page.js';
-import { faultInput, revokeInput, settingsInput } from './control-schemas.js';
+import { controlPage, refusedFormPage } from './control-page.js';
+import { faultInput, revokeInput, scenarioInput, settingsInput } from './control-schemas.js';
 import type { Person } from './data/records.js';
 import type { FaultPlan } from './faults.js';
 import { redirectBody } from './page.js';
 import { expireAccessTokens, livePairs, type Provider, revokeOwner } from './provider.js';
 import type { RecordedRequest } from './recorder.js';
+import type { Scenarios } from './scenarios.js';
 import type { SimulatorStats } from './stats.js';
 import { STYLE_SHEET } from './style-sheet.js';
 
 interface Deps {
   provider: Provider;
   faults: FaultPlan;
+  scenarios: Scenarios;
   people: Person[];
   requests: RecordedRequest[];
   stats: () => SimulatorStats;
@@ -44,7 +46,7 @@ export function createControlRouter(deps: Deps): Router {
 
 type Action = (fields: unknown) => unknown;
 
-function actions({ provider, faults, setScopes }: Deps): Record<string, Action> {
+function actions({ provider, faults, scenarios, setScopes }: Deps): Record<string, Action> {
   return {
     faults(fields) {
       const wanted = z.array(faultInput).parse(asList(fields));
@@ -54,6 +56,11 @@ function actions({ provider, faults, setScopes }: Deps): Record<string, Action> 
     'reset-faults'() {
       faults.reset();
       return { faults: [] };
+    },
+    scenario(fields) {
+      const { scenario } = scenarioInput.parse(fields);
+      scenarios.play(scenario);
+      return { scenario };
     },
     'expire-access-tokens': () => ({ expired: expireAccessTokens(provider) }),
     revoke: (fields) => ({ revoked: revokeOwner(provider, revokeInput.parse(fields).ownerId) }),
@@ -76,7 +83,8 @@ function perform(act: Action, call: Call): Answer {
     result = act(call.fields);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    return jsonAnswer(400, { error: z.prettifyError(error) });
+    const reason = z.prettifyError(error);
+    return isForm ? pageAnswer(400, refusedFormPage(reason)) : jsonAnswer(400, { error: reason });
   }
   return isForm
     ? redirectAnswer('/simulator', redirectBody('/simulator'), 303)
@@ -96,13 +104,15 @@ function asList(fields: unknown): unknown[] {
   return [fields];
 }
 
-function stateOf({ provider, faults, stats }: Deps): unknown {
-  return { ...stats(), settings: provider.settings, faults: faults.list() };
+function stateOf({ provider, faults, scenarios, stats }: Deps): unknown {
+  const scenario = scenarios.current();
+  return { ...stats(), scenario, settings: provider.settings, faults: faults.list() };
 }
 
 function controlView(deps: Deps): Parameters<typeof controlPage>[0] {
   const live = livePairs(deps.provider);
   return {
+    scenario: deps.scenarios.current(),
     people: deps.people.map((person) => ({
       ...person,
       livePairs: live.filter((pair) => pair.personId === person.id).length,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Fault } from './faults.js';
-import type { ProviderSettings } from './provider.js';
+import { type ScenarioName, SCENARIOS } from './scenario-table.js';
+import type { ProviderSettings } from './settings.js';
 
 /** Forms send an empty text for what was left open. */
 const given = <T extends z.ZodType>(schema: T) =>
@@ -8,9 +9,17 @@ const given = <T extends z.ZodType>(schema: T) =>
 
 const wholeNumber = z.coerce.number().int().min(0);
 const seconds = z.coerce.number().int().min(1);
-const names = z.preprocess(
-  (value) => (typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value),
-  z.array(z.string()).min(1),
+const splitNames = (value: unknown) =>
+  typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value;
+const names = z.preprocess(splitNames, z.array(z.string()).min(1));
+
+/** A name and a value that node can send; forms have one header a line. */
+const headers = z.preprocess(
+  (value) => (typeof value === 'string' ? headersOfText(value) : value),
+  z.record(
+    z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'not the name of a header'),
+    z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'not the value of a header'),
+  ),
 );
 
 const match = {
@@ -27,8 +36,8 @@ const faultSchema = z.discriminatedUnion('kind', [
     ...match,
     kind: z.literal('status'),
     status: z.coerce.number().int().min(200).max(599),
-    headers: given(z.record(z.string(), z.string())),
-    body: z.unknown().optional(),
+    headers: given(headers),
+    body: given(z.unknown()),
     when,
   }),
   z.object({ ...match, kind: z.enum(['drop', 'lost_answer']) }),
@@ -55,7 +64,25 @@ export const settingsInput: z.ZodType<
   accessTokenLifetime: given(seconds),
   codeLifetime: given(seconds),
   scopes: given(names),
+  catalog: given(z.enum(['restricted', 'open'])),
+  patients: given(z.enum(['seeded', 'none'])),
+  withheldScopes: given(z.preprocess(splitNames, z.array(z.string()))),
 });
+
+const scenarioNames = Object.keys(SCENARIOS) as [ScenarioName, ...ScenarioName[]];
+
+/** Which state to play. */
+export const scenarioInput = z.object({ scenario: z.enum(scenarioNames) });
 
 /** Whose authorization to revoke. */
 export const revokeInput = z.object({ ownerId: z.string().min(1) });
+
+function headersOfText(text: string): Record<string, string> {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = '', ...value] = line.split(':');
+      return [name.trim(), value.join(':').trim()];
+    }),
+  );
+}

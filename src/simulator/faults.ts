@@ -9,6 +9,8 @@ interface FaultMatch {
   path?: string | undefined;
   /** How many calls it strikes; until reset when left out. */
   times?: number | undefined;
+  /** The scenario that switched it on. */
+  scenario?: string | undefined;
 }
 
 /** Before the endpoint does its work, or after it is done. */

@@ -11,10 +11,12 @@ export function page(title: string, content: Html): Html {
       <link rel="stylesheet" href="/simulator/style.css" />
     </head>
     <body>
-      <p class="banner" role="note">
-        <strong>Simulator.</strong> This is not Fullscript. Everybody here is invented, and no real
-        data is held or asked for.
-      </p>
+      <header>
+        <p class="banner">
+          <strong>Simulator.</strong> This is not Fullscript. Everybody here is invented, and no
+          real data is held or asked for.
+        </p>
+      </header>
       <main>
         <h1>${title}</h1>
         ${content}

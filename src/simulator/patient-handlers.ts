@@ -4,19 +4,23 @@ import type { BearerHandler } from './bearer.js';
 import { type Call, field } from './call.js';
 import type { DataSet, Owned, PatientRecord } from './data/records.js';
 import { paginate } from './pagination.js';
+import { wordsOf } from './search-words.js';
 
 const REQUIRED = { first_name: 'First name', last_name: 'Last name', email: 'Email' } as const;
 const GENDERS = new Set(['male', 'female', 'x']);
 
 type Problem = string;
 
-/** Lists the clinic's patients, short form, narrowed by `query` on the search path. */
+/**
+ * Lists the clinic's patients, short form, narrowed by `query` on the search path. Nobody here depends
+ * on anybody, so that the other two values of `patient_type` find nobody.
+ */
 export function listPatients(data: DataSet): BearerHandler {
   return (call, { clinicId }) => {
-    const words = (call.query.get('query') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-    const found = data.patients.filter(
-      (one) => one.clinicId === clinicId && words.every((word) => mentions(one.record, word)),
-    );
+    const words = wordsOf(call.query.get('query'));
+    const found = data.patients
+      .filter((one) => one.clinicId === clinicId && includesEverybody(call))
+      .filter((one) => words.every((word) => mentions(one.record, word)));
     const { items, meta } = paginate(call, found);
     return jsonAnswer(200, { patients: items.map(({ record }) => shortForm(record)), meta });
   };
@@ -33,8 +37,15 @@ export function createPatient(data: DataSet): BearerHandler {
     if (problems.length > 0) return unprocessable(problems);
     const record: PatientRecord = { ...emptyPatient(), ...given.fields };
     data.patients.push({ clinicId, record });
-    countPatient(data, clinicId);
     return jsonAnswer(201, { patient: record });
+  };
+}
+
+/** One patient, whole. */
+export function showPatient(data: DataSet): BearerHandler {
+  return (call, { clinicId }) => {
+    const patient = findPatient(data, clinicId, call.params['id']);
+    return patient === undefined ? notFoundAnswer() : jsonAnswer(200, { patient: patient.record });
   };
 }
 
@@ -106,17 +117,16 @@ function shortForm({ id, first_name, last_name, email, archived }: PatientRecord
   return { id, first_name, last_name, email, archived };
 }
 
+function includesEverybody(call: Call): boolean {
+  return !['dependent', 'guardian'].includes(call.query.get('patient_type') ?? 'all');
+}
+
 function mentions(patient: PatientRecord, word: string): boolean {
   const text = `${patient.first_name} ${patient.last_name} ${patient.email}`;
   return text.toLowerCase().includes(word);
 }
 
-function countPatient(data: DataSet, clinicId: string): void {
-  const clinic = data.clinics.find((one) => one.clinicId === clinicId);
-  if (clinic !== undefined) clinic.record.patient_count += 1;
-}
-
 /** Here `error` is text that holds a JSON array, as in Fullscript's own sample. */
-function unprocessable(problems: Problem[]): Answer {
+export function unprocessable(problems: Problem[]): Answer {
   return jsonAnswer(422, { error: JSON.stringify(problems) });
 }

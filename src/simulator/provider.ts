@@ -1,16 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { issuedChannel } from './channels.js';
 import type { Code, CodeRequest, Issued, Pair, PairRequest, Snapshot } from './pair.js';
-
-/** What happens to the old pair after a refresh: it dies at the new one's first use, or at once. */
-export type Rotation = 'on_use' | 'immediate';
-
-/** Settings that may change while the simulator runs; lifetimes are in seconds. */
-export interface ProviderSettings {
-  rotation: Rotation;
-  accessTokenLifetime: number;
-  codeLifetime: number;
-}
+import type { ProviderSettings } from './settings.js';
 
 /** The authorization server's memory: codes, pairs and the rules of rotation. */
 export interface Provider {

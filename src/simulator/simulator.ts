@@ -9,24 +9,20 @@ import { createDataSet } from './data/data-set.js';
 import type { Person } from './data/records.js';
 import { createFaultPlan, type FaultPlan } from './faults.js';
 import type { Issued } from './pair.js';
-import {
-  createProvider,
-  expireAccessTokens,
-  type Provider,
-  type ProviderSettings,
-  restoreSnapshot,
-  revokeOwner,
-  type Rotation,
-  takeSnapshot,
-} from './provider.js';
+import { createProvider, type Provider, restoreSnapshot, takeSnapshot } from './provider.js';
 import { createRecorder, type RecordedRequest } from './recorder.js';
+import type { ScenarioName } from './scenario-table.js';
+import { createScenarios } from './scenarios.js';
+import { plainWorld, type ProviderSettings, type Rotation } from './settings.js';
 import { readStateFile, writeStateFile } from './state-file.js';
+import { type Steering, steer } from './steering.js';
 import { createStats, type SimulatorStats } from './stats.js';
 
 export { SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET } from './clients.js';
 export type { FaultPlan, Issued, Person, ProviderSettings, RecordedRequest, Rotation };
 export type { SimulatorClient, SimulatorStats };
 export type { Fault } from './faults.js';
+export type { ScenarioName };
 
 /** How to start a simulator; everything has a default. Times are in seconds. */
 export interface SimulatorOptions {
@@ -51,59 +47,48 @@ export interface SimulatorOptions {
 }
 
 /** A running simulator. */
-export interface Simulator {
+export interface Simulator extends Steering {
   origin: string;
   apiUrl: string;
   port: number;
   people: Person[];
-  /** May be changed while it runs; rules what is issued from then on. */
-  settings: ProviderSettings;
   faults: FaultPlan;
   readonly stats: SimulatorStats;
   requests: RecordedRequest[];
   /** Every code and token ever issued, for scans that look for leaks. */
   issued: Issued;
-  /** The person revokes the client in the Fullscript web app. Returns how many pairs died. */
-  revokeAuthorization(ownerId: string): number;
-  expireAccessTokens(): number;
-  /** Scopes of future grants, of one client or of all; issued tokens keep theirs. */
-  setScopes(scopes: string[], clientId?: string): void;
+  /** Plays a state of Fullscript; `works` undoes it, and everything else that was switched on. */
+  play: (scenario: ScenarioName) => void;
+  /** The scenario that is on. */
+  readonly scenario: ScenarioName | undefined;
   close(): Promise<void>;
 }
 
 /** Starts a Fullscript of our own. Fails when the port is taken or the state file is damaged. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const now = options.now ?? Date.now;
-  const provider = openProvider(options, now);
-  const clients = createClients(options.clients ?? [], options.redirectUris ?? []);
-  const data = createDataSet();
-  const faults = createFaultPlan();
-  const stats = createStats(provider);
-  const recorder = createRecorder({ now, log: options.log ?? (() => undefined) });
-  const closing = new AbortController();
-  // One for each answer that a fault holds back.
-  setMaxListeners(0, closing.signal);
+  const { steering, scenarios, stats, ...parts } = assemble(options);
+  const { provider, clients, faults, recorder } = parts;
+  const { people } = parts.data;
+  const closing = createClosing();
   const answering = createAnswering({ faults, onCall: stats.count, closing: closing.signal });
-  const steering = steer(provider, clients);
   const address = { origin: '' };
   const app = createApp({
-    ...{ provider, clients, data, faults, recorder, answering, address },
+    ...{ ...parts, scenarios, answering, address },
     setScopes: steering.setScopes,
     stats: stats.read,
     legacyClinicTokens: options.legacyClinicTokens ?? false,
   });
   const server = await listen(createServer(app), options);
-  const clientSecrets = [...clients.values()].map(({ clientSecret }) => clientSecret);
-  listeningChannel.publish({ server, clientSecrets });
+  announce(server, clients);
   const { port } = server.address() as AddressInfo;
   address.origin = originOf(options.host, port);
   return {
     ...steering,
-    origin: address.origin,
-    apiUrl: `${address.origin}/api`,
-    port,
-    people: data.people,
-    faults,
+    ...{ origin: address.origin, apiUrl: `${address.origin}/api`, port, people, faults },
+    play: scenarios.play,
+    get scenario() {
+      return scenarios.current();
+    },
     get stats() {
       return stats.read();
     },
@@ -113,22 +98,30 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   };
 }
 
-type Steering = Pick<
-  Simulator,
-  'settings' | 'revokeAuthorization' | 'expireAccessTokens' | 'setScopes'
->;
+/** Everything that needs no server yet. */
+function assemble(options: SimulatorOptions) {
+  const now = options.now ?? Date.now;
+  const provider = openProvider(options, now);
+  const clients = createClients(options.clients ?? [], options.redirectUris ?? []);
+  const data = createDataSet();
+  const faults = createFaultPlan();
+  const stats = createStats(provider);
+  const recorder = createRecorder({ now, log: options.log ?? (() => undefined) });
+  const { resetScopes, ...steering } = steer(provider, clients);
+  const scenarios = createScenarios({ provider, faults, people: data.people, resetScopes });
+  return { provider, clients, data, faults, stats, recorder, steering, scenarios };
+}
 
-function steer(provider: Provider, clients: Clients): Steering {
-  return {
-    revokeAuthorization: (ownerId) => revokeOwner(provider, ownerId),
-    expireAccessTokens: () => expireAccessTokens(provider),
-    settings: provider.settings,
-    setScopes(scopes, clientId) {
-      for (const client of clients.values()) {
-        if (clientId === undefined || client.clientId === clientId) client.scopes = [...scopes];
-      }
-    },
-  };
+function createClosing(): AbortController {
+  const closing = new AbortController();
+  // One for each answer that a fault holds back.
+  setMaxListeners(0, closing.signal);
+  return closing;
+}
+
+function announce(server: Server, clients: Clients): void {
+  const clientSecrets = [...clients.values()].map(({ clientSecret }) => clientSecret);
+  listeningChannel.publish({ server, clientSecrets });
 }
 
 function openProvider(options: SimulatorOptions, now: () => number): Provider {
@@ -138,6 +131,7 @@ function openProvider(options: SimulatorOptions, now: () => number): Provider {
       rotation: options.rotation ?? 'on_use',
       accessTokenLifetime: options.accessTokenLifetime ?? 7200,
       codeLifetime: options.codeLifetime ?? 600,
+      ...plainWorld(),
     },
     now,
     changed: () => {

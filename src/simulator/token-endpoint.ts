@@ -12,6 +12,7 @@ import {
   refreshPair,
   secondsLeft,
 } from './provider.js';
+import { scopesLeft } from './settings.js';
 
 interface Deps {
   provider: Provider;
@@ -89,7 +90,7 @@ function success(provider: Provider, pair: Pair): Answer {
     token_type: 'Bearer',
     expires_in: secondsLeft(provider, pair),
     refresh_token: pair.refreshToken,
-    scope: pair.scopes.join(' '),
+    scope: scopesLeft(provider.settings, pair.scopes).join(' '),
     created_at: new Date(pair.createdAt).toISOString(),
     resource_owner: pair.owner,
   };

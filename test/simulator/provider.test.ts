@@ -15,10 +15,10 @@ import {
   refreshPair,
   restoreSnapshot,
   revokeOwner,
-  type Rotation,
   secondsLeft,
   takeSnapshot,
 } from '../../src/simulator/provider.js';
+import { plainWorld, type Rotation } from '../../src/simulator/settings.js';
 
 const REQUEST: CodeRequest = {
   clientId: 'client',
@@ -34,7 +34,7 @@ let changes: number;
 
 function build(rotation: Rotation = 'on_use'): Provider {
   return createProvider({
-    settings: { rotation, accessTokenLifetime: 7200, codeLifetime: 600 },
+    settings: { rotation, accessTokenLifetime: 7200, codeLifetime: 600, ...plainWorld() },
     now: () => clock,
     changed: () => {
       changes += 1;

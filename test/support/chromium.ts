@@ -1,6 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type BrowserContext, type Page, type Request, chromium } from 'playwright-core';
+import {
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+  type Request,
+  chromium,
+} from 'playwright-core';
 
 /** What a page of a context has complained about. */
 export interface Complaint {
@@ -60,7 +66,8 @@ export async function launchChromium() {
     ],
   });
   return {
-    visitor: async (options: { ignoreHTTPSErrors?: boolean } = {}): Promise<Visitor> => {
+    /** A visitor with a browser of a kind: its size, its theme, with or without JavaScript, … */
+    visitor: async (options: BrowserContextOptions = {}): Promise<Visitor> => {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(10_000);
       // Chromium takes an answer that a test has altered for one from the network, and would keep it

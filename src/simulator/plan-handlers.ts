@@ -31,25 +31,6 @@ export function showPlan(data: DataSet): BearerHandler {
   };
 }
 
-/** Lists orders: the clinic's, or those of the patient in the path. */
-export function listOrders(data: DataSet): BearerHandler {
-  return (call, { clinicId }) => {
-    const inPath = call.params['id'];
-    if (inPath !== undefined && findPatient(data, clinicId, inPath) === undefined) {
-      return notFoundAnswer();
-    }
-    const patientId = inPath ?? call.query.get('patient_id');
-    const planId = call.query.get('treatment_plan_id');
-    const orders = data.orders
-      .filter((order) => order.clinicId === clinicId)
-      .map((order) => order.record)
-      .filter((order) => patientId === null || order.patient_id === patientId)
-      .filter((order) => planId === null || order.treatment_plan_ids.includes(planId));
-    const { items, meta } = paginate(call, orders);
-    return jsonAnswer(200, { orders: items, meta });
-  };
-}
-
 /** Plans made in the Fullscript app need a scope of their own. */
 function isVisible(plan: OwnedPlan, pair: Pair): boolean {
   if (plan.clinicId !== pair.clinicId) return false;

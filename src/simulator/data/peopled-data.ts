@@ -1,0 +1,27 @@
+import type { ProviderSettings } from '../settings.js';
+import type { DataSet } from './records.js';
+
+/**
+ * The data set as the settings show it. Without patients there are no plans and no orders either, and a
+ * patient who is made meanwhile is one of the empty clinic: gone when the others are back.
+ */
+export function createPeopledData(seeded: DataSet, settings: ProviderSettings): DataSet {
+  let empty: DataSet | undefined;
+  const shown = (): DataSet => {
+    if (settings.patients === 'seeded') empty = undefined;
+    else empty ??= { ...seeded, patients: [], plans: [], orders: [] };
+    return empty ?? seeded;
+  };
+  return {
+    ...seeded,
+    get patients() {
+      return shown().patients;
+    },
+    get plans() {
+      return shown().plans;
+    },
+    get orders() {
+      return shown().orders;
+    },
+  };
+}
