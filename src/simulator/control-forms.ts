@@ -103,7 +103,7 @@ export function settingsSection(settings: ProviderSettings): Html {
       <label>Patients ${select('patients', ['seeded', 'none'], patients)}</label>
       <label>Scopes of future grants <input name="scopes" placeholder="unchanged" /></label>
       <label>
-        Withheld scopes <input name="withheldScopes" placeholder="unchanged" value="${withheld}" />
+        Withheld scopes <input name="withheldScopes" placeholder="none" value="${withheld}" />
       </label>
       <div class="actions"><button class="primary">Save</button></div>
     </form>

@@ -66,7 +66,8 @@ export const settingsInput: z.ZodType<
   scopes: given(names),
   catalog: given(z.enum(['restricted', 'open'])),
   patients: given(z.enum(['seeded', 'none'])),
-  withheldScopes: given(z.preprocess(splitNames, z.array(z.string()))),
+  // The form shows what is withheld: emptied, it withholds nothing.
+  withheldScopes: z.preprocess(splitNames, z.array(z.string())).optional(),
 });
 
 const scenarioNames = Object.keys(SCENARIOS) as [ScenarioName, ...ScenarioName[]];

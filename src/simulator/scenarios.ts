@@ -37,7 +37,8 @@ export function createScenarios({ provider, faults, people, resetScopes }: Deps)
       const scenario: Scenario = SCENARIOS[name];
       faults.reset();
       resetScopes();
-      Object.assign(settings, plainWorld(), structuredClone(scenario.settings));
+      const { withheldScopes = [], ...rest } = scenario.settings ?? {};
+      Object.assign(settings, plainWorld(), rest, { withheldScopes: [...withheldScopes] });
       for (const fault of scenario.faults ?? []) faults.add({ ...fault, scenario: name });
       if (scenario.once === 'expire') expireAccessTokens(provider);
       if (scenario.once === 'revoke') for (const { id } of people) revokeOwner(provider, id);

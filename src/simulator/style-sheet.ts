@@ -46,7 +46,7 @@ button.person small { grid-column: 1 / -1; color: var(--muted); }
 .scenarios p { margin: .4rem 0 0; font-size: .9rem; color: var(--muted); }
 .badge { margin-left: .4rem; padding: .1rem .5rem; border: 1px solid var(--link);
   border-radius: 1rem; color: var(--link); font-size: .85rem; }
-.grid { display: grid; gap: .75rem; align-items: end; margin-bottom: .75rem;
+.grid { display: grid; gap: .75rem; align-items: start; margin-bottom: .75rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)); }
 .grid .actions { grid-column: 1 / -1; margin: 0; }
 label { display: grid; gap: .2rem; font-size: .9rem; }

@@ -185,6 +185,23 @@ describe('control endpoints', () => {
     expect((await refresh(simulator, pair.refresh_token)).status).toBe(400);
   });
 
+  it('settings of what the API shows → in force at once; emptied in the form, nothing is withheld', async () => {
+    const { access_token: access } = await connect(simulator);
+    const settings = { catalog: 'open', patients: 'none', withheldScopes: 'clinic:read' };
+    await control('settings', settings);
+    const statuses = async () => {
+      const paths = ['/catalog/products', '/clinic/patients', '/clinic'];
+      return Promise.all(paths.map(async (path) => (await api(simulator, path, access)).status));
+    };
+    expect(await statuses()).toEqual([200, 200, 403]);
+    expect((await api(simulator, '/clinic/patients', access)).text).toContain('"total_count":0');
+    const url = `${simulator.origin}/simulator/settings`;
+    const body = new URLSearchParams({ withheldScopes: '', scopes: '', rotation: 'on_use' });
+    await fetch(url, { method: 'POST', body, redirect: 'manual' });
+    expect(await statuses()).toEqual([200, 200, 200]);
+    expect(simulator.settings).toMatchObject({ catalog: 'open', patients: 'none' });
+  });
+
   it('several faults at once, then reset → on, then off', async () => {
     const wanted = [
       { endpoint: 'token', kind: 'drop' },
@@ -199,7 +216,13 @@ describe('control endpoints', () => {
     ['faults', { endpoint: 'token', kind: 'nonsense' }],
     ['faults', { endpoint: 'elsewhere', kind: 'drop' }],
     ['faults', { endpoint: 'token', kind: 'status' }],
+    ['faults', { endpoint: 'api', kind: 'status', status: 429, headers: { 'Bad name': '1' } }],
+    ['faults', { endpoint: 'api', kind: 'status', status: 429, headers: { a: '1\n2' } }],
+    ['faults', { endpoint: 'api', kind: 'status', status: 429, headers: 'Retry-After 20' }],
     ['settings', { rotation: 'sometimes' }],
+    ['settings', { catalog: 'closed' }],
+    ['settings', { patients: 'some' }],
+    ['scenario', {}],
     ['revoke', {}],
   ])('%s that makes no sense → 400 and a reason', async (name, body) => {
     const answer = await control(name, body);

@@ -47,22 +47,6 @@ const EVERYTHING = [
   'patients:order_history',
 ];
 
-describe('data set', () => {
-  it('built twice → the same, in the promised sizes', () => {
-    expect(createDataSet()).toEqual(data);
-    const { clinics, practitioners, staff, patients, brands } = data;
-    const sizes = [clinics, practitioners, staff, patients, brands].map((list) => list.length);
-    expect(sizes).toEqual([2, 5, 3, 240, 60]);
-    const ids = [...practitioners, ...staff, ...patients].map((one) => one.record.id);
-    expect(new Set(ids).size).toBe(248);
-    for (const id of ids)
-      expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-a[\da-f]{3}-[\da-f]{12}$/);
-    const addresses = patients.map((one) => one.record.email);
-    expect(new Set(addresses).size).toBe(240);
-    for (const address of addresses) expect(address).toMatch(/@example\.test$/);
-  });
-});
-
 describe('resource API', () => {
   it('clinic → one object, each token its own', async () => {
     expect(await read('/clinic')).toEqual({ status: 200, clinic: birch });
@@ -115,7 +99,9 @@ describe('resource API', () => {
       `/clinic/patients/${data.patients[0]!.record.id}/orders`,
       `/clinic/practitioners/${data.practitioners[0]!.record.id}`,
       `/clinic/treatment_plans/${data.plans[0]!.record.id}`,
-      `/clinic/orders/${data.orders[0]!.record.id}`,
+      `/clinic/orders/${data.orders.find((one) => one.clinicId === birch!.id)!.record.id}`,
+      '/catalog/products/unknown',
+      '/catalog/variants/unknown',
       '/clinic/patients/unknown',
       '/catalog/brands/unknown',
       '/nowhere',
@@ -182,48 +168,125 @@ describe('resource API', () => {
   });
 
   it('treatment plans → those made in the app need their own scope', async () => {
-    const inApp = data.plans.find((plan) => plan.madeInApp)!;
-    const own = data.plans.find((plan) => !plan.madeInApp)!;
+    const inApp = data.plans.find((plan) => plan.madeInApp && plan.clinicId === birch!.id)!;
+    const patientId = inApp.record.patient.id;
+    const all = data.plans.filter((plan) => plan.record.patient.id === patientId);
+    const own = all.filter((plan) => !plan.madeInApp);
+    expect(own.length).toBeGreaterThan(0);
     const narrow = await scoped('patients:read');
-    const listOf = (plan: typeof own, bearer: string) =>
-      read(`/clinic/patients/${plan.record.patient.id}/treatment_plans`, bearer);
-    expect((await listOf(inApp, birchToken))['treatment_plans']).toEqual([inApp.record]);
-    expect((await listOf(inApp, narrow))['treatment_plans']).toEqual([]);
-    expect((await listOf(own, narrow))['treatment_plans']).toEqual([own.record]);
+    const list = `/clinic/patients/${patientId}/treatment_plans`;
+    expect((await read(list))['treatment_plans']).toEqual(all.map(({ record }) => record));
+    const fewer = await read(list, narrow);
+    expect(fewer['treatment_plans']).toEqual(own.map(({ record }) => record));
     const path = `/clinic/treatment_plans/${inApp.record.id}`;
     expect(await read(path)).toEqual({ status: 200, treatment_plan: inApp.record });
     expect(await read(path, narrow)).toMatchObject({ status: 404 });
   });
 
-  it('orders → all of the clinic, one, and those of a patient or plan', async () => {
-    const [order] = data.orders;
-    const { id, patient_id, treatment_plan_ids } = order!.record;
-    const total = data.orders.filter((one) => one.clinicId === birch!.id).length;
-    expect((await read('/clinic/orders'))['meta']).toMatchObject({ total_count: total });
-    expect(await read(`/clinic/orders/${id}`)).toEqual({ status: 200, order: order!.record });
-    for (const path of [
-      `/clinic/patients/${patient_id}/orders`,
-      `/clinic/orders?patient_id=${patient_id}`,
-      `/clinic/orders?treatment_plan_id=${treatment_plan_ids[0]!}`,
-    ]) {
-      expect((await read(path))['orders']).toEqual([order!.record]);
+  it('treatment plans sorted → by either time, in either direction', async () => {
+    const patientId = severalPlans().record.patient.id;
+    for (const key of ['created_at', 'updated_at'] as const) {
+      const times = data.plans
+        .filter((plan) => plan.record.patient.id === patientId)
+        .map(({ record }) => record[key])
+        .sort();
+      for (const [order, wanted] of [
+        ['ASC', times],
+        ['DESC', times.toReversed()],
+      ] as const) {
+        const query = `sort_by=${key}&order_by=${order}`;
+        const answer = await read(`/clinic/patients/${patientId}/treatment_plans?${query}`);
+        const plans = answer['treatment_plans'] as Record<string, string>[];
+        expect(plans.map((plan) => plan[key])).toEqual(wanted);
+      }
     }
   });
 
-  it('catalog → brands and single products; the product list is restricted', async () => {
+  it('orders → all of the clinic, one, and those of a patient or plan', async () => {
+    const own = data.orders.filter((one) => one.clinicId === birch!.id).map((one) => one.record);
+    const order = own.find((one) => one.treatment_plan_ids.length > 0)!;
+    const { id, patient_id, treatment_plan_ids } = order;
+    expect((await read('/clinic/orders'))['meta']).toMatchObject({ total_count: own.length });
+    expect(await read(`/clinic/orders/${id}`)).toEqual({ status: 200, order });
+    const theirs = own.filter((one) => one.patient_id === patient_id);
+    const planned = own.filter((one) => one.treatment_plan_ids.includes(treatment_plan_ids[0]!));
+    for (const [path, wanted] of [
+      [`/clinic/patients/${patient_id}/orders`, theirs],
+      [`/clinic/orders?patient_id=${patient_id}`, theirs],
+      [`/clinic/orders?treatment_plan_id=${treatment_plan_ids[0]!}`, planned],
+    ] as const) {
+      expect((await read(path))['orders']).toEqual(wanted);
+    }
+    expect((await read('/clinic/orders?type=labs'))['orders']).toEqual([]);
+    expect(await read('/clinic/orders?type=all')).toEqual(await read('/clinic/orders'));
+  });
+
+  it('orders by time → before, after, between with both ends; anything else is a 422', async () => {
+    const own = data.orders.filter((one) => one.clinicId === birch!.id).map((one) => one.record);
+    const { completed_at: moment } = own[10]!;
+    const day = moment.slice(0, 10);
+    const dayOf = (order: { completed_at: string }) => order.completed_at.slice(0, 10);
+    const found = (filter: string) =>
+      read(`/clinic/orders?page[size]=100&completed_at=${encodeURIComponent(filter)}`);
+    const list = async (filter: string) => (await found(filter))['orders'];
+    expect(await list(`>${moment}`)).toEqual(own.slice(0, 10));
+    expect(await list(`>${day}`)).toEqual(own.filter((order) => dayOf(order) > day));
+    const early = dayOf(own.at(-5)!);
+    expect(await list(`<${early}`)).toEqual(own.filter((order) => dayOf(order) < early));
+    expect(await list(`${day}..${day}`)).toEqual(own.filter((order) => dayOf(order) === day));
+    expect(await list(`${own[12]!.completed_at}..${moment}`)).toEqual(own.slice(10, 13));
+    for (const wrong of ['yesterday', '<yesterday', `${day}..`, `>${day}..${day}`, day]) {
+      expect(await found(wrong)).toEqual({ status: 422, error: '["Completed at is invalid"]' });
+    }
+  });
+
+  it('patients who depend on others, or have such → nobody here', async () => {
+    for (const type of ['dependent', 'guardian']) {
+      expect((await read(`/clinic/patients?patient_type=${type}`))['patients']).toEqual([]);
+    }
+    expect(await read('/clinic/patients?patient_type=all')).toEqual(await read('/clinic/patients'));
+  });
+
+  it('catalog → brands, single products and variants; the product lists are restricted', async () => {
     expect((await read('/catalog/brands?page[size]=100'))['brands']).toEqual(data.brands);
     const available = data.brands.filter((one) => one.status === 'available');
     const listed = await read('/catalog/brands?page[size]=100&available=true');
     expect(listed['brands']).toEqual(available);
+    expect(available.length).toBeLessThan(60);
     expect(await read(`/catalog/brands/${data.brands[5]!.id}`)).toMatchObject({
       brand: data.brands[5],
     });
-    const [product] = data.products;
-    expect(await read(`/catalog/products/${product!.id}`)).toMatchObject({ product });
-    expect(await read('/catalog/products')).toEqual({
-      status: 403,
-      error: expect.any(String) as unknown,
+    const product = data.products.find(({ variants }) => variants.length > 1)!;
+    expect(await read(`/catalog/products/${product.id}`)).toMatchObject({ product });
+    const { id, name, brand, variants } = product;
+    expect(await read(`/catalog/variants/${variants[1]!.id}`)).toEqual({
+      status: 200,
+      variant: { ...variants[1], product: { id, name, brand } },
     });
+    for (const path of ['/catalog/products', '/catalog/search/products?query=zinc']) {
+      expect(await read(path)).toEqual({ status: 403, error: expect.any(String) as unknown });
+    }
+  });
+
+  it('catalog open → products by words of their name or brand, and by brand', async () => {
+    simulator.play('open_catalog');
+    const list = async (path: string) => (await read(`${path}&page[size]=100`))['products'];
+    const [brand] = data.brands;
+    const ofBrand = data.products.filter((one) => one.brand.id === brand!.id);
+    const magnesium = data.products.filter((one) => one.name.includes('Magnesium'));
+    expect(await read('/catalog/products')).toMatchObject({
+      products: data.products.slice(0, 20),
+      meta: { current_page: 1, total_count: data.products.length },
+    });
+    expect(await list('/catalog/search/products?query=MAGNES')).toEqual(magnesium);
+    expect(await list('/catalog/search/products?query=alderbay')).toEqual(ofBrand);
+    expect(await list(`/catalog/search/products?brand_id=${brand!.id}`)).toEqual(ofBrand);
+    const both = ofBrand.slice(0, 1);
+    const query = encodeURIComponent(`${both[0]!.name} alderbay`);
+    expect(await list(`/catalog/search/products?query=${query}`)).toEqual(both);
+    expect(await list('/catalog/search/products?query=qqqq')).toEqual([]);
+    simulator.play('works');
+    expect(await read('/catalog/products')).toMatchObject({ status: 403 });
   });
 
   it.each([
@@ -233,6 +296,7 @@ describe('resource API', () => {
     ['/clinic/search/patients', 'patients:read'],
     ['/clinic/orders', 'patients:order_history'],
     ['/catalog/brands', 'catalog:read'],
+    [`/catalog/variants/${data.products[0]!.variants[0]!.id}`, 'catalog:read'],
   ])('%s without %s → 403 with nothing in it; with it alone → 200', async (path, scope) => {
     const others = await scoped(...EVERYTHING.filter((one) => one !== scope));
     const refused = await api(simulator, path, others);
@@ -250,3 +314,11 @@ describe('resource API', () => {
     expect(answer.status).toBe(403);
   });
 });
+
+/** A plan of a patient of the first clinic who has more than one. */
+function severalPlans(): DataSet['plans'][number] {
+  const own = data.plans.filter((plan) => plan.clinicId === birch!.id);
+  const isSecond = ({ record }: DataSet['plans'][number], index: number) =>
+    own.findIndex((one) => one.record.patient.id === record.patient.id) < index;
+  return own.find(isSecond)!;
+}

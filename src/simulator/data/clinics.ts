@@ -1,4 +1,3 @@
-import { FIRST_NAMES, LAST_NAMES } from './names.js';
 import type { Prng } from './prng.js';
 import type {
   ClinicRecord,
@@ -85,9 +84,4 @@ function personOf(owned: Owned<StaffRecord>, type: Person['type'], clinicName: s
   const { id, first_name, last_name, email } = owned.record;
   const name = `${first_name} ${last_name}`;
   return { id, type, name, email, clinicId: owned.clinicId, clinicName };
-}
-
-/** A name nobody carries in particular. */
-export function inventName(prng: Prng): Name {
-  return [prng.pick(FIRST_NAMES), prng.pick(LAST_NAMES)];
 }

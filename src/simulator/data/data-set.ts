@@ -1,27 +1,42 @@
 import { makeCatalog } from './catalog.js';
 import { makeClinics } from './clinics.js';
-import { makeHistory } from './history.js';
+import { makeOrders } from './orders.js';
 import { makePatients } from './patients.js';
+import { makePlans } from './plans.js';
 import { createPrng } from './prng.js';
 import type { DataSet } from './records.js';
 
-const SEED = 20_210_826;
+/** One for each part, so that a change of one leaves the ids of the others as they are. */
+const SEEDS = {
+  clinics: 20_210_826,
+  catalog: 20_210_827,
+  patients: 20_210_828,
+  plans: 20_210_829,
+  orders: 20_210_830,
+};
 const PATIENTS_PER_CLINIC = [150, 90];
 
 /** Builds the whole invented world, the same at every start. Each simulator owns its copy. */
 export function createDataSet(): DataSet {
-  const prng = createPrng(SEED);
-  const team = makeClinics(prng);
-  const catalog = makeCatalog(prng);
-  const patients = team.clinics.flatMap(({ clinicId }, index) =>
-    makePatients(prng, clinicId, PATIENTS_PER_CLINIC[index] ?? 0),
-  );
-  const known = { ...team, ...catalog, patients };
+  const team = makeClinics(createPrng(SEEDS.clinics));
+  const catalog = makeCatalog(createPrng(SEEDS.catalog));
+  const patients = makeEverybody(team);
   for (const { clinicId, record } of team.clinics) {
     record.patient_count = patients.filter((one) => one.clinicId === clinicId).length;
     record.practitioner_count = team.practitioners.filter(
       (one) => one.clinicId === clinicId,
     ).length;
   }
-  return { ...known, ...makeHistory(prng, known) };
+  const known = { ...team, ...catalog, patients };
+  const plans = makePlans(createPrng(SEEDS.plans), known);
+  const orders = makeOrders(createPrng(SEEDS.orders), { ...known, plans });
+  return { ...known, plans, orders };
+}
+
+function makeEverybody({ clinics }: Pick<DataSet, 'clinics'>): DataSet['patients'] {
+  const prng = createPrng(SEEDS.patients);
+  const taken = new Set<string>();
+  return clinics.flatMap(({ clinicId }, index) =>
+    makePatients(prng, { clinicId, count: PATIENTS_PER_CLINIC[index] ?? 0, taken }),
+  );
 }

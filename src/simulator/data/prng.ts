@@ -3,6 +3,8 @@ export interface Prng {
   /** A whole number from 0 up to, not including, `limit`. */
   below(limit: number): number;
   pick<T>(choices: readonly T[]): T;
+  /** So many different ones. */
+  several<T>(choices: readonly T[], count: number): T[];
   uuid(): string;
 }
 
@@ -16,12 +18,18 @@ export function createPrng(seed: number): Prng {
     return (mixed ^ (mixed >>> 16)) >>> 0;
   };
   const below = (limit: number): number => next() % limit;
+  const pick = <T>(choices: readonly T[]): T => {
+    const choice = choices[below(choices.length)];
+    if (choice === undefined) throw new RangeError('nothing to pick from');
+    return choice;
+  };
   return {
     below,
-    pick: (choices) => {
-      const choice = choices[below(choices.length)];
-      if (choice === undefined) throw new RangeError('nothing to pick from');
-      return choice;
+    pick,
+    several: (choices, count) => {
+      const left = [...choices];
+      const length = Math.min(count, left.length);
+      return Array.from({ length }, () => left.splice(below(left.length), 1)).flat();
     },
     uuid: () => formatUuid([next(), next(), next(), next()]),
   };
