@@ -6,6 +6,7 @@ import type { DisconnectOutcome } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
 import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
+import type { UserActivity } from './grants/user-activity.js';
 import type { Vault } from './grants/vault.js';
 import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
@@ -31,13 +32,13 @@ import {
 } from './http/session.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
+import { accountRoutes } from './routes/account.js';
 import { apiSessionRoutes } from './routes/api-session.js';
 import { gatewayRoutes } from './routes/gateway.js';
 import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
-import { sessionRoutes } from './routes/sessions.js';
 import { signOutRoutes } from './routes/sign-out.js';
 
 export interface AppDeps {
@@ -55,6 +56,7 @@ export interface AppDeps {
   readonly devices: DeviceCookie;
   readonly limits: RateLimits;
   readonly sessionStore: SessionStore;
+  readonly activity: Pick<UserActivity, 'list'>;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
   readonly sameSite: SameSite;
@@ -114,7 +116,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(landingRoutes(deps));
   app.use(CALLS, limits.callsOfUser);
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
-  app.use(sessionRoutes({ sessionStore, csrf, signInPath: toSignIn }));
+  app.use(accountRoutes({ ...deps, csrf, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ ...deps, requireGrant: grantRequired, wantedScope }));

@@ -20,13 +20,16 @@ export { createSignIn } from './grants/sign-in.js';
 export type { SignIn } from './grants/sign-in.js';
 export { createTokenRefresher } from './grants/token-refresher.js';
 export type { TokenRefresher } from './grants/token-refresher.js';
-export type { ListedSession, UserSessions } from './grants/user-sessions.js';
+export type { ActivityEntry, ActivityPage, UserActivity } from './grants/user-activity.js';
+export type { ListedSession, UserSessions, Visitor } from './grants/user-sessions.js';
 export { createVault } from './grants/vault.js';
 export type { Vault } from './grants/vault.js';
 export { createApiClient } from './fullscript/api-client.js';
 export type { ApiClient, ApiRequest, ApiResponse, TokenSource } from './fullscript/api-client.js';
 export { getClinic, getResourceOwner } from './fullscript/clinic.js';
 export { ApiPathError, FullscriptApiError } from './fullscript/errors.js';
+export { createActivityRecorder } from './http/activity-recorder.js';
+export type { ActivityRecorder } from './http/activity-recorder.js';
 export { createAudit } from './http/audit.js';
 export type { Audit, AuditDetails, AuditEvent } from './http/audit.js';
 export { createBindingCookies } from './http/binding-cookie.js';
@@ -41,7 +44,13 @@ export { createRateLimits } from './http/rate-limits.js';
 export type { Limits, RateLimits } from './http/rate-limits.js';
 export { fullscriptOf, requireGrant } from './http/require-grant.js';
 export type { Fullscript } from './http/require-grant.js';
-export { sessionOwner, sessionStart, sessionTtl, sessions } from './http/session.js';
+export {
+  sessionOwner,
+  sessionStart,
+  sessionTtl,
+  sessionVisitor,
+  sessions,
+} from './http/session.js';
 export { signedIn } from './http/signed-in.js';
 export type { SignedIn } from './http/signed-in.js';
 export { createMemoryDisabledUsers } from './memory/disabled-users.js';
@@ -53,6 +62,7 @@ export { createMemoryRevocationQueue } from './memory/revocation-queue.js';
 export { createMemoryRateLimitStore } from './memory/rate-limit-store.js';
 export { createMemorySharedCounts } from './memory/shared-counts.js';
 export { createMemorySessionStore } from './memory/session-store.js';
+export { createMemoryUserActivity } from './memory/user-activity.js';
 export { authorizationServer } from './oauth/authorization-server.js';
 export type { AuthorizationServer } from './oauth/authorization-server.js';
 export * from './oauth/errors.js';
@@ -76,6 +86,7 @@ export { createRedisSharedCounts } from './redis/shared-counts.js';
 export { createRedisRevocationQueue, loadRevocationQueue } from './redis/revocation-queue.js';
 export { openSaves } from './redis/saves.js';
 export { createRedisSessionStore } from './redis/session-store.js';
+export { createRedisUserActivity } from './redis/user-activity.js';
 export { openFileJournal } from './disk/file-journal.js';
 export type { Journal, JournalEntry } from './grants/journal.js';
 export { createMemoryJournal } from './memory/journal.js';

@@ -5,6 +5,7 @@ import { composeCustody, openJournal } from './custody.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
 import { RouteError } from './http/errors.js';
+import { createActivityRecorder } from './http/activity-recorder.js';
 import { createAudit } from './http/audit.js';
 import { grantAudit } from './http/grant-audit.js';
 import { createMetrics } from './http/metrics.js';
@@ -13,6 +14,7 @@ import { composeLimits } from './limits.js';
 import { type Lifecycle, addressOf, drain, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { type Store, openStore } from './store.js';
+import { sayActivityTrouble } from './store-log.js';
 
 export interface RunningServer {
   /** Where it listens, for example `http://127.0.0.1:3000`. */
@@ -116,7 +118,7 @@ function compose(parts: Parts) {
   const now = Date.now;
   const metrics = createMetrics();
   const registration = lookUp(registrations);
-  const audit = createAudit(log);
+  const { audit, recorded } = composeAudit(parts);
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events });
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
@@ -128,6 +130,7 @@ function compose(parts: Parts) {
     registration,
     simulatorUrl: parts.simulatorUrl,
     sessionStore: store.sessions,
+    activity: store.activity,
     sessionSecrets: config.session.secrets,
     sessionLifetime: config.session,
     sameSite: config.session.sameSite,
@@ -141,7 +144,8 @@ function compose(parts: Parts) {
     log,
     now,
   });
-  const { settled, refresher, revocations } = custody;
+  const { refresher, revocations } = custody;
+  const settled = () => custody.settled().then(recorded);
   const replay = () =>
     refresher.replay().catch((err: unknown) => {
       log.error({ err }, 'the journal could not be replayed; trying again');
@@ -149,6 +153,13 @@ function compose(parts: Parts) {
   const keepReplaying = () => every(REPLAY_MS, replay);
   const keepSharing = () => every(SHARE_MS, share);
   return { app, settled, keepReplaying, keepSharing, revocations };
+}
+
+/** One line in the log for each event, and an entry for the user it is about. */
+function composeAudit({ log, store: { activity } }: Parts) {
+  const onError = sayActivityTrouble(log);
+  const recorder = createActivityRecorder({ activity, now: Date.now, onError });
+  return { audit: createAudit(log, recorder.note), recorded: recorder.settled };
 }
 
 /** Repeats work until the returned function is called, never twice at the same time. */

@@ -55,6 +55,16 @@ export function saySharingTrouble(log: Logger) {
   };
 }
 
+/** The log has what these entries were about. */
+export function sayActivityTrouble(log: Logger) {
+  const throttle = onceAMinute();
+  return (err: unknown): void => {
+    if (throttle.due('')) {
+      log.warn({ err }, 'what happened is missing from the activity that users are shown');
+    }
+  };
+}
+
 /** Says what is wrong with the connections, but not with every attempt to mend them. */
 export function watchConnection(log: Logger) {
   let throttle = onceAMinute();

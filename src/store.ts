@@ -6,8 +6,15 @@ import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
 import type { RevocationQueue } from './grants/revocation-queue.js';
+import type { UserActivity } from './grants/user-activity.js';
 import type { SharedCounts } from './http/shared-counts.js';
-import { type SessionStore, sessionOwner, sessionStart, sessionTtl } from './http/session.js';
+import {
+  type SessionStore,
+  sessionOwner,
+  sessionStart,
+  sessionTtl,
+  sessionVisitor,
+} from './http/session.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
@@ -17,6 +24,7 @@ import { createMemoryRefreshFailures } from './memory/refresh-failures.js';
 import { createMemoryRevocationQueue } from './memory/revocation-queue.js';
 import { createMemorySessionStore } from './memory/session-store.js';
 import { createMemorySharedCounts } from './memory/shared-counts.js';
+import { createMemoryUserActivity } from './memory/user-activity.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
 import {
   type RedisClient,
@@ -39,6 +47,7 @@ import { createRedisSessionStore } from './redis/session-store.js';
 import { createRedisSharedCounts } from './redis/shared-counts.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
+import { createRedisUserActivity } from './redis/user-activity.js';
 import {
   sayQueueTrouble,
   sayUnconfirmed,
@@ -54,6 +63,7 @@ export interface Store {
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
   readonly disabledUsers: DisabledUsers;
+  readonly activity: UserActivity;
   readonly revocations: RevocationQueue;
   /** Exact counts for one limit. */
   readonly rateLimit: (name: string) => RateLimitStore;
@@ -130,8 +140,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     failures: createRedisRefreshFailures(client),
     pending: createRedisPendingAuthorizations(client),
     revocations,
-    sessions: redisSessions(deps, client),
-    disabledUsers: createRedisDisabledUsers(client),
+    ...redisUsers(deps, client),
     rateLimit: (name) => createRedisRateLimitStore(client, name),
     sharedCounts: createRedisSharedCounts(client),
     ping: () =>
@@ -142,11 +151,16 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   };
 }
 
-function redisSessions(deps: StoreDeps, client: RedisClient): SessionStore {
+/** What is kept of users beside their grants. */
+function redisUsers(deps: StoreDeps, client: RedisClient) {
   const onTouchError = (err: unknown) => {
     deps.log.warn({ err }, 'a session could not be extended');
   };
-  return createRedisSessionStore({ client, ...sessionRules(deps), onTouchError });
+  return {
+    sessions: createRedisSessionStore({ client, ...sessionRules(deps), onTouchError }),
+    disabledUsers: createRedisDisabledUsers(client),
+    activity: createRedisUserActivity(client),
+  };
 }
 
 /** @throws Error when the server is known to lack what sign-ins need; better now than with each. */
@@ -168,6 +182,7 @@ function openMemory(deps: StoreDeps): Store {
     pending: createMemoryPendingAuthorizations({ now }),
     sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
     disabledUsers: createMemoryDisabledUsers(),
+    activity: createMemoryUserActivity(),
     revocations,
     rateLimit: () => createMemoryRateLimitStore({ now }),
     sharedCounts: createMemorySharedCounts({ now }),
@@ -181,6 +196,7 @@ function sessionRules({ config, now }: StoreDeps) {
   return {
     ownerOf: sessionOwner,
     signedInAt: sessionStart,
+    visitor: sessionVisitor,
     ttlMs: (data: Parameters<typeof sessionTtl>[0]) =>
       sessionTtl(data, { idleMs, maxMs, now: now() }),
   };

@@ -41,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'redis',
     'http/session.ts',
     'http/audit.ts',
+    'http/device-label.ts',
   ],
   'main.ts': ['server.ts', 'environment.ts', 'logger.ts'],
   'index.ts': '*',
@@ -53,6 +54,7 @@ const ONLY_IN: Record<string, string> = {
   'connect-redis': 'redis',
   ejs: 'nowhere',
   'prom-client': 'http',
+  bowser: 'http',
   'pino-pretty': 'logger.ts',
 };
 

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import type { GrantKey } from '../grants/grant.js';
+import type { ActivityEntry } from '../grants/user-activity.js';
 import { ownerTag } from '../http/audit.js';
 import type { AuditEntry } from '../redis/audit-trail.js';
 
@@ -20,6 +21,13 @@ export function auditEntry({ event, key, sessions }: Act, now: number): AuditEnt
     ...(key === undefined ? { owner: 'everybody' } : about(key)),
     ...(sessions === undefined ? {} : { sessions: String(sessions) }),
   };
+}
+
+/** What the user is shown of it; undefined when nothing changed for the user. */
+export function activityEntry({ event, sessions }: Act, at: number): ActivityEntry | undefined {
+  if (event === 'sessions_ended' && sessions === 0) return undefined;
+  const counted = sessions === undefined ? {} : { sessions };
+  return { event, at, reason: 'administrator', ...counted };
 }
 
 function about(key: GrantKey) {

@@ -2,14 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { StoreUnavailableError } from '../grants/errors.js';
-import { sessionOwner, sessionStart } from '../http/session.js';
+import { grantId } from '../grants/grant.js';
+import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
 import { createRedisAuditTrail } from '../redis/audit-trail.js';
 import type { RedisClient } from '../redis/client.js';
 import { createRedisDisabledUsers } from '../redis/disabled-users.js';
 import { createRedisGrantRecords } from '../redis/grant-records.js';
 import { openClient } from '../redis/open-client.js';
+import { createRedisUserActivity } from '../redis/user-activity.js';
 import { createRedisUserSessions } from '../redis/user-sessions.js';
-import { auditEntry } from './act.js';
+import { type Act, activityEntry, auditEntry } from './act.js';
 import type { CommandLine } from './arguments.js';
 import type { CommandStore, Outcome } from './command.js';
 
@@ -54,9 +56,7 @@ export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
   }
   try {
     const outcome = await line.command.run(storeOf(opened.client), line.subject);
-    if (outcome.act !== undefined) {
-      await createRedisAuditTrail(opened.client).record(auditEntry(outcome.act, Date.now()));
-    }
+    if (outcome.act !== undefined) await writeDown(opened.client, outcome.act);
     print(resultText(outcome, line.json));
     return 'done';
   } catch (error) {
@@ -68,12 +68,21 @@ export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
   }
 }
 
+/** For whoever answers for the installation, and for the user. */
+async function writeDown(client: RedisClient, act: Act): Promise<void> {
+  const now = Date.now();
+  await createRedisAuditTrail(client).record(auditEntry(act, now));
+  const entry = activityEntry(act, now);
+  if (act.key === undefined || entry === undefined) return;
+  await createRedisUserActivity(client).record(grantId(act.key), entry);
+}
+
 function resultText({ json, lines }: Outcome, asJson: boolean): string {
   return asJson ? JSON.stringify(json) : lines.join('\n');
 }
 
 function storeOf(client: RedisClient): CommandStore {
-  const rules = { ownerOf: sessionOwner, signedInAt: sessionStart };
+  const rules = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
   return {
     sessions: createRedisUserSessions({ client, ...rules }),
     disabledUsers: createRedisDisabledUsers(client),

@@ -1,4 +1,5 @@
 import { grantId } from '../grants/grant.js';
+import { UNKNOWN_DEVICE } from '../http/device-label.js';
 import {
   type Command,
   type CommandStore,
@@ -30,15 +31,20 @@ export const SESSION_COMMANDS: readonly Command[] = [
 async function listSessions({ sessions }: CommandStore, subject: Subject): Promise<Outcome> {
   const key = oneUser(subject);
   const user = userName(key);
-  const listed = (await sessions.list(grantId(key))).map(({ name, signedInAt }) => ({
-    id: name,
-    signedInAt: new Date(signedInAt).toISOString(),
-  }));
+  const listed = (await sessions.list(grantId(key))).map(
+    ({ name, signedInAt, device = UNKNOWN_DEVICE }) => ({
+      id: name,
+      signedInAt: new Date(signedInAt).toISOString(),
+      device,
+    }),
+  );
   return {
     json: { user, sessions: listed },
     lines: [
       `${printable(user)} has ${counted(listed.length, 'session')}.`,
-      ...listed.map(({ id, signedInAt }) => `  ${id}  signed in ${signedInAt}`),
+      ...listed.map(
+        ({ id, signedInAt, device }) => `  ${id}  signed in ${signedInAt}  ${printable(device)}`,
+      ),
     ],
   };
 }

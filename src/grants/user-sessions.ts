@@ -1,5 +1,13 @@
-/** One browser's login, as its user and an administrator see it. */
-export interface ListedSession {
+/** Where somebody signs in, as the person is shown it. Both are personal data. */
+export interface Visitor {
+  /** A short label such as "Chrome on Windows". */
+  readonly device?: string;
+  /** The address on the network. */
+  readonly address?: string;
+}
+
+/** One browser's login, as its user and an administrator see it. Older sessions have no visitor. */
+export interface ListedSession extends Visitor {
   /** Tells it from the user's other sessions. Part of a hash of the session's id: it opens nothing. */
   readonly name: string;
   /** Milliseconds since the epoch. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type GrantKey, grantId } from '../grants/grant.js';
+import type { Visitor } from '../grants/user-sessions.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { currentRequestId } from './request-id.js';
 
@@ -27,7 +28,8 @@ export type AuditEvent =
   | 'revocation_given_up'
   | 'disconnected';
 
-export interface AuditDetails {
+/** Where it was done is for the user's own eyes: it is not in the line. */
+export interface AuditDetails extends Visitor {
   readonly message: string;
   /** `info` unless told. */
   readonly level?: 'info' | 'warn' | 'error';
@@ -51,14 +53,25 @@ export interface AuditDetails {
  */
 export type Audit = (event: AuditEvent, details: AuditDetails) => void;
 
-/** Audit lines go where the log goes, whatever its level, unless it is switched off altogether. */
-export function createAudit(log: Logger): Audit {
+/**
+ * Audit lines go where the log goes, whatever its level, unless it is switched off altogether.
+ *
+ * @param note told the same; it must neither take time nor fail.
+ */
+export function createAudit(log: Logger, note?: Audit): Audit {
   const lines = log.level === 'silent' ? log : log.child({}, { level: 'info' });
-  return (event, { message, level = 'info', key, registration, ...rest }) => {
+  return (event, details) => {
+    const { message, level = 'info', key, registration } = details;
     const whose = key === undefined ? { registration } : about(key);
-    const line = { audit: event, requestId: currentRequestId(), ...whose, ...rest };
+    const line = { audit: event, requestId: currentRequestId(), ...whose, ...shown(details) };
     lines[level](line, message);
+    note?.(event, details);
   };
+}
+
+/** Not where it was done: addresses are for the user's own eyes. */
+function shown({ err, reason, missing, outcome, tookMs, sessions }: AuditDetails) {
+  return { err, reason, missing, outcome, tookMs, sessions };
 }
 
 /** Names a user in logs without saying who it is. */

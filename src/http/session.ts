@@ -2,7 +2,7 @@ import { unsign } from 'cookie-signature';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { grantId } from '../grants/grant.js';
-import type { UserSessions } from '../grants/user-sessions.js';
+import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
 import { cookieName, readCookies } from './cookies.js';
 import { dropSession, signedIn } from './signed-in.js';
@@ -41,6 +41,12 @@ export function sessionOwner(data: Partial<session.SessionData>): string | undef
 /** When somebody signed in with a session. */
 export function sessionStart(data: Partial<session.SessionData>): number {
   return data.signIn?.at ?? 0;
+}
+
+/** Where somebody signed in with a session; sessions of before do not say it. */
+export function sessionVisitor(data: Partial<session.SessionData>): Visitor {
+  const { device, address } = data.signIn ?? {};
+  return { ...(device !== undefined && { device }), ...(address !== undefined && { address }) };
 }
 
 function sessionCookie(secure: boolean): string {

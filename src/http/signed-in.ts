@@ -1,11 +1,12 @@
 import type { Request } from 'express';
 import type { Store } from 'express-session';
 import { StoreUnavailableError } from '../grants/errors.js';
-import { NotSignedInError } from './errors.js';
 import type { GrantKey } from '../grants/grant.js';
+import type { Visitor } from '../grants/user-sessions.js';
+import { NotSignedInError } from './errors.js';
 
-/** What a session holds: who signed in and when. Written once, at sign-in. */
-export interface SignedIn {
+/** What a session holds: who signed in, when and where. Written once, at sign-in. */
+export interface SignedIn extends Visitor {
   readonly key: GrantKey;
   /** Milliseconds since the epoch. */
   readonly at: number;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import session, { type SessionData } from 'express-session';
-import type { ListedSession, UserSessions } from '../grants/user-sessions.js';
+import type { ListedSession, UserSessions, Visitor } from '../grants/user-sessions.js';
 import { type ExpiringMap, createExpiringMap } from './expiring-map.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
@@ -14,6 +14,8 @@ export interface MemorySessionStoreDeps {
   readonly ownerOf: (session: SessionData) => string | undefined;
   /** When somebody signed in with a session, milliseconds since the epoch. */
   readonly signedInAt: (session: SessionData) => number;
+  /** Where somebody signed in with a session, as far as it is known. */
+  readonly visitor?: (session: SessionData) => Visitor;
   readonly now?: () => number;
 }
 
@@ -88,10 +90,11 @@ class MemorySessionStore extends session.Store implements UserSessions {
   }
 
   list(owner: string): Promise<ListedSession[]> {
-    const listed = this.#ofOwner(owner).map(([sid, { json }]) => ({
-      name: this.nameOf(sid),
-      signedInAt: this.#deps.signedInAt(JSON.parse(json) as SessionData),
-    }));
+    const { signedInAt, visitor } = this.#deps;
+    const listed = this.#ofOwner(owner).map(([sid, { json }]) => {
+      const data = JSON.parse(json) as SessionData;
+      return { name: this.nameOf(sid), signedInAt: signedInAt(data), ...visitor?.(data) };
+    });
     return Promise.resolve(listed.sort((one, other) => other.signedInAt - one.signedInAt));
   }
 

@@ -92,5 +92,13 @@ export function callCountsKey(window: number): string {
  */
 export const REVOCATION_QUEUE = { prefix: `${PREFIX}:queue`, name: '{revocations}' } as const;
 
+/**
+ * What happened to a user, for that user to see: stream of `event`, `at` and what there is to say, the
+ * latest two hundred or so. Lives for 90 days after the last entry.
+ */
+export function activityKey(owner: string): string {
+  return `${PREFIX}:activity:{${owner}}`;
+}
+
 /** What administrators did: stream, the latest ten thousand or so. No lifetime. */
 export const AUDIT_TRAIL_KEY = `${PREFIX}:audit-trail`;

@@ -1,5 +1,5 @@
 import type { SessionData } from 'express-session';
-import type { UserSessions } from '../grants/user-sessions.js';
+import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import type { RedisClient } from './client.js';
 import { SESSION_KEYS, SESSION_KEY_PREFIX, sessionHash, sessionName } from './keys.js';
 import { scanKeys } from './scan-keys.js';
@@ -12,11 +12,13 @@ export interface UserSessionsDeps {
   readonly ownerOf: (session: SessionData) => string | undefined;
   /** When somebody signed in with a session, milliseconds since the epoch. */
   readonly signedInAt: (session: SessionData) => number;
+  /** Where somebody signed in with a session, as far as it is known. */
+  readonly visitor?: (session: SessionData) => Visitor;
 }
 
 /** The sessions of users in Redis, found by each owner's index. */
 export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
-  const { client, ownerOf, signedInAt } = deps;
+  const { client, ownerOf, signedInAt, visitor } = deps;
   const records = createSessionRecords(client);
   const end = (owner: string, isMeant: (name: string) => boolean) =>
     storeCall('removal of sessions', () => endThose(records, owner, isMeant));
@@ -30,7 +32,8 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
         const listed = hashes.flatMap((hash, index) => {
           const session = found[index];
           if (session === undefined) return [];
-          return [{ name: sessionName(hash), signedInAt: signedInAt(session) }];
+          const name = sessionName(hash);
+          return [{ name, signedInAt: signedInAt(session), ...visitor?.(session) }];
         });
         return listed.sort((one, other) => other.signedInAt - one.signedInAt);
       }),

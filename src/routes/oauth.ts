@@ -15,6 +15,7 @@ import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
 import type { SessionStore } from '../http/session.js';
 import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
+import { visitorOf } from '../http/visitor.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
 
@@ -116,11 +117,12 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       await limits.signIn(req, res, key);
       const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
       if (isAnother) await endStoredSession(sessionStore, sessionId);
-      await startSession(req, { key, at: now() }, () => signIn.admit(key));
+      const visitor = visitorOf(req);
+      await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
       deps.devices.keep(req, res);
       limits.giveBack(startedBy);
       onSignIn('success');
-      audit('signed_in', { key, message: 'signed in' });
+      audit('signed_in', { key, ...visitor, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
       const before = isUnknownState(error) ? await signIn.finished(query) : undefined;
@@ -129,7 +131,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
         onSignIn(outcomeOf(error));
         const key = error instanceof UserDisabledError ? error.key : who;
         const failed = { key, reason: outcomeOf(error), message: 'sign-in failed' };
-        audit('sign_in_failed', { ...failed, level: 'warn' });
+        audit('sign_in_failed', { ...failed, ...visitorOf(req), level: 'warn' });
         throw error;
       }
       // A reload, or the back button, after everything went well.

@@ -5,6 +5,7 @@ import type { Audit } from '../http/audit.js';
 import { formField } from '../http/form-field.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { endSession, signedIn, userOf } from '../http/signed-in.js';
+import { visitorOf } from '../http/visitor.js';
 
 export interface SignOutDeps {
   readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
@@ -25,7 +26,7 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     if (user !== undefined) {
       const sessions = await sessionStore.endAll(grantId(user.key));
       const message = 'signed out on all devices';
-      audit('signed_out_everywhere', { key: user.key, sessions, message });
+      audit('signed_out_everywhere', { key: user.key, ...visitorOf(req), sessions, message });
     }
     await signOut(deps, req, res);
   });
@@ -33,8 +34,9 @@ export function signOutRoutes(deps: SignOutDeps): Router {
   router.post('/sign-out/others', limits.signOut, async (req, res) => {
     const { key } = userOf(req);
     const sessions = await sessionStore.endAll(grantId(key), sessionStore.nameOf(req.sessionID));
-    audit('sessions_ended', { key, sessions, message: 'all other sessions ended' });
-    res.redirect(303, '/portal/sessions');
+    const message = 'all other sessions ended';
+    audit('sessions_ended', { key, ...visitorOf(req), sessions, message });
+    res.redirect(303, '/portal/account');
   });
 
   router.post('/sign-out/session', limits.signOut, async (req, res) => {
@@ -43,8 +45,9 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     if (name === sessionStore.nameOf(req.sessionID)) return signOut(deps, req, res);
     // One that is not there any more, or never was this user's: the list shows what there is.
     const sessions = Number(await sessionStore.endOne(grantId(key), name));
-    audit('sessions_ended', { key, sessions, message: 'session ended from another one' });
-    res.redirect(303, '/portal/sessions');
+    const message = 'session ended from another one';
+    audit('sessions_ended', { key, ...visitorOf(req), sessions, message });
+    res.redirect(303, '/portal/account');
   });
 
   return router;
@@ -53,7 +56,9 @@ export function signOutRoutes(deps: SignOutDeps): Router {
 async function signOut(deps: SignOutDeps, req: Request, res: Response): Promise<void> {
   const user = signedIn(req);
   await endSession(req);
-  if (user !== undefined) deps.audit('signed_out', { key: user.key, message: 'signed out' });
+  if (user !== undefined) {
+    deps.audit('signed_out', { key: user.key, ...visitorOf(req), message: 'signed out' });
+  }
   deps.clearSessionCookie(res);
   res.redirect(303, '/');
 }

@@ -7,9 +7,10 @@ import { readArguments } from '../../src/cli/arguments.js';
 import { runCommand } from '../../src/cli/run.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
-import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY } from '../../src/redis/keys.js';
+import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../../src/redis/keys.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
@@ -37,9 +38,9 @@ afterAll(async () => {
 
 beforeEach(() => client.flushall());
 
-async function keepSession(key: GrantKey, hash: string): Promise<void> {
+async function keepSession(key: GrantKey, hash: string, device?: string): Promise<void> {
   const records = createSessionRecords(client);
-  const session = { cookie: {}, signIn: { key, at: AT } } as unknown as SessionData;
+  const session = { cookie: {}, signIn: { key, at: AT, device } } as unknown as SessionData;
   await records.enter(grantId(key), hash, 60_000);
   await records.create(hash, session, 60_000);
 }
@@ -57,19 +58,25 @@ async function run(args: string[], url = redis.url) {
 const sessionKeys = () => client.keys('fc:1:session:*');
 
 describe('runCommand', () => {
-  it('sessions list → names and times of that user, in words and as JSON', async () => {
-    await keepSession(ADA, 'abcdefghijklmnopqrstuvwxyz');
+  it('sessions list → names, times and devices of that user, in words and as JSON', async () => {
+    await keepSession(ADA, 'abcdefghijklmnopqrstuvwxyz', 'Chrome on Windows');
     await keepSession(BOB, 'zyxwvutsrqponmlkjihgfedcba');
     const { printed, ended } = await run(['sessions', 'list', ADA_NAME]);
     expect(ended).toBe('done');
     expect(printed).toBe(
-      `${ADA_NAME} has 1 session.\n  abcdefghijkl  signed in 2026-01-02T03:04:05.000Z`,
+      `${ADA_NAME} has 1 session.\n  abcdefghijkl  signed in 2026-01-02T03:04:05.000Z  Chrome on Windows`,
     );
     const asJson = (await run(['sessions', 'list', ADA_NAME, '--json'])).printed;
     expect(JSON.parse(asJson)).toEqual({
       user: ADA_NAME,
-      sessions: [{ id: 'abcdefghijkl', signedInAt: '2026-01-02T03:04:05.000Z' }],
+      sessions: [
+        {
+          ...{ id: 'abcdefghijkl', signedInAt: '2026-01-02T03:04:05.000Z' },
+          device: 'Chrome on Windows',
+        },
+      ],
     });
+    expect((await run(['sessions', 'list', BOB_NAME])).printed).toMatch(/ {2}Unknown browser$/);
   });
 
   it('sessions end → those of the user; --all → everybody’s', async () => {
@@ -80,7 +87,8 @@ describe('runCommand', () => {
     expect(await sessionKeys()).toHaveLength(3);
     const all = await run(['sessions', 'end', '--all', '--json']);
     expect(JSON.parse(all.printed)).toEqual({ ended: 3 });
-    expect(await client.keys('*')).toEqual([AUDIT_TRAIL_KEY]);
+    const left = [activityKey(grantId(ADA)), AUDIT_TRAIL_KEY];
+    expect((await client.keys('*')).sort()).toEqual(left);
     expect((await run(['sessions', 'end', '--all'])).printed).toBe(
       "Ended 0 sessions: everybody's.",
     );
@@ -113,6 +121,26 @@ describe('runCommand', () => {
     const { printed, ended } = await run(['users', 'disable', BOB_NAME]);
     expect(ended).toBe('done');
     expect(printed).toContain('No grant of this user is stored.');
+  });
+
+  it('what is done to a user → in that user’s activity; without effect, or to all → not', async () => {
+    await keepSession(ADA, 'one');
+    await keepSession(BOB, 'two');
+    const from = Date.now();
+    for (const verb of ['sessions end', 'sessions end', 'users disable', 'users enable']) {
+      await run([...verb.split(' '), ADA_NAME]);
+    }
+    await run(['sessions', 'end', '--all']);
+    const activity = createRedisUserActivity(client);
+    const { entries } = await activity.list(grantId(ADA), { limit: 20 });
+    const by = { reason: 'administrator' };
+    expect(entries).toEqual([
+      { event: 'user_enabled', at: expect.any(Number), ...by },
+      { event: 'user_disabled', at: expect.any(Number), ...by, sessions: 0 },
+      { event: 'sessions_ended', at: expect.any(Number), ...by, sessions: 1 },
+    ]);
+    for (const { at } of entries) expect(at).toBeGreaterThanOrEqual(from);
+    expect((await activity.list(grantId(BOB), { limit: 20 })).entries).toEqual([]);
   });
 
   it('Redis is away → failed, with the reason', async () => {

@@ -4,6 +4,7 @@ import express, { type Request } from 'express';
 import session, { type Session, type SessionData } from 'express-session';
 import request from 'supertest';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
+import type { Visitor } from '../../src/grants/user-sessions.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { sessionHash, sessionKey, userSessionsKey } from '../../src/redis/keys.js';
@@ -17,11 +18,12 @@ declare module 'express-session' {
     note: string;
     ttlMs: number;
     since: number;
+    visitor: Visitor;
   }
 }
 
 type Loaded = Session & SessionData;
-type Fields = Partial<Pick<SessionData, 'owner' | 'note' | 'ttlMs' | 'since'>>;
+type Fields = Partial<Pick<SessionData, 'owner' | 'note' | 'ttlMs' | 'since' | 'visitor'>>;
 
 let sids = 0;
 const prepared = new WeakSet<SessionStore>();
@@ -208,6 +210,20 @@ describe.each(stages)('SessionStore of %s', (_name, open) => {
       expect(await load(store, name)).toBeUndefined();
     }
     expect(await store.list('nobody')).toEqual([]);
+  });
+
+  it('listed → with device and place, as far as the session says them', async () => {
+    const visitors = [
+      { device: 'Firefox on Linux', address: '2001:db8::7' },
+      { device: 'Chrome' },
+      {},
+    ];
+    for (const [at, visitor] of visitors.entries()) {
+      await stored(store, { owner: 'paula', since: 9 - at, visitor });
+    }
+    const listed = await store.list('paula');
+    expect(listed.map(({ device, address }) => ({ device, address }))).toEqual(visitors);
+    expect(listed.map((one) => Object.keys(one).length)).toEqual([4, 3, 2]);
   });
 
   it('endOne → ends the one that is named, and says so once', async () => {

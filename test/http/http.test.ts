@@ -1246,6 +1246,19 @@ describe('ownerTag', () => {
   });
 });
 
+describe('createAudit', () => {
+  it('told where something was done → passes it on, and leaves it out of the line', () => {
+    const { log, records, lines } = recordingLogger();
+    const told: unknown[] = [];
+    const visitor = { device: 'Chrome on Windows', address: '203.0.113.9' };
+    const details = { key: ADA, ...visitor, sessions: 2, message: 'ended' };
+    createAudit(log, (event, all) => told.push({ event, all }))('sessions_ended', details);
+    expect(told).toEqual([{ event: 'sessions_ended', all: details }]);
+    expect(records()).toMatchObject([{ audit: 'sessions_ended', sessions: 2, msg: 'ended' }]);
+    expect(lines.join('')).not.toMatch(/Chrome|203\.0|device|address|undefined|null/);
+  });
+});
+
 describe('grantAudit', () => {
   it('each event → one line with level, tag and what matters, without the id', () => {
     const { log, lines, records } = recordingLogger();

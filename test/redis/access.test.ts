@@ -15,6 +15,7 @@ import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js'
 import { createSessionRecords } from '../../src/redis/session-records.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
 import { sessionRules, until } from '../support/contract.js';
 import { openGrants } from '../support/grant-uses.js';
@@ -83,6 +84,9 @@ async function useEverything(client: RedisClient): Promise<void> {
   expect(await starts.get?.('me')).toMatchObject({ totalHits: 1 });
   const batch = { id: 'batch', window: 60_000, ttlMs: 1_000, counts: new Map([['me', 3]]) };
   expect(await createRedisSharedCounts(client).add(batch)).toEqual([3]);
+  const activity = createRedisUserActivity(client);
+  await activity.record('me', { event: 'signed_in', at: 1 });
+  expect((await activity.list('me', { limit: 1 })).entries).toHaveLength(1);
   await ping(client);
 }
 

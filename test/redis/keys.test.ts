@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   SESSION_KEY_PREFIX,
+  activityKey,
   callCountsKey,
   grantKey,
   lockKey,
@@ -20,6 +21,7 @@ describe('keys', () => {
     expect(rateLimitKey('start', 'abc')).toBe('fc:1:rate:start:abc');
     expect(callCountsKey(60_000)).toBe('fc:1:rate-calls:60000');
     expect(userSessionsKey('abc')).toBe('fc:1:user-sessions:{abc}');
+    expect(activityKey('abc')).toBe('fc:1:activity:{abc}');
     expect(sessionKey('abc')).toBe(`${SESSION_KEY_PREFIX}abc`);
   });
 });

@@ -104,7 +104,8 @@ describe('SR-30', () => {
 
     await keep('portal', browser.signIn(person));
     await get('session', '/api/session');
-    await get('sessions', '/portal/sessions');
+    await get('account', '/portal/account');
+    await get('activity', '/api/activity');
     await keep('other sessions ended', browser.post('/sign-out/others'));
     faults.add({ endpoint: 'api', kind: 'status', status: 504 });
     await get('Fullscript does not answer in time', GATEWAY);

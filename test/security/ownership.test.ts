@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ResourceOwner } from '../../src/oauth/resource-owner.js';
 import { grantId } from '../../src/grants/grant.js';
-import { sessionHash, userSessionsKey } from '../../src/redis/keys.js';
+import { activityKey, sessionHash, userSessionsKey } from '../../src/redis/keys.js';
+import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
 import { type Visitor, signIn, storedGrants } from '../torture/visitor.js';
@@ -34,6 +35,11 @@ interface Somebody {
 async function arrive(person: string): Promise<Somebody> {
   const browser = createBrowser(app.origin);
   return { visitor: await signIn(browser, person), browser };
+}
+
+interface Trail {
+  readonly activity: readonly { event: string }[];
+  readonly next: string | null;
 }
 
 async function pairOf({ visitor }: Somebody) {
@@ -107,6 +113,37 @@ describe('SR-40', () => {
     expect(await ofB()).toEqual(before);
     expect((await b.browser.send(CLINIC)).status).toBe(200);
     expect(await sessionOf(b.browser)).toMatchObject({ signedIn: true, status: 'active' });
+  });
+
+  it('SR-40 A names B, or takes a page of B’s activity → sees and ends what is A’s only', async () => {
+    const a = await arrive(scene.simulator.people[0]!.id);
+    const b = createBrowser(app.origin, { 'user-agent': 'Firefox/127.0' });
+    const other = await signIn(b, scene.simulator.people[1]!.id);
+    const trail = createRedisUserActivity(scene.stored);
+    for (let at = 1; at <= 25; at += 1) {
+      await trail.record(grantId(other.key), { event: 'disconnected', at, outcome: 'retrying' });
+    }
+    const { activity, next } = await b.json<Trail>('/api/activity');
+    expect(activity.map(({ event }) => event)).toContain('disconnected');
+    expect(next).toMatch(/./);
+    const cookie = decodeURIComponent(b.cookies.get('fc_session')!);
+    const { fields, headers, paths } = naming(other, cookie.slice(2, cookie.indexOf('.')));
+    for (const [name, value] of Object.entries(fields)) {
+      if (/^\w+$/.test(name)) a.browser.cookies.set(name, encodeURIComponent(value));
+    }
+    for (const before of ['', next ?? '', grantId(other.key), activityKey(grantId(other.key))]) {
+      const query = new URLSearchParams({ ...fields, before }).toString();
+      for (const path of ['/portal/account', '/api/activity', '/api/sessions']) {
+        const { status, text } = await a.browser.send(`${path}?${query}`, { headers });
+        expect(status).toBe(200);
+        expect(text).not.toMatch(/disconnected|Disconnected|Firefox/);
+      }
+    }
+    for (const path of paths) {
+      expect((await a.browser.send(`/portal/account/${path}`)).status).toBe(404);
+      expect((await a.browser.send(`/api/activity/${path}`)).status).toBe(404);
+    }
+    expect(await sessionOf(b)).toMatchObject({ signedIn: true });
   });
 
   const ids = [

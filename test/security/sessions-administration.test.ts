@@ -24,11 +24,16 @@ import { gate, until } from '../support/world.js';
 /** Turns of the event loop between one moment of a sign-in and the next that is tried. */
 const TURNS = 12;
 
+/** By the page's name, or by the one it had before. */
+const ACCOUNT_LINK = /href="\/portal\/(account|sessions)"/;
+
 /** Who is signed in where, and who may end it. Two servers on one Redis, and the real command. */
 
 interface Listed {
   readonly id: string;
   readonly signedInAt: string;
+  readonly device: string | null;
+  readonly address: string | null;
   readonly current: boolean;
 }
 
@@ -123,24 +128,28 @@ describe('SR-25 a user', () => {
     }
     expect((await current(phone)).id).toBe(seen.find((one) => !one.current)!.id);
     const [foreign] = await listOf(stranger);
-    const page = await laptop.send('/portal/sessions');
+    const page = await laptop.send('/portal/account');
     expect(page.status).toBe(200);
     for (const { id } of seen) expect(page.text).toContain(`name="session" value="${id}"`);
     expect(page.text.match(/this browser/g)).toHaveLength(1);
-    expect(page.text.match(/ UTC<\/time>/g)).toHaveLength(2);
+    expect(page.text.match(/Signed in <time[^>]*>[^<]* UTC<\/time>/g)).toHaveLength(2);
     expect(page.text).not.toContain(foreign!.id);
-    expect((await laptop.send('/portal')).text).toContain('href="/portal/sessions"');
+    expect((await laptop.send('/portal')).text).toMatch(ACCOUNT_LINK);
+    const before = await laptop.send('/portal/sessions');
+    expect(before).toMatchObject({ status: 303, location: '/portal/account' });
   });
 
   it('SR-25 who is not signed in sees and ends nothing', async () => {
     await signedIn(ada);
     const browser = newBrowser();
-    const answer = await browser.send('/api/sessions');
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get('content-type')).toContain('application/problem+json');
-    expect(JSON.parse(answer.text)).toMatchObject({ code: 'not_signed_in' });
-    expect((await browser.send('/portal/sessions')).location).toBe(
-      '/oauth/authorize?returnTo=%2Fportal%2Fsessions',
+    for (const path of ['/api/sessions', '/api/activity']) {
+      const answer = await browser.send(path);
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      expect(JSON.parse(answer.text)).toMatchObject({ code: 'not_signed_in' });
+    }
+    expect((await browser.send('/portal/account')).location).toBe(
+      '/oauth/authorize?returnTo=%2Fportal%2Faccount',
     );
     for (const path of ['/sign-out/session', '/sign-out/others']) {
       expect((await browser.post(path)).status).toBe(401);
@@ -154,9 +163,9 @@ describe('SR-25 a user', () => {
     simulator.expireAccessTokens();
     const portal = await laptop.send('/portal');
     expect(portal.text).toContain('needs to be connected again');
-    expect(portal.text).toContain('href="/portal/sessions"');
+    expect(portal.text).toMatch(ACCOUNT_LINK);
     const { apiCalls, refreshes } = simulator.stats;
-    expect((await laptop.send('/portal/sessions')).status).toBe(200);
+    expect((await laptop.send('/portal/account')).status).toBe(200);
     expect(await laptop.post('/sign-out/others')).toMatchObject({ status: 303 });
     expect(await alive(laptop, phone)).toEqual([true, false]);
     expect(simulator.stats).toMatchObject({ apiCalls, refreshes });
@@ -166,7 +175,7 @@ describe('SR-25 a user', () => {
     const [laptop, phone] = [await signedIn(ada), await signedIn(ada)];
     const { id } = await current(phone);
     const answer = await laptop.post('/sign-out/session', { session: id });
-    expect(answer).toMatchObject({ status: 303, location: '/portal/sessions' });
+    expect(answer).toMatchObject({ status: 303, location: '/portal/account' });
     expect(await alive(laptop, phone)).toEqual([true, false]);
     expect((await elsewhere(phone).send('/api/fullscript/clinic')).status).toBe(401);
     expect((await listOf(laptop)).map((one) => one.id)).not.toContain(id);
@@ -187,7 +196,7 @@ describe('SR-25 a user', () => {
     const own = [await signedIn(ada), await signedIn(ada), await signedIn(ada, 1)] as const;
     const stranger = await signedIn(bob);
     const answer = await own[0].post('/sign-out/others');
-    expect(answer).toMatchObject({ status: 303, location: '/portal/sessions' });
+    expect(answer).toMatchObject({ status: 303, location: '/portal/account' });
     expect(await alive(...own, stranger)).toEqual([true, false, false, true]);
     const again = await signedIn(ada);
     const copy = elsewhere(again);
@@ -203,7 +212,7 @@ describe('SR-25 a user', () => {
     const own = (await current(phone)).id;
     for (const session of [id, own.slice(0, 11), `${own}x`, '*', '', '__proto__']) {
       const answer = await laptop.post('/sign-out/session', { session });
-      expect(answer).toMatchObject({ status: 303, location: '/portal/sessions' });
+      expect(answer).toMatchObject({ status: 303, location: '/portal/account' });
     }
     expect((await laptop.post('/sign-out/session')).status).toBe(303);
     expect(await alive(laptop, phone, stranger)).toEqual([true, true, true]);
@@ -226,9 +235,9 @@ describe('SR-25 a user', () => {
     const cookie = decodeURIComponent(laptop.cookies.get('fc_session')!);
     expect(cookie).not.toContain(id);
     const sid = cookie.slice(2, cookie.lastIndexOf('.'));
-    for (const path of ['/portal/sessions', '/api/sessions']) {
+    for (const path of ['/portal/account', '/api/sessions', '/api/activity']) {
       const { text } = await laptop.send(path);
-      expect(text).toContain(id);
+      expect(text.includes(id)).toBe(path !== '/api/activity');
       expect(text).not.toContain(sid);
     }
     const [stored = ''] = await storedSessions();
@@ -265,7 +274,9 @@ describe('SR-25 an administrator', () => {
     const own = [await signedIn(ada), await signedIn(ada, 1)];
     const stranger = await signedIn(bob);
     const listed = await result('sessions', 'list', nameOf(ada));
-    const names = (await listOf(own[0]!)).map(({ id, signedInAt }) => ({ id, signedInAt }));
+    const names = (await listOf(own[0]!)).map(({ id, signedInAt, device }) => ({
+      ...{ id, signedInAt, device },
+    }));
     expect(listed).toEqual({ user: nameOf(ada), sessions: names });
     expect(await result('sessions', 'end', nameOf(ada))).toEqual({ user: nameOf(ada), ended: 2 });
     expect(await alive(...own, stranger)).toEqual([false, false, true]);
@@ -344,7 +355,13 @@ describe('SR-25 an administrator', () => {
       /cmdstat_sismember:calls=(\d+)/.exec(await client.info('commandstats'));
     const before = (await looks())?.[1];
     expect(Number(before)).toBeGreaterThan(0);
-    for (const path of ['/portal', '/api/session', '/api/sessions', '/api/fullscript/clinic']) {
+    for (const path of [
+      '/portal',
+      '/portal/account',
+      '/api/session',
+      '/api/sessions',
+      '/api/fullscript/clinic',
+    ]) {
       expect((await laptop.send(path)).status).toBe(200);
     }
     expect((await looks())?.[1]).toBe(before);

@@ -10,11 +10,14 @@ import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
 import { createMemoryRateLimitStore } from '../../src/memory/rate-limit-store.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
+import type { UserActivity } from '../../src/grants/user-activity.js';
+import type { Visitor } from '../../src/grants/user-sessions.js';
 import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { createMemorySessionStore } from '../../src/memory/session-store.js';
 import type { SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
+import { createMemoryUserActivity } from '../../src/memory/user-activity.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
 import {
   type RedisClient,
@@ -32,6 +35,7 @@ import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js'
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { startCluster } from './redis-cluster.js';
 import { type TestRedis, startRedis } from './redis-server.js';
 
@@ -46,6 +50,7 @@ export interface Stage {
   readonly locks: readonly [Lock, Lock];
   readonly failures: RefreshFailures;
   readonly disabledUsers: DisabledUsers;
+  readonly activity: UserActivity;
   readonly sharedCounts: SharedCounts;
   /** Exact counts for the limit of that name. */
   readonly rateLimit: (name: string) => RateLimitStore;
@@ -59,6 +64,7 @@ export const sessionRules = {
   ttlMs: (session: Partial<SessionData>) => (session as { ttlMs?: number }).ttlMs ?? 60_000,
   ownerOf: (session: SessionData) => (session as { owner?: string }).owner,
   signedInAt: (session: SessionData) => (session as { since?: number }).since ?? 0,
+  visitor: (session: SessionData) => (session as { visitor?: Visitor }).visitor ?? {},
 };
 
 /** For `describe.each`: the implementations a contract holds for. */
@@ -77,6 +83,7 @@ function openMemoryStage(): Promise<Stage> {
     locks: [lock, lock],
     failures: createMemoryRefreshFailures(),
     disabledUsers: createMemoryDisabledUsers(),
+    activity: createMemoryUserActivity(),
     sharedCounts: createMemorySharedCounts(),
     rateLimit: () => createMemoryRateLimitStore(),
     openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
@@ -101,6 +108,7 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     locks: [createRedisLock(client), createRedisLock(second)],
     failures: createRedisRefreshFailures(client),
     disabledUsers: createRedisDisabledUsers(client),
+    activity: createRedisUserActivity(client),
     sharedCounts: createRedisSharedCounts(client),
     rateLimit: (name) => createRedisRateLimitStore(client, name),
     openRevocations: (afterErrorMs) =>

@@ -1,0 +1,21 @@
+import { isIP } from 'node:net';
+import type { Request } from 'express';
+import type { Visitor } from '../grants/user-sessions.js';
+import { deviceLabel } from './device-label.js';
+
+const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
+/** The longest that an address can be; a zone may follow it, which says nothing to anybody else. */
+const LONGEST = 45;
+
+/** With which browser a request was sent, and from where, as its user may be shown it. */
+export function visitorOf(req: Request): Visitor {
+  const device = deviceLabel(req.get('user-agent'));
+  const address = plainAddress(req.ip);
+  return address === undefined ? { device } : { device, address };
+}
+
+/** Behind a proxy the address is what the proxy says, which may be anything. */
+export function plainAddress(ip: string | undefined): string | undefined {
+  const plain = (ip ?? '').replace(IPV4_MAPPED, '');
+  return isIP(plain) === 0 || plain.length > LONGEST ? undefined : plain;
+}

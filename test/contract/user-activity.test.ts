@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '../../src/grants/errors.js';
+import {
+  ACTIVITY_KEPT,
+  type ActivityEntry,
+  type UserActivity,
+} from '../../src/grants/user-activity.js';
+import { createMemoryUserActivity } from '../../src/memory/user-activity.js';
+import { type RedisClient, closeRedis } from '../../src/redis/client.js';
+import { activityKey } from '../../src/redis/keys.js';
+import { createRedisUserActivity } from '../../src/redis/user-activity.js';
+import { type Stage, connectTo, stages } from '../support/contract.js';
+import { type TestRedis, startRedis } from '../support/redis-server.js';
+
+const entry = (at: number, more: Partial<ActivityEntry> = {}): ActivityEntry => ({
+  ...{ event: 'signed_in', at },
+  ...more,
+});
+
+const times = ({ entries }: { entries: readonly ActivityEntry[] }) => entries.map(({ at }) => at);
+
+describe.each(stages)('UserActivity of %s', (_name, open) => {
+  let stage: Stage;
+  let activity: UserActivity;
+
+  beforeAll(async () => {
+    stage = await open();
+    activity = stage.activity;
+  });
+
+  afterAll(() => stage.close());
+
+  async function recordAll(owner: string, count: number): Promise<void> {
+    for (let at = 1; at <= count; at += 1) await activity.record(owner, entry(at));
+  }
+
+  it('nothing happened → an empty page, and no other', async () => {
+    expect(await activity.list('anna', { limit: 20 })).toEqual({ entries: [], next: undefined });
+  });
+
+  it('an entry with everything, and one with nothing but its event → read as written', async () => {
+    const full = {
+      ...{ event: 'x', at: 1_767_229_200_123, reason: 'no_answer', outcome: 'revoked' },
+      ...{ device: 'Chrome on Windows', address: '2001:db8::1', sessions: 0 },
+      missing: 'patients:read catalog:read',
+    };
+    await activity.record('berta', full);
+    await activity.record('berta', entry(2));
+    const { entries } = await activity.list('berta', { limit: 20 });
+    expect(entries).toEqual([{ event: 'signed_in', at: 2 }, full]);
+    expect(Object.keys(entries[0]!).sort()).toEqual(['at', 'event']);
+  });
+
+  it('paged → the newest first, each once, the last page has no next', async () => {
+    await recordAll('carla', 7);
+    const first = await activity.list('carla', { limit: 3 });
+    const second = await activity.list('carla', { limit: 3, before: first.next });
+    const third = await activity.list('carla', { limit: 3, before: second.next });
+    expect([first, second, third].map(times)).toEqual([[7, 6, 5], [4, 3, 2], [1]]);
+    expect(third.next).toBeUndefined();
+  });
+
+  it('as many entries as the page holds → no next page', async () => {
+    await recordAll('dora', 3);
+    expect((await activity.list('dora', { limit: 3 })).next).toBeUndefined();
+  });
+
+  it('recorded between two pages → the second goes on where the first ended', async () => {
+    await recordAll('emma', 4);
+    const { next } = await activity.list('emma', { limit: 2 });
+    await activity.record('emma', entry(5));
+    expect(times(await activity.list('emma', { limit: 2, before: next }))).toEqual([2, 1]);
+  });
+
+  it.each(['', 'x', '0-0', '0', '-1', '1e9', '+', '(1-1', `${'9'.repeat(30)}-1`, '1-1 COUNT 5'])(
+    'cursor %j → the first page',
+    async (before) => {
+      await activity.record(`frida ${before}`, entry(1));
+      expect(times(await activity.list(`frida ${before}`, { limit: 2, before }))).toEqual([1]);
+    },
+  );
+
+  it('another owner, and one with a name alike → their own entries only', async () => {
+    const owners = ['us-sandbox:Staff:a', 'us-sandbox:Staff:a%3A', 'ca-sandbox:Staff:a'];
+    for (const [at, owner] of owners.entries()) await activity.record(owner, entry(at));
+    for (const [at, owner] of owners.entries()) {
+      expect(times(await activity.list(owner, { limit: 20 }))).toEqual([at]);
+    }
+    expect(times(await activity.list('us-sandbox:Staff', { limit: 20 }))).toEqual([]);
+  });
+
+  it('thousands → the latest stay, and not many more', async () => {
+    await recordAll('gerda', 3 * ACTIVITY_KEPT);
+    const { entries } = await activity.list('gerda', { limit: 10 * ACTIVITY_KEPT });
+    expect(entries[0]).toEqual(entry(3 * ACTIVITY_KEPT));
+    expect(entries.length).toBeGreaterThanOrEqual(ACTIVITY_KEPT);
+    expect(entries.length).toBeLessThan(2 * ACTIVITY_KEPT);
+  });
+});
+
+describe('UserActivity of memory', () => {
+  it('more owners than it remembers → the one to whom nothing happens is forgotten', async () => {
+    const activity = createMemoryUserActivity();
+    await activity.record('busy', entry(1));
+    await activity.record('quiet', entry(1));
+    for (let one = 0; one < 999; one += 1) {
+      await activity.record('busy', entry(2));
+      await activity.record(`owner ${one}`, entry(1));
+    }
+    expect((await activity.list('quiet', { limit: 1 })).entries).toEqual([]);
+    expect((await activity.list('busy', { limit: 1 })).entries).toHaveLength(1);
+  });
+});
+
+describe('UserActivity of redis', () => {
+  let redis: TestRedis;
+  let client: RedisClient;
+  let activity: UserActivity;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    client = await connectTo(redis);
+    activity = createRedisUserActivity(client);
+  });
+
+  afterAll(async () => {
+    await closeRedis(client);
+    await redis.stop();
+  });
+
+  it('recorded → lives for 90 days from the last entry on', async () => {
+    const days = 24 * 60 * 60_000;
+    await activity.record('anna', entry(1));
+    await client.pexpire(activityKey('anna'), 5_000);
+    await activity.record('anna', entry(2));
+    const left = await client.pttl(activityKey('anna'));
+    expect(left).toBeGreaterThan(89 * days);
+    expect(left).toBeLessThanOrEqual(90 * days);
+  });
+
+  it('an entry that cannot be read → left out, and the others shown', async () => {
+    const key = activityKey('berta');
+    await activity.record('berta', entry(1));
+    await client.xadd(key, '*', 'at', '7');
+    await client.xadd(key, '*', 'event', 'x', 'at', 'noon');
+    await client.xadd(key, '*', 'event', 'x', 'at', '1e300');
+    await client.xadd(key, '*', 'event', 'x', 'at', '9', 'more', 'by a later version');
+    const { entries } = await activity.list('berta', { limit: 20 });
+    expect(entries).toEqual([{ event: 'x', at: 9 }, entry(1)]);
+  });
+
+  it('redis down, or something else under the key → StoreUnavailableError', async () => {
+    await client.set(activityKey('carla'), 'no stream');
+    const refused = activity.list('carla', { limit: 1 });
+    await expect(refused).rejects.toBeInstanceOf(StoreUnavailableError);
+    const other = await startRedis();
+    const lost = await connectTo(other);
+    const away = createRedisUserActivity(lost);
+    await other.stop();
+    for (const failed of [away.record('x', entry(1)), away.list('x', { limit: 1 })]) {
+      await expect(failed).rejects.toBeInstanceOf(StoreUnavailableError);
+    }
+    await closeRedis(lost);
+  });
+});
