@@ -16,7 +16,7 @@ async function fill(place) {
   }, SLOW_MS);
   try {
     const page = await openPage(href);
-    if (page === undefined || !replaceRegion(page, region.id)) location.assign(href);
+    if (page === undefined || !replaceRegion(page, region.id)) location.replace(href);
     else replaceRegion(page, 'found');
   } catch {
     hint?.replaceChildren('The server could not be reached. ', reloadLink());

@@ -33,7 +33,7 @@ describe('connecting', () => {
     await page.goto(`${portal.origin}/portal/patients?query=ro`);
     await connect(page, portal);
     expect(pathOf(page)).toBe('/portal/patients?query=ro');
-    await page.getByRole('link', { name: 'Home' }).click();
+    await page.getByRole('link', { name: 'Home', exact: true }).click();
     expect(await heading(page)).toBe('Welcome, Ana Osei');
     const card = page.locator('#connection');
     for (const text of ['Active', 'Practitioner', 'See your patients', 'Not yet', 'Good for 1 h']) {
@@ -96,9 +96,9 @@ describe('the connection', () => {
     await pressed(page, 'Disconnect my Fullscript account');
     expect(await heading(page)).toBe('Fullscript is disconnected');
     await keepPicture(page, 'disconnected-desk-light');
-    await page.getByRole('link', { name: 'Account' }).click();
+    await page.getByRole('link', { name: 'Account', exact: true }).click();
     expect(await heading(page)).toBe('Account');
-    await page.getByRole('link', { name: 'Home' }).click();
+    await page.getByRole('link', { name: 'Home', exact: true }).click();
     await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
     await connect(page, portal, 3);
     expect(await heading(page)).toContain('Welcome');
@@ -134,7 +134,7 @@ describe('two tabs', () => {
   it('signed out everywhere → the other device hears of it, and signs in again', async () => {
     const here = await portal.user(undefined, 6);
     const there = await portal.user(undefined, 6);
-    await here.page.getByRole('link', { name: 'Account' }).click();
+    await here.page.getByRole('link', { name: 'Account', exact: true }).click();
     await pressed(here.page, 'Sign out on all devices');
     expect(pathOf(here.page)).toBe('/');
     await there.page.getByText('You were signed out.').waitFor();
@@ -147,7 +147,7 @@ describe('two tabs', () => {
   it('another session is ended from the list → that device is out, this one stays', async () => {
     const here = await portal.user(undefined, 7);
     const there = await portal.user(undefined, 7);
-    await here.page.getByRole('link', { name: 'Account' }).click();
+    await here.page.getByRole('link', { name: 'Account', exact: true }).click();
     await pressed(here.page, 'End all other sessions');
     await here.page.getByText('this browser').waitFor();
     expect(pathOf(here.page)).toBe('/portal/account');

@@ -57,9 +57,9 @@ describe('without JavaScript', () => {
     await page.goto(`${portal.origin}/portal`);
     await page.getByRole('button', { name: 'Refresh now' }).click();
     expect(await page.locator('main').textContent()).toContain('refreshed just now');
-    await page.getByRole('link', { name: 'Account' }).click();
+    await page.getByRole('link', { name: 'Account', exact: true }).click();
     expect(await page.locator('main').textContent()).toContain('Chrome');
-    await page.getByRole('link', { name: 'Home' }).click();
+    await page.getByRole('link', { name: 'Home', exact: true }).click();
     await page.getByRole('link', { name: 'Disconnect…' }).click();
     await page.getByRole('button', { name: 'Disconnect my Fullscript account' }).click();
     expect(await heading()).toBe('Fullscript is disconnected');
