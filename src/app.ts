@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
+import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisconnectOutcome } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
 import type { SignIn } from './grants/sign-in.js';
@@ -16,6 +17,7 @@ import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
 import { formTargets } from './http/form-targets.js';
 import { isApi } from './http/is-api.js';
+import type { LiveStreams } from './http/live-streams.js';
 import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
 import type { RateLimits } from './http/rate-limits.js';
@@ -34,6 +36,7 @@ import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { accountRoutes } from './routes/account.js';
 import { apiSessionRoutes } from './routes/api-session.js';
+import { type StreamTiming, eventRoutes } from './routes/events.js';
 import { gatewayRoutes } from './routes/gateway.js';
 import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
@@ -55,6 +58,10 @@ export interface AppDeps {
   readonly bindings: BindingCookies;
   readonly devices: DeviceCookie;
   readonly limits: RateLimits;
+  readonly signals: ConnectionSignals;
+  readonly streams: LiveStreams;
+  /** How often and how long event streams live, unless as usual. */
+  readonly streamTiming?: StreamTiming | undefined;
   readonly sessionStore: SessionStore;
   readonly activity: Pick<UserActivity, 'list'>;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
@@ -114,6 +121,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
+  // Ahead of the limit that it has itself: nothing it answers may extend a session.
+  app.use(eventRoutes({ ...deps, limit: limits.callsOfUser, timing: deps.streamTiming }));
   app.use(CALLS, limits.callsOfUser);
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
   app.use(accountRoutes({ ...deps, csrf, signInPath: toSignIn }));

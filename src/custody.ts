@@ -10,6 +10,7 @@ import { createInFlight } from './grants/in-flight.js';
 import type { Journal } from './grants/journal.js';
 import { createRevocations } from './grants/revocations.js';
 import { type SignIn, createSignIn } from './grants/sign-in.js';
+import { tellingVault } from './grants/telling-vault.js';
 import { createTokenRefresher } from './grants/token-refresher.js';
 import { keysLacked } from './grants/unsaved-pairs.js';
 import { createVault } from './grants/vault.js';
@@ -47,7 +48,7 @@ export function composeCustody(parts: CustodyParts) {
   });
   const cipher = createCipher(config.sealingKeys);
   warnOfLackedKeys(journal, cipher, log);
-  const vault = createVault({ records, cipher });
+  const vault = tellingVault(createVault({ records, cipher }), store.signals);
   const revoke = { tokenEndpoint, registration, events, now, cipher };
   const retry = { vault, queue: store.revocations, firstWaitMs: parts.revocationRetryMs };
   const revocations = createRevocations({ ...revoke, ...retry });

@@ -45,6 +45,16 @@ export function sayQueueTrouble(log: Logger) {
   };
 }
 
+/** Whoever does not hear of a change looks for it by itself, some seconds later. */
+export function saySignalTrouble(log: Logger) {
+  const throttle = onceAMinute();
+  return ({ message }: Error): void => {
+    if (throttle.due(message)) {
+      log.warn({ reason: message }, 'open pages hear of changes some seconds late');
+    }
+  };
+}
+
 /** Tried again each second. */
 export function saySharingTrouble(log: Logger) {
   const throttle = onceAMinute();

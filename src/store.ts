@@ -1,6 +1,7 @@
 import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisabledUsers } from './grants/disabled-users.js';
 import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
@@ -15,6 +16,7 @@ import {
   sessionTtl,
   sessionVisitor,
 } from './http/session.js';
+import { createMemoryConnectionSignals } from './memory/connection-signals.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
@@ -33,6 +35,7 @@ import {
   ping,
   waitUntilReady,
 } from './redis/client.js';
+import { createRedisConnectionSignals } from './redis/connection-signals.js';
 import { createRedisDisabledUsers } from './redis/disabled-users.js';
 import type { DurabilityCheck } from './redis/durability-check.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
@@ -49,6 +52,7 @@ import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
 import { createRedisUserActivity } from './redis/user-activity.js';
 import {
+  saySignalTrouble,
   sayQueueTrouble,
   sayUnconfirmed,
   sayWhatRedisKeeps,
@@ -62,6 +66,7 @@ export interface Store {
   readonly failures: RefreshFailures;
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
+  readonly signals: ConnectionSignals;
   readonly disabledUsers: DisabledUsers;
   readonly activity: UserActivity;
   readonly revocations: RevocationQueue;
@@ -124,15 +129,14 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   });
   const clients = [client, saves.client];
   const revocations = createRedisRevocationQueue({ client, onError: sayQueueTrouble(log) });
+  const signals = createRedisConnectionSignals({ client, onError: saySignalTrouble(log) });
   const close = async () => {
     watch.closing();
+    signals.close();
     await revocations.close();
     await Promise.all(clients.map(closeRedis));
   };
-  const ready = await Promise.all(clients.map((one) => waitUntilReady(one, READY_WAIT_MS)));
-  if (ready.includes(false)) {
-    log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
-  }
+  await waitAWhile(clients, log);
   await refuseUnusable(saves.check, close);
   return {
     records: createRedisGrantRecords(client, saves.runSave),
@@ -140,7 +144,8 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     failures: createRedisRefreshFailures(client),
     pending: createRedisPendingAuthorizations(client),
     revocations,
-    ...redisUsers(deps, client),
+    ...redisUsers(deps, client, signals),
+    signals,
     rateLimit: (name) => createRedisRateLimitStore(client, name),
     sharedCounts: createRedisSharedCounts(client),
     ping: () =>
@@ -151,13 +156,21 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   };
 }
 
+async function waitAWhile(clients: readonly RedisClient[], log: Logger): Promise<void> {
+  const ready = await Promise.all(clients.map((one) => waitUntilReady(one, READY_WAIT_MS)));
+  if (ready.includes(false)) {
+    log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
+  }
+}
+
 /** What is kept of users beside their grants. */
-function redisUsers(deps: StoreDeps, client: RedisClient) {
+function redisUsers(deps: StoreDeps, client: RedisClient, { tell: onEnded }: ConnectionSignals) {
   const onTouchError = (err: unknown) => {
     deps.log.warn({ err }, 'a session could not be extended');
   };
+  const rules = { ...sessionRules(deps), onEnded, onTouchError };
   return {
-    sessions: createRedisSessionStore({ client, ...sessionRules(deps), onTouchError }),
+    sessions: createRedisSessionStore({ client, ...rules }),
     disabledUsers: createRedisDisabledUsers(client),
     activity: createRedisUserActivity(client),
   };
@@ -175,12 +188,14 @@ async function refuseUnusable(check: DurabilityCheck, close: () => Promise<void>
 function openMemory(deps: StoreDeps): Store {
   const { now } = deps;
   const revocations = createMemoryRevocationQueue();
+  const signals = createMemoryConnectionSignals();
   return {
     records: createMemoryGrantRecords({ now }),
     lock: createMemoryLock(),
     failures: createMemoryRefreshFailures({ now }),
     pending: createMemoryPendingAuthorizations({ now }),
-    sessions: createMemorySessionStore({ ...sessionRules(deps), now }),
+    sessions: createMemorySessionStore({ ...sessionRules(deps), onEnded: signals.tell, now }),
+    signals,
     disabledUsers: createMemoryDisabledUsers(),
     activity: createMemoryUserActivity(),
     revocations,

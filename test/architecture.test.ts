@@ -24,6 +24,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'logger.ts': [],
   'listen.ts': [],
   'app.ts': ['http', 'routes', 'oauth', 'grants'],
+  'compose.ts': '*',
+  'every.ts': [],
   'custody.ts': '*',
   'limits.ts': '*',
   'store.ts': '*',

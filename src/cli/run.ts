@@ -6,6 +6,7 @@ import { grantId } from '../grants/grant.js';
 import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
 import { createRedisAuditTrail } from '../redis/audit-trail.js';
 import type { RedisClient } from '../redis/client.js';
+import { createRedisTeller } from '../redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../redis/disabled-users.js';
 import { createRedisGrantRecords } from '../redis/grant-records.js';
 import { openClient } from '../redis/open-client.js';
@@ -82,7 +83,10 @@ function resultText({ json, lines }: Outcome, asJson: boolean): string {
 }
 
 function storeOf(client: RedisClient): CommandStore {
-  const rules = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
+  // What is not told shows a quarter of a minute later.
+  const onEnded = createRedisTeller({ client, onError: () => undefined });
+  const known = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
+  const rules = { ...known, onEnded };
   return {
     sessions: createRedisUserSessions({ client, ...rules }),
     disabledUsers: createRedisDisabledUsers(client),

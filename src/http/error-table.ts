@@ -269,6 +269,12 @@ const requests = {
     detail: 'So many requests came one after the other that this one was not carried out.',
     way: 'retry',
   },
+  live_streams_full: {
+    status: 503,
+    title: 'Too many pages are open',
+    detail: 'This page does not hear of changes by itself right now. It tries again in a moment.',
+    way: 'retry',
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong here',

@@ -26,6 +26,16 @@ export class RouteError extends Error {
   }
 }
 
+/** So many pages are open that this process tells no more of them how things stand. */
+export class LiveStreamsFullError extends Error {
+  override readonly name = 'LiveStreamsFullError';
+  readonly code = 'live_streams_full';
+
+  constructor() {
+    super('too many streams are open, or the server is about to stop');
+  }
+}
+
 /** A limit is reached; the caller may come back when its window has ended. */
 export class TooManyRequestsError extends Error {
   override readonly name = 'TooManyRequestsError';

@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { GrantEvents } from '../grants/grant-events.js';
 import type { RequestLine } from './request-log.js';
 
@@ -8,6 +8,7 @@ export interface Metrics {
   readonly request: (line: RequestLine) => void;
   readonly signIn: (outcome: string) => void;
   readonly rateLimited: (limit: string) => void;
+  readonly liveStreams: (count: number) => void;
   readonly grants: GrantEvents;
 }
 
@@ -17,13 +18,6 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Answers by method and status',
-    labelNames: ['method', 'status'],
-    buckets: SECONDS,
-    registers,
-  });
   const signIns = new Counter({
     name: 'fullscript_sign_ins_total',
     help: 'Finished and failed sign-ins',
@@ -38,9 +32,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    request: ({ method, status, ms }) => {
-      requests.observe({ method, status: String(status) }, ms / 1000);
-    },
+    ...requestMetrics(registers),
     signIn: (outcome) => {
       signIns.inc({ outcome });
     },
@@ -48,6 +40,29 @@ export function createMetrics(): Metrics {
       limited.inc({ limit });
     },
     grants: grantMetrics(registers),
+  };
+}
+
+function requestMetrics(registers: Registry[]): Pick<Metrics, 'request' | 'liveStreams'> {
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Answers by method and status',
+    labelNames: ['method', 'status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const streams = new Gauge({
+    name: 'fullscript_live_streams',
+    help: 'Event streams that are open',
+    registers,
+  });
+  return {
+    request: ({ method, status, ms, stream }) => {
+      if (!stream) requests.observe({ method, status: String(status) }, ms / 1000);
+    },
+    liveStreams: (count) => {
+      streams.set(count);
+    },
   };
 }
 

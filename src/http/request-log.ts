@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { requestIdOf } from './request-id.js';
 
 /** What the log line of a request says. The query is left out: it carries codes and states. */
@@ -8,6 +8,15 @@ export interface RequestLine {
   readonly path: string;
   readonly status: number;
   readonly ms: number;
+  /** The answer was a stream: how long it was open says nothing about how fast we are. */
+  readonly stream?: true;
+}
+
+const STREAM = 'stream';
+
+/** Says that this answer goes on until somebody has enough of it. */
+export function markStream(res: Response): void {
+  res.locals[STREAM] = true;
 }
 
 /** Reports each request when its answer is out, or when the caller went away without it. */
@@ -18,9 +27,11 @@ export function requestLog(report: (line: RequestLine) => void): RequestHandler 
     const path = (req.originalUrl.split('?')[0] ?? '').slice(0, 200);
     res.once('close', () => {
       const ms = Math.round(performance.now() - startedAt);
-      // 499: the caller closed the connection; nobody saw a status.
-      const status = res.writableFinished ? res.statusCode : 499;
-      report({ requestId: requestIdOf(res), method, path, status, ms });
+      const stream = res.locals[STREAM] === true;
+      // 499: the caller closed the connection; nobody saw a status. That of a stream was seen.
+      const status = stream || res.writableFinished ? res.statusCode : 499;
+      const line = { requestId: requestIdOf(res), method, path, status, ms };
+      report(stream ? { ...line, stream } : line);
     });
     next();
   };

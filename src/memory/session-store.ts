@@ -16,6 +16,8 @@ export interface MemorySessionStoreDeps {
   readonly signedInAt: (session: SessionData) => number;
   /** Where somebody signed in with a session, as far as it is known. */
   readonly visitor?: (session: SessionData) => Visitor;
+  /** Told whose sessions were ended, whatever ended them. */
+  readonly onEnded?: (owner: string) => void;
   readonly now?: () => number;
 }
 
@@ -85,7 +87,7 @@ class MemorySessionStore extends session.Store implements UserSessions {
   }
 
   override destroy(sid: string, done?: Done): void {
-    this.#stored.delete(sid);
+    this.#remove(sid);
     if (done) setImmediate(done);
   }
 
@@ -112,7 +114,7 @@ class MemorySessionStore extends session.Store implements UserSessions {
 
   endEverybody(): Promise<number> {
     const sids = [...this.#stored.entries()].map(([sid]) => sid);
-    for (const sid of sids) this.#stored.delete(sid);
+    for (const sid of sids) this.#remove(sid);
     return Promise.resolve(sids.length);
   }
 
@@ -122,8 +124,14 @@ class MemorySessionStore extends session.Store implements UserSessions {
 
   #end(owner: string, isMeant: (name: string) => boolean): number {
     const sids = this.#ofOwner(owner).flatMap(([sid]) => (isMeant(this.nameOf(sid)) ? [sid] : []));
-    for (const sid of sids) this.#stored.delete(sid);
+    for (const sid of sids) this.#remove(sid);
     return sids.length;
+  }
+
+  #remove(sid: string): void {
+    const owner = this.#stored.get(sid)?.owner;
+    this.#stored.delete(sid);
+    if (owner !== undefined) this.#deps.onEnded?.(owner);
   }
 
   #keep(sid: string, stored: Stored, data: SessionData): void {

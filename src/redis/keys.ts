@@ -100,5 +100,18 @@ export function activityKey(owner: string): string {
   return `${PREFIX}:activity:{${owner}}`;
 }
 
+/**
+ * On this channel it is told that something about an owner's grant or sessions has changed. Messages
+ * are empty, and kept nowhere.
+ */
+export function signalChannel(owner: string): string {
+  return `${PREFIX}:signal:${owner}`;
+}
+
+/** The owner in a channel's name. */
+export function ownerOfSignals(channel: string): string {
+  return channel.slice(signalChannel('').length);
+}
+
 /** What administrators did: stream, the latest ten thousand or so. No lifetime. */
 export const AUDIT_TRAIL_KEY = `${PREFIX}:audit-trail`;

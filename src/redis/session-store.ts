@@ -119,7 +119,7 @@ class OwnedSessionStore extends RedisStore {
   }
 
   async #remove(hash: string): Promise<void> {
-    await endSession(this.#records, hash, this.#deps.ownerOf);
+    await endSession(this.#records, hash, this.#deps);
   }
 }
 

@@ -14,14 +14,20 @@ export interface UserSessionsDeps {
   readonly signedInAt: (session: SessionData) => number;
   /** Where somebody signed in with a session, as far as it is known. */
   readonly visitor?: (session: SessionData) => Visitor;
+  /** Told whose sessions were ended, whatever ended them. */
+  readonly onEnded?: (owner: string) => void;
 }
 
 /** The sessions of users in Redis, found by each owner's index. */
 export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
-  const { client, ownerOf, signedInAt, visitor } = deps;
+  const { client, signedInAt, visitor, onEnded } = deps;
   const records = createSessionRecords(client);
   const end = (owner: string, isMeant: (name: string) => boolean) =>
-    storeCall('removal of sessions', () => endThose(records, owner, isMeant));
+    storeCall('removal of sessions', async () => {
+      const ended = await endThose(records, owner, isMeant);
+      if (ended > 0) onEnded?.(owner);
+      return ended;
+    });
 
   return {
     list: (owner) =>
@@ -47,7 +53,7 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
       let ended = 0;
       for await (const keys of scanKeys(client, wanted)) {
         const hashes = keys.map((key) => key.slice(SESSION_KEY_PREFIX.length));
-        const remove = () => Promise.all(hashes.map((hash) => endSession(records, hash, ownerOf)));
+        const remove = () => Promise.all(hashes.map((hash) => endSession(records, hash, deps)));
         const removed = await storeCall('removal of every session', remove);
         ended += removed.filter(Boolean).length;
       }
@@ -75,10 +81,11 @@ async function endThose(
 export async function endSession(
   records: SessionRecords,
   hash: string,
-  ownerOf: UserSessionsDeps['ownerOf'],
+  { ownerOf, onEnded }: Pick<UserSessionsDeps, 'ownerOf' | 'onEnded'>,
 ): Promise<boolean> {
   const removed = await records.remove(hash);
   const owner = removed && ownerOf(removed);
+  if (owner !== undefined) onEnded?.(owner);
   // The session is gone, which is what counts; a stale entry ends by itself.
   if (owner !== undefined) await records.strike(owner, [hash]).catch(() => undefined);
   return removed !== undefined;

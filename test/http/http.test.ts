@@ -771,6 +771,7 @@ const STATUS: Record<ErrorCode, number> = {
   bad_request: 400,
   payload_too_large: 413,
   too_many_requests: 429,
+  live_streams_full: 503,
   unsupported_media_type: 415,
   internal_error: 500,
 };

@@ -5,6 +5,7 @@ import type { Options } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis, connectRedis, ping } from '../../src/redis/client.js';
+import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
@@ -72,6 +73,7 @@ async function useEverything(client: RedisClient): Promise<void> {
   expect(await users.remove('me')).toBe(true);
   await createRedisUserSessions({ client, ...sessionRules }).endEverybody();
   await useQueue(client);
+  await useSignals(client);
   const failures = createRedisRefreshFailures(client);
   const failure = { version: 1, count: 1, code: 'no_answer', status: undefined } as const;
   await failures.keep('id', { ...failure, byHand: false }, 1_000);
@@ -88,6 +90,24 @@ async function useEverything(client: RedisClient): Promise<void> {
   await activity.record('me', { event: 'signed_in', at: 1 });
   expect((await activity.list('me', { limit: 1 })).entries).toHaveLength(1);
   await ping(client);
+}
+
+/** Listening, telling, and listening no more. */
+async function useSignals(client: RedisClient): Promise<void> {
+  const errors: string[] = [];
+  const onError = ({ message }: Error) => errors.push(message);
+  const signals = createRedisConnectionSignals({ client, onError });
+  let heard = 0;
+  const end = signals.listen('me', () => void (heard += 1));
+  await until(() => heard === 1);
+  signals.tell('me');
+  await until(() => heard === 2);
+  end();
+  // Behind the end of the first one, on the same connection.
+  signals.listen('you', () => void (heard += 1));
+  await until(() => heard === 3);
+  signals.close();
+  expect(errors).toEqual([]);
 }
 
 /** Deliveries that go well, are put off, fail, and are not wanted any more. */
@@ -133,6 +153,7 @@ describe('the ACL user of docs/operations.md', () => {
     for (const refused of [
       grants.client.get('somebody-elses'),
       grants.client.keys('*'),
+      grants.client.publish('somebody-elses', ''),
       grants.client.flushall(),
       grants.client.config('SET', 'appendonly', 'no'),
     ]) {

@@ -38,7 +38,7 @@ export function createBrowser(origin: string, always: Record<string, string> = {
       url: url.href,
       status: answer.status,
       headers: answer.headers,
-      text: await answer.text(),
+      text: await textOf(answer),
       location: answer.headers.get('location'),
     };
   }
@@ -102,6 +102,14 @@ export function createBrowser(origin: string, always: Record<string, string> = {
       return open(await this.consent({ person, ...(start === undefined ? {} : { start }) }));
     },
   };
+}
+
+/** Of a stream, which does not end by itself, nothing is waited for. */
+async function textOf(answer: Response): Promise<string> {
+  const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (!isStream) return answer.text();
+  await answer.body?.cancel();
+  return '';
 }
 
 export type Browser = ReturnType<typeof createBrowser>;

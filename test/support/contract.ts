@@ -1,9 +1,11 @@
 import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
+import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
 import type { DisabledUsers } from '../../src/grants/disabled-users.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
 import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
+import { createMemoryConnectionSignals } from '../../src/memory/connection-signals.js';
 import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
@@ -25,6 +27,7 @@ import {
   connectRedis,
   waitUntilReady,
 } from '../../src/redis/client.js';
+import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
@@ -49,6 +52,8 @@ export interface Stage {
   /** Locks of two processes, as far as the implementation can have two. */
   readonly locks: readonly [Lock, Lock];
   readonly failures: RefreshFailures;
+  /** Signals of two processes, as far as the implementation can have two. */
+  readonly signals: readonly [ConnectionSignals, ConnectionSignals];
   readonly disabledUsers: DisabledUsers;
   readonly activity: UserActivity;
   readonly sharedCounts: SharedCounts;
@@ -76,10 +81,12 @@ export const stages: [string, () => Promise<Stage>][] = [
 
 function openMemoryStage(): Promise<Stage> {
   const lock = createMemoryLock();
+  const signals = createMemoryConnectionSignals();
   return Promise.resolve({
     grantRecords: createMemoryGrantRecords(),
     pending: createMemoryPendingAuthorizations(),
-    sessions: createMemorySessionStore(sessionRules),
+    sessions: createMemorySessionStore({ ...sessionRules, onEnded: signals.tell }),
+    signals: [signals, signals],
     locks: [lock, lock],
     failures: createMemoryRefreshFailures(),
     disabledUsers: createMemoryDisabledUsers(),
@@ -101,10 +108,16 @@ async function openClusterStage(): Promise<Stage> {
 
 async function openStage(redis: Reachable & { stop: () => Promise<void> }): Promise<Stage> {
   const [client, second] = [await connectTo(redis), await connectTo(redis)];
+  const onError = () => undefined;
+  const signals = [
+    createRedisConnectionSignals({ client, onError }),
+    createRedisConnectionSignals({ client: second, onError }),
+  ] as const;
   return {
     grantRecords: createRedisGrantRecords(client),
     pending: createRedisPendingAuthorizations(client),
-    sessions: createRedisSessionStore({ client, ...sessionRules }),
+    sessions: createRedisSessionStore({ client, ...sessionRules, onEnded: signals[0].tell }),
+    signals,
     locks: [createRedisLock(client), createRedisLock(second)],
     failures: createRedisRefreshFailures(client),
     disabledUsers: createRedisDisabledUsers(client),
@@ -112,8 +125,9 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     sharedCounts: createRedisSharedCounts(client),
     rateLimit: (name) => createRedisRateLimitStore(client, name),
     openRevocations: (afterErrorMs) =>
-      createRedisRevocationQueue({ client, afterErrorMs, onError: () => undefined }),
+      createRedisRevocationQueue({ client, afterErrorMs, onError }),
     close: async () => {
+      for (const one of signals) one.close();
       await Promise.all([closeRedis(client), closeRedis(second)]);
       await redis.stop();
     },

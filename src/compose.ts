@@ -1,0 +1,128 @@
+import type { Logger } from 'pino';
+import { createApp } from './app.js';
+import type { Config } from './config.js';
+import { composeCustody } from './custody.js';
+import { every } from './every.js';
+import type { GrantEvents } from './grants/grant-events.js';
+import type { Journal } from './grants/journal.js';
+import type { TokenRefresher } from './grants/token-refresher.js';
+import { createActivityRecorder } from './http/activity-recorder.js';
+import { createAudit } from './http/audit.js';
+import { RouteError } from './http/errors.js';
+import { grantAudit } from './http/grant-audit.js';
+import { createLiveStreams } from './http/live-streams.js';
+import { createMetrics } from './http/metrics.js';
+import type { Registration, RegistrationId } from './oauth/registration.js';
+import { composeLimits } from './limits.js';
+import type { Lifecycle } from './listen.js';
+import type { StreamTiming } from './routes/events.js';
+import type { Store } from './store.js';
+import { sayActivityTrouble } from './store-log.js';
+
+export interface ServerOptions {
+  /** Between the first attempt of a revocation and the second. */
+  readonly revocationRetryMs?: number;
+  /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
+  readonly tokenTimeoutMs?: number;
+  readonly revokeTimeoutMs?: number;
+  /** How long requests are counted together, instead of a minute. */
+  readonly rateLimitWindowMs?: number;
+  /** How long a page waits for Fullscript before it goes out without what is missing. */
+  readonly patienceMs?: number;
+  /** How often and how long event streams live. */
+  readonly streamTiming?: StreamTiming;
+}
+
+const API_TIMEOUT_MS = 25_000;
+/** Longer than Fullscript usually takes, shorter than people start to wonder. */
+const PATIENCE_MS = 1_000;
+/** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
+const REPLAY_MS = 1_000;
+/** How often the counts of all processes are brought together. */
+const SHARE_MS = 1_000;
+
+export interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly registrations: readonly Registration[];
+  readonly simulatorUrl: string | undefined;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly lifecycle: Lifecycle;
+  readonly options: ServerOptions;
+}
+
+/** Builds every object once, in the order of their needs. */
+export function compose(parts: Parts) {
+  const { config, log, registrations, store } = parts;
+  const metrics = createMetrics();
+  const streams = createLiveStreams({ onCount: metrics.liveStreams });
+  const registration = lookUp(registrations);
+  const { audit, recorded } = composeAudit(parts);
+  const events = both(grantAudit(audit), metrics.grants);
+  const custody = composeCustody({ ...parts, ...parts.options, registration, events });
+  const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
+  const app = createApp({
+    ...custody,
+    ...limiting,
+    ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
+    registrations,
+    registration,
+    simulatorUrl: parts.simulatorUrl,
+    ...{ signals: store.signals, streams, streamTiming: parts.options.streamTiming },
+    sessionStore: store.sessions,
+    activity: store.activity,
+    sessionSecrets: config.session.secrets,
+    sessionLifetime: config.session,
+    sameSite: config.session.sameSite,
+    ping: () => (parts.lifecycle.draining ? Promise.reject(new Error('draining')) : store.ping()),
+    unsaved: custody.refresher.waiting,
+    audit,
+    metrics,
+    metricsToken: config.metricsToken,
+    apiTimeoutMs: API_TIMEOUT_MS,
+    patienceMs: parts.options.patienceMs ?? PATIENCE_MS,
+    log,
+    now: Date.now,
+  });
+  const settled = () => custody.settled().then(recorded);
+  const keepReplaying = () => every(REPLAY_MS, replaying(custody.refresher, log));
+  const keepSharing = () => every(SHARE_MS, share);
+  return { app, settled, keepReplaying, keepSharing, revocations: custody.revocations, streams };
+}
+
+function replaying({ replay }: TokenRefresher, log: Logger): () => Promise<void> {
+  return () =>
+    replay().catch((err: unknown) => {
+      log.error({ err }, 'the journal could not be replayed; trying again');
+    });
+}
+
+/** One line in the log for each event, and an entry for the user it is about. */
+function composeAudit({ log, store: { activity } }: Parts) {
+  const onError = sayActivityTrouble(log);
+  const recorder = createActivityRecorder({ activity, now: Date.now, onError });
+  return { audit: createAudit(log, recorder.note), recorded: recorder.settled };
+}
+
+/** A session may outlive the registration it was made with. */
+function lookUp(registrations: readonly Registration[]) {
+  const byId = new Map(registrations.map((one) => [one.id, one]));
+  return (id: RegistrationId): Registration => {
+    const found = byId.get(id);
+    if (found === undefined) throw new RouteError('registration_unknown');
+    return found;
+  };
+}
+
+function both(first: GrantEvents, second: GrantEvents): GrantEvents {
+  const names = Object.keys(first) as (keyof GrantEvents)[];
+  const merged = names.map((name) => [
+    name,
+    (...args: never[]) => {
+      (first[name] as (...all: never[]) => void)(...args);
+      (second[name] as (...all: never[]) => void)(...args);
+    },
+  ]);
+  return Object.fromEntries(merged) as GrantEvents;
+}
