@@ -254,6 +254,21 @@ describe('a stream that looks by itself', () => {
   });
 });
 
+describe('Redis restarts', () => {
+  it('what changed meanwhile → told as soon as it is back, by no look of its own', async () => {
+    const own = await openScene();
+    const app = await own.open({}, { streamTiming: RARELY });
+    const visitor = createBrowser(app.origin);
+    await visitor.signIn(own.simulator.people[0]!.id);
+    const stream = await watching(app, visitor);
+    // It comes back empty: the session is gone, and nobody tells.
+    await own.redis.restart();
+    await stream.next(GONE);
+    await until(stream.hasEnded);
+    await own.close();
+  });
+});
+
 describe('LiveStreams', () => {
   const counts: number[] = [];
   const bounded = () =>
