@@ -16,6 +16,7 @@
 const LOST_MS = 10_000;
 const RETRY_MS = 5_000;
 const CHECK_MS = 5_000;
+const CONFIRM_MS = 1_500;
 
 /**
  * Watches until it is stopped, or until nobody is signed in, which is the last it tells.
@@ -78,8 +79,11 @@ export function watchStream(url, tell) {
     });
   }
 
-  /** @param {number} waitMs until the next stream is opened. */
-  async function check(waitMs) {
+  /**
+   * @param {number} waitMs until the next stream is opened.
+   * @param {boolean} [isSecond] whether somebody seemed to be signed out a moment ago.
+   */
+  async function check(waitMs, isSecond = false) {
     source?.close();
     const signal = AbortSignal.timeout(CHECK_MS);
     const asked = fetch(url, { method: 'HEAD', cache: 'no-store', signal });
@@ -88,6 +92,11 @@ export function watchStream(url, tell) {
       () => 0,
     );
     if (isStopped) return;
+    if (status === 401 && !isSecond) {
+      // A new sign-in ends the session before its answer, with the new cookie, is here.
+      retry = setTimeout(() => void check(waitMs, true), CONFIRM_MS);
+      return;
+    }
     if (status === 401) {
       stop();
       tell({ signedIn: false, reachable: true });

@@ -3,6 +3,7 @@
 import './busy.js';
 import './countdown.js';
 import './late.js';
+import './live.js';
 import './retry.js';
 import './search.js';
 import './times.js';

@@ -11,14 +11,24 @@ function inWords(seconds) {
 }
 
 /**
- * The server's clock is what counts; it said how much was left when it sent the page.
+ * The server's clock is what counts; it said how much was left when it sent the page. What is heard of
+ * a renewal later has the server's times, too: how long the token lives from the moment it came.
  *
  * @param {HTMLProgressElement} bar
  */
 function follow(bar) {
-  const end = performance.now() + bar.value * 1000;
+  let end = performance.now() + bar.value * 1000;
   const text = document.getElementById(bar.getAttribute('aria-describedby') ?? '');
   const timer = setInterval(show, 1000);
+  document.addEventListener('fullscript:state', (event) => {
+    const { obtainedAt, expiresAt } = /** @type {CustomEvent} */ (event).detail;
+    if (!obtainedAt || bar.dataset['obtained'] === obtainedAt) return;
+    bar.dataset['obtained'] = obtainedAt;
+    bar.max = (Date.parse(expiresAt) - Date.parse(obtainedAt)) / 1000;
+    end = performance.now() + bar.max * 1000;
+    sayRefreshed(obtainedAt);
+    show();
+  });
   show();
   function show() {
     if (!bar.isConnected) clearInterval(timer);
@@ -30,6 +40,17 @@ function follow(bar) {
         ? `Good for ${inWords(left)}, then renewed by itself.`
         : 'At its end; renewed with the next page you open.';
   }
+}
+
+/** @param {string} at */
+function sayRefreshed(at) {
+  const place = document.getElementById('refreshed');
+  if (place === null) return;
+  const time = document.createElement('time');
+  time.dateTime = at;
+  time.textContent = at;
+  place.replaceChildren(time);
+  document.dispatchEvent(new CustomEvent('page:changed'));
 }
 
 function start() {

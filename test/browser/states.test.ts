@@ -10,7 +10,6 @@ import {
   overflow,
 } from '../support/portal.js';
 import type { Visitor } from '../support/chromium.js';
-import { until } from '../support/until.js';
 
 /** Every state of a page that is not "all is well", played from the simulator's control page. */
 
@@ -41,8 +40,11 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
   async function play(scenario: string): Promise<void> {
     const control = await user.context.newPage();
     await control.goto(`${portal.simulator.origin}/simulator`);
+    // A page that is closed while it loads may never be.
+    const loaded = control.waitForEvent('load');
     await control.locator(`button[value="${scenario}"]`).click();
-    await until(() => portal.simulator.scenario === scenario);
+    await loaded;
+    expect(portal.simulator.scenario).toBe(scenario);
     await control.close();
   }
 
@@ -123,8 +125,13 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
 
   it('expired_token: nobody notices but the card', async () => {
     await open('/portal');
-    expect(await page.locator('#refreshed').count()).toBe(0);
+    expect(await page.locator('#refreshed').textContent()).toBe('Not yet');
+    const other = await user.context.newPage();
     await play('expired_token');
+    await other.goto(`${portal.origin}/portal/patients`);
+    await other.locator('#results .rows li').first().waitFor();
+    // The card that stands open hears of it.
+    await page.locator('#refreshed time').waitFor();
     await open('/portal');
     expect(await page.locator('#clinic').textContent()).toContain('Birch Lane Wellness');
     expect(user.errors).toEqual([]);

@@ -40,22 +40,8 @@ async function signIn() {
   return browser;
 }
 
-/** A tab with a page of ours, which says where it stands and loads the modules as every page does. */
-async function openTab(page: Page, path = '/portal/sessions?tab=1'): Promise<Page> {
-  // The policy of our answers stays in force.
-  await page.route(`${app.origin}${path}`, async (route) => {
-    const answer = await route.fetch();
-    const body = (await answer.text())
-      .replace(/<body[^>]*>/, '<body data-live="/portal/events" data-connection="active">')
-      .replace(/<div id="live".*?<\/div>/, '')
-      .replace(/<script[^>]*live\.js.*?<\/script>/, '')
-      .replace(
-        '</body>',
-        '<div id="live" role="status" aria-live="polite"></div>' +
-          '<script type="module" src="/assets/live.js"></script></body>',
-      );
-    await route.fulfill({ response: answer, body });
-  });
+/** A tab with a page of ours, which keeps what its scripts hear. */
+async function openTab(page: Page, path = '/portal/team?tab=1'): Promise<Page> {
   await page.addInitScript(`
     window.states = [];
     document.addEventListener('fullscript:state', ({ detail }) => states.push(detail));
@@ -104,7 +90,7 @@ describe('two tabs of one browser', () => {
     expect(performance.now() - from).toBeLessThan(1_000);
     await answer;
     const link = notice(tabs[1]).getByRole('link', { name: 'Show' });
-    expect(await link.getAttribute('href')).toBe('/portal/sessions?tab=1');
+    expect(await link.getAttribute('href')).toBe('/portal/team?tab=1');
     // Connected again, as the page was made: there is nothing to say any more.
     await createBrowser(app.origin).signIn(person);
     await until(async () => (await notice(tabs[0]).textContent()) === '');
@@ -137,7 +123,7 @@ describe('two tabs of one browser', () => {
     for (const tab of tabs) {
       await notice(tab).getByText('You were signed out.').waitFor();
       const link = notice(tab).getByRole('link', { name: 'Sign in again' });
-      expect(await link.getAttribute('href')).toBe('/?returnTo=%2Fportal%2Fsessions%3Ftab%3D1');
+      expect(await link.getAttribute('href')).toBe('/?returnTo=%2Fportal%2Fteam%3Ftab%3D1');
     }
     await until(async () => (await openStreams()) === 0);
   });
@@ -148,7 +134,7 @@ describe('two tabs of one browser', () => {
     await browser.post('/sign-out');
     await notice(second).getByText('You were signed out.').waitFor();
     await signIn();
-    await openTab(first, '/portal/sessions?tab=2');
+    await openTab(first, '/portal/team?tab=2');
     await until(async () => (await notice(second).textContent()) === '');
     expect(await openStreams()).toBe(1);
   });
@@ -220,11 +206,8 @@ describe('one tab', () => {
     }, 15_000);
   }, 40_000);
 
-  it('the page does not say where it stands → asks for nothing', async () => {
-    await signIn();
-    // The page of an error says nothing of the kind to anybody.
-    await visitor.page.goto(`${app.origin}/nowhere`);
-    await visitor.page.addScriptTag({ url: '/assets/live.js', type: 'module' });
+  it('nobody is signed in → asks for nothing', async () => {
+    await visitor.page.goto(`${app.origin}/`);
     await visitor.page.goto(`${app.origin}/livez`);
     const asked = visitor.requests.map((request) => new URL(request.url()).pathname);
     expect(asked).toEqual(expect.arrayContaining(['/assets/live.js', '/assets/live-stream.js']));
