@@ -24,6 +24,8 @@ export interface StreamTiming {
 }
 
 const TIMING: StreamTiming = { beatMs: 15_000, lifetimeMs: 5 * 60_000 };
+/** After a look that the store did not answer. */
+const AGAIN_MS = 1_000;
 /** Streams that began together, after a restart for example, do not end together. */
 const SPREAD = 0.2;
 
@@ -71,9 +73,15 @@ function watch(
 ): void {
   const { beatMs, lifetimeMs } = deps.timing ?? TIMING;
   let last = '';
+  let again: NodeJS.Timeout | undefined;
+  let hasEnded = false;
 
   async function tell(): Promise<void> {
-    const state = await readOrSilence(deps, whose);
+    clearTimeout(again);
+    const state = await readOrSilence(deps, whose, () => {
+      // A signal may be back before the rest of the store is.
+      if (!hasEnded) again = setTimeout(() => void look(), Math.min(AGAIN_MS, beatMs));
+    });
     const now = JSON.stringify(state);
     if (state === undefined || now === last) return;
     last = now;
@@ -91,22 +99,27 @@ function watch(
   const beating = setInterval(() => void beat(), beatMs);
   const age = setTimeout(stream.end, lifetimeMs * (1 - SPREAD * Math.random()));
   stream.onEnd(() => {
+    hasEnded = true;
     unlisten();
     clearInterval(beating);
     clearTimeout(age);
+    clearTimeout(again);
   });
   void look();
 }
 
-/** Undefined: nobody knows just now, which is no news. */
+/** Undefined: nobody knows just now, which is no news. `storeAway` is told when that will pass. */
 async function readOrSilence(
   deps: LiveStateDeps,
   whose: Parameters<typeof readLiveState>[1],
+  storeAway: () => void,
 ): Promise<LiveState | undefined> {
   try {
     return await readLiveState(deps, whose);
   } catch (error) {
-    if (error instanceof StoreUnavailableError || error instanceof SealError) return undefined;
+    const isAway = error instanceof StoreUnavailableError;
+    if (isAway) storeAway();
+    if (isAway || error instanceof SealError) return undefined;
     throw error;
   }
 }

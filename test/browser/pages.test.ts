@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
+import { SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET } from '../../src/simulator/simulator.js';
 import type { Visitor } from '../support/chromium.js';
 import {
   KINDS,
   type Kind,
   type Portal,
   accessibilityProblems,
+  connect,
   keepPicture,
   openPortal,
   overflow,
@@ -106,6 +108,33 @@ async function patientWithHistory(): Promise<string> {
   }
   throw new Error('nobody has both a plan and an order');
 }
+
+describe('two countries', () => {
+  it.each(['desk-light', 'phone-dark'] as const)('%s: a choice before Fullscript', async (kind) => {
+    const { apiUrl } = portal.simulator;
+    const both = await openPortal({
+      FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
+      FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
+      FULLSCRIPT_CA_API_URL: apiUrl,
+    });
+    try {
+      const { page } = await both.visitor(KINDS[kind]);
+      await page.goto(`${both.origin}/portal/team`);
+      await page.getByRole('heading', { name: 'Where is your clinic?' }).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      expect(await overflow(page)).toBe(0);
+      await keepPicture(page, `countries-${kind}`);
+      await page.getByRole('link', { name: /\(Canada\)/ }).click();
+      await connect(page, { origin: both.origin, simulator: portal.simulator });
+      // Back where the way to Fullscript began, in the country that was chosen.
+      expect(page.url()).toBe(`${both.origin}/portal/team`);
+      await page.goto(`${both.origin}/portal`);
+      expect(await page.locator('#connection').textContent()).toContain('Canada');
+    } finally {
+      await both.close();
+    }
+  });
+});
 
 describe('weight', () => {
   it('no page loads more than 60 kB of style and scripts, compressed', async () => {

@@ -67,7 +67,7 @@ async function untilLatest(browser: Browser, event: string): Promise<void> {
 }
 
 const rowsOf = (html: string) =>
-  [...html.matchAll(/<li data-tone="(\w+)">\s*<strong>([^<]*)<\/strong>/g)].map(
+  [...html.matchAll(/<li data-tone="(\w+)">\s*<span>([^<]*)</g)].map(
     ([, tone, text]) => `${tone}: ${text}`,
   );
 
@@ -84,7 +84,7 @@ describe('sessions', () => {
     for (const shown of ['Safari on iPhone', 'Chrome on Windows', 'from 198.51.100.7']) {
       expect(text).toContain(shown);
     }
-    expect(text).toMatch(/Chrome on Windows<\/strong>\s*<em>this browser/);
+    expect(text).toMatch(/Chrome on Windows<\/strong>\s*<span class="badge good">this browser/);
     expect(text.match(/this browser/g)).toHaveLength(1);
     expect(text).not.toMatch(/Mozilla|17_5/);
     const ended = await laptop.post('/sign-out/session', { session: seen[0]!.id });
