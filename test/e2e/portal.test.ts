@@ -1,0 +1,217 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Browser } from '../support/browser.js';
+import { type Site, openSite } from '../support/site.js';
+
+/** The portal's pages over HTTP. What they look like is seen in `test/browser`. */
+
+let site: Site;
+let ana: Browser;
+
+beforeAll(async () => {
+  site = await openSite({}, { patienceMs: 200 });
+  ana = site.browser();
+  await ana.signIn(site.simulator.people[0]!.id);
+});
+
+afterAll(() => site.close());
+
+afterEach(() => {
+  site.simulator.play('works');
+});
+
+const PAGES = ['/portal/patients', '/portal/team', '/portal/catalog', '/portal/catalog/products'];
+
+interface Listed {
+  readonly patients: readonly { readonly id: string; readonly first_name: string }[];
+}
+
+async function patientOf(browser: Browser): Promise<string> {
+  const { patients } = await browser.json<Listed>('/api/fullscript/clinic/patients');
+  return `/portal/patients/${patients[0]!.id}`;
+}
+
+/** What the simulator was asked for since, without the query. */
+function askedSince(count: number): string[] {
+  return site.simulator.requests.slice(count).map(({ path }) => path);
+}
+
+describe('who sees what', () => {
+  it.each([...PAGES, '/portal/patients/x', '/portal/disconnect'])(
+    '%s: nobody is signed in → to sign in, and back',
+    async (path) => {
+      const page = await site.browser().send(path);
+      expect(page.status).toBe(303);
+      expect(page.location).toBe(`/oauth/authorize?returnTo=${encodeURIComponent(path)}`);
+    },
+  );
+
+  it('a patient of another clinic → not there', async () => {
+    const other = site.browser();
+    await other.signIn(
+      site.simulator.people.find(({ clinicName }) => /Harbour/.test(clinicName))!.id,
+    );
+    const theirs = await patientOf(other);
+    expect((await other.send(theirs)).status).toBe(200);
+    const page = await ana.send(theirs);
+    expect(page.status).toBe(404);
+    expect(page.text).toContain('Fullscript does not have this');
+  });
+
+  it('the team marks who is looking', async () => {
+    const { text } = await ana.send('/portal/team');
+    expect(text).toMatch(/Ana Osei<small>[^<]*<\/small><\/span>\s*<span class="badge good">You/);
+    expect(text.match(/>You</g)).toHaveLength(1);
+    expect(text).toContain('Nora Quigley');
+    expect(text).not.toContain('Paige Whitlock');
+  });
+
+  it.each(['..', '%2e%2e', 'a%2Fb', '%00', 'a%5Cb', 'oauth'])(
+    'the id %s → 404, asks nothing',
+    async (id) => {
+      const before = site.simulator.requests.length;
+      const page = await ana.sendRaw(`/portal/patients/${id}`);
+      expect(page.status).toBe(404);
+      expect(askedSince(before)).toEqual([]);
+    },
+  );
+});
+
+describe('what Fullscript says', () => {
+  it('names and queries of any kind → text, not markup', async () => {
+    const csrf = await ana.csrfToken();
+    const headers = { 'x-csrf-token': csrf, 'content-type': 'application/json' };
+    const body = JSON.stringify({
+      first_name: '<img src=x onerror=alert(1)>',
+      last_name: '"><script>',
+      email: 'marked@example.test',
+    });
+    const made = await ana.send('/api/fullscript/clinic/patients', {
+      method: 'POST',
+      headers,
+      body,
+    });
+    expect(made.status).toBe(201);
+    const { text } = await ana.send('/portal/patients?query=marked');
+    expect(text).toContain('&lt;img src=x onerror=alert(1)&gt;');
+    expect(text).not.toContain('<img');
+    const echo = await ana.send(`/portal/patients?query=${encodeURIComponent('"><svg onload=1>')}`);
+    expect(echo.text).not.toContain('<svg');
+  });
+
+  it('the last page links back, and beyond it there is nobody', async () => {
+    const { text } = await ana.send('/portal/patients?page=7');
+    expect(text).toContain('rel="prev"');
+    expect(text).not.toContain('rel="next"');
+  });
+
+  it('an order names its products, each asked for once', async () => {
+    const { orders } = await ana.json<{ orders: { patient_id: string }[] }>(
+      '/api/fullscript/clinic/orders',
+    );
+    const before = site.simulator.requests.length;
+    const { text } = await ana.send(`/portal/patients/${orders[0]!.patient_id}`);
+    expect(text).toMatch(/Order R\d+<small>[^<]+ \([^<]+\)/);
+    const variants = askedSince(before).filter((path) => path.includes('/catalog/variants/'));
+    expect(variants.length).toBeGreaterThan(0);
+    expect(new Set(variants).size).toBe(variants.length);
+  });
+});
+
+describe('trouble', () => {
+  it.each(PAGES.slice(0, 3).concat('/portal/patients/any'))(
+    '%s: 429 → 503 and when to come back',
+    async (path) => {
+      site.simulator.play('rate_limited');
+      const page = await ana.send(path);
+      expect(page.status).toBe(503);
+      expect(page.headers.get('retry-after')).toBe('20');
+      expect(page.text).toContain('data-countdown="20"');
+    },
+  );
+
+  it('home: whatever happens to the rest, the connection is shown', async () => {
+    for (const scenario of ['server_error', 'garbage', 'unreachable', 'rate_limited'] as const) {
+      site.simulator.play(scenario);
+      const page = await ana.send('/portal');
+      expect(page.status).toBe(200);
+      expect(page.text).toContain('Your connection');
+      expect(page.text).toContain('class="state');
+    }
+  });
+
+  it('slow: without waiting an empty place that leads to the same with waiting', async () => {
+    let answer = () => {};
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    const off = site.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+    const page = await ana.send('/portal/patients?query=ro&page=1');
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('data-late="/portal/patients?query=ro&amp;page=1&amp;wait=1"');
+    const waiting = ana.send('/portal/patients?query=ro&page=1&wait=1');
+    off();
+    answer();
+    expect((await waiting).text).toMatch(/>\d+ patients</);
+  });
+
+  it('slow, then refused: the request that nobody waited for does no harm', async () => {
+    let answer = () => {};
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    const faults = { endpoint: 'api', kind: 'delay', until } as const;
+    const off = site.simulator.faults.add(faults);
+    await ana.send('/portal/catalog');
+    site.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 500, times: 2 });
+    off();
+    answer();
+    expect((await ana.send('/livez')).status).toBe(200);
+  });
+
+  it('narrower scope, connected again → the page names what is missing and leads back to itself', async () => {
+    site.simulator.play('narrower_scope');
+    await ana.signIn(site.simulator.people[0]!.id);
+    const page = await ana.send('/portal/patients?query=ro');
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('lacks the permission patients:read');
+    expect(page.text).toContain('returnTo=%2Fportal%2Fpatients%3Fquery%3Dro');
+    site.simulator.play('works');
+    await ana.signIn(site.simulator.people[0]!.id);
+    expect((await ana.send('/portal/patients')).text).not.toContain('lacks the permission');
+  });
+
+  it('products: explained where the application may not, searched where it may', async () => {
+    const restricted = await ana.send('/portal/catalog/products');
+    expect(restricted.status).toBe(200);
+    expect(restricted.text).toContain('Not open to this application');
+    expect(restricted.text).not.toContain('role="search"');
+    site.simulator.play('open_catalog');
+    const open = await ana.send('/portal/catalog/products?query=magnesium');
+    expect(open.text).toContain('Magnesium');
+    expect(open.text).toContain('role="search"');
+  });
+});
+
+describe('refresh now', () => {
+  it('renews a token that is good, once, and leads back', async () => {
+    const before = site.simulator.stats.refreshes;
+    const answer = await ana.post('/oauth/refresh', {
+      now: 'yes',
+      returnTo: '/portal?done=refreshed',
+    });
+    expect([answer.status, answer.location]).toEqual([303, '/portal?done=refreshed']);
+    expect(site.simulator.stats.refreshes).toBe(before + 1);
+    const page = await ana.send('/portal?done=refreshed');
+    expect(page.text).toContain('The connection was refreshed just now.');
+    expect((await ana.send('/portal?done=anything')).text).not.toContain('just now');
+  });
+
+  it('without the wish a good token stays', async () => {
+    const before = site.simulator.stats.refreshes;
+    await ana.post('/oauth/refresh', { returnTo: '/portal' });
+    expect(site.simulator.stats.refreshes).toBe(before);
+  });
+
+  it('without the CSRF token → refused', async () => {
+    const before = site.simulator.stats.refreshes;
+    const body = new URLSearchParams({ now: 'yes' });
+    expect((await ana.send('/oauth/refresh', { method: 'POST', body })).status).toBe(403);
+    expect(site.simulator.stats.refreshes).toBe(before);
+  });
+});
