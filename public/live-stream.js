@@ -17,6 +17,8 @@ const LOST_MS = 10_000;
 const RETRY_MS = 5_000;
 const CHECK_MS = 5_000;
 const CONFIRM_MS = 1_500;
+/** No content: nobody is signed in, so there is nothing to watch. */
+const NOBODY = 204;
 
 /**
  * Watches until it is stopped, or until nobody is signed in, which is the last it tells.
@@ -92,12 +94,12 @@ export function watchStream(url, tell) {
       () => 0,
     );
     if (isStopped) return;
-    if (status === 401 && !isSecond) {
+    if (status === NOBODY && !isSecond) {
       // A new sign-in ends the session before its answer, with the new cookie, is here.
       retry = setTimeout(() => void check(waitMs, true), CONFIRM_MS);
       return;
     }
-    if (status === 401) {
+    if (status === NOBODY) {
       stop();
       tell({ signedIn: false, reachable: true });
       return;

@@ -5,7 +5,7 @@ import { grantId } from '../grants/grant.js';
 import { coalesced } from '../http/coalesced.js';
 import { type EventStream, openEventStream, streamHeaders } from '../http/event-stream.js';
 import type { LiveStreams } from '../http/live-streams.js';
-import { userOf } from '../http/signed-in.js';
+import { signedIn } from '../http/signed-in.js';
 import { type LiveState, type LiveStateDeps, readLiveState } from './live-state.js';
 
 export interface EventRoutesDeps extends LiveStateDeps {
@@ -34,7 +34,13 @@ export function eventRoutes(deps: EventRoutesDeps): Router {
   const router = Router({ caseSensitive: true });
 
   router.get('/portal/events', deps.limit, (req, res, next) => {
-    const { key } = userOf(req);
+    const user = signedIn(req);
+    if (user === undefined) {
+      // Tells a browser not to try again, and is no error on its console, as 401 would be.
+      res.status(204).end();
+      return;
+    }
+    const { key } = user;
     const whose = { key, sid: req.sessionID };
     leaveSessionAlone(req);
     if (req.method === 'HEAD') {
@@ -42,6 +48,8 @@ export function eventRoutes(deps: EventRoutesDeps): Router {
       res.end();
       return;
     }
+    // Gone while its session was looked up: nothing would tell us of its end any more.
+    if (res.closed) return;
     const strike = deps.streams.enter(grantId(key), () => res.end());
     res.once('close', strike);
     watch({ ...deps, fail: next }, openEventStream(res), whose);

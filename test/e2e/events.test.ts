@@ -5,6 +5,7 @@ import { runCommand } from '../../src/cli/run.js';
 import { readArguments } from '../../src/cli/arguments.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
+import { startRedisGate } from '../support/redis-gate.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
 import { gate } from '../support/world.js';
 import { until } from '../support/until.js';
@@ -91,16 +92,16 @@ describe('GET /portal/events', () => {
     });
   });
 
-  it('nobody is signed in → 401, and no stream', async () => {
+  it('nobody is signed in → 204, which tells browsers not to come back', async () => {
     const stream = await open(one, createBrowser(one.origin));
-    expect(stream.status).toBe(401);
-    expect(stream.headers['content-type']).toContain('text/html');
+    expect(stream.status).toBe(204);
+    expect(stream.text()).toBe('');
   });
 
   it('HEAD → says whether there would be a stream, and ends', async () => {
     expect(await browser.send('/portal/events', { method: 'HEAD' })).toMatchObject({ status: 200 });
     const nobody = createBrowser(one.origin);
-    expect(await nobody.send('/portal/events', { method: 'HEAD' })).toMatchObject({ status: 401 });
+    expect(await nobody.send('/portal/events', { method: 'HEAD' })).toMatchObject({ status: 204 });
   });
 
   it('disconnected at another server → told within a second', async () => {
@@ -234,7 +235,7 @@ describe('a stream that looks by itself', () => {
       await until(stream.hasEnded);
       stream = await open(app);
     }
-    expect(stream.status).toBe(401);
+    expect(stream.status).toBe(204);
     expect(keys.length).toBeGreaterThan(0);
     expect(await scene.stored.exists(...keys)).toBe(0);
   });
@@ -251,6 +252,31 @@ describe('a stream that looks by itself', () => {
     await elsewhere.post('/oauth/disconnect');
     await stream.next({ status: 'disconnected' });
     expect(stream.states()).toHaveLength(2);
+  });
+});
+
+describe('a browser that is gone again', () => {
+  it('before its session was found → no stream is left behind', async () => {
+    const redisGate = await startRedisGate(scene.redis.socketPath);
+    const app = await scene.open({ REDIS_URL: redisGate.url }, { streamTiming: RARELY });
+    const hold = redisGate.hold((command) => command.includes('fc:1:session:'));
+    const gone = new AbortController();
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const { signal } = gone;
+    const asked = fetch(`${app.local}/portal/events`, { signal, headers: { cookie } });
+    await hold.reached;
+    gone.abort();
+    await expect(asked).rejects.toThrow('aborted');
+    await until(() => app.lines.some((line) => line.includes('/portal/events')));
+    hold.release();
+    // Redis answers in order: by now the first request has had its session, too.
+    expect(
+      (await copyOf(browser, app.local).json<{ signedIn: boolean }>('/api/session')).signedIn,
+    ).toBe(true);
+    const metrics = await (await fetch(`${app.local}/metrics`)).text();
+    expect(metrics).toContain('fullscript_live_streams 0');
+    await app.close();
+    await redisGate.close();
   });
 });
 
