@@ -137,7 +137,8 @@ export function createApp(deps: AppDeps): Express {
 /** For the forms of every page; views take it for a sign that somebody is signed in. */
 function pageLocals({ token }: Csrf): express.RequestHandler {
   return (req, res, next) => {
-    res.locals['csrfToken'] = token(req);
+    // Looked at when a page is rendered: most answers are none, and a damaged session shall not be in their way.
+    Object.defineProperty(res.locals, 'csrfToken', { enumerable: true, get: () => token(req) });
     next();
   };
 }

@@ -34,8 +34,8 @@ export interface ServerOptions {
 }
 
 const API_TIMEOUT_MS = 25_000;
-/** Longer than Fullscript usually takes, shorter than people start to wonder. */
-const PATIENCE_MS = 1_000;
+/** Long enough to find out that a connection has ended, which then is the whole page. */
+const PATIENCE_MS = 2_500;
 /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
 /** How often the counts of all processes are brought together. */

@@ -53,12 +53,14 @@ function carriesToken(query: string): boolean {
 function isPlain(segment: string): boolean {
   if (!SEGMENT.test(segment)) return false;
   const decoded = decode(segment);
+  if (decoded === undefined) return false;
+  // All that is left of it for somebody who decodes first and then looks for a query.
+  const [bare = ''] = decoded.split(/[?#]/, 1);
   return (
-    decoded !== undefined &&
     !/[/\\\p{Cc}]/u.test(decoded) &&
     !/%[0-9a-f]{2}/i.test(decoded) &&
-    !/^\.+$/.test(decoded) &&
-    decoded.toLowerCase() !== 'oauth'
+    !/^\.+$/.test(bare.trim()) &&
+    bare.trim().toLowerCase() !== 'oauth'
   );
 }
 

@@ -45,8 +45,9 @@ export const noStore: RequestHandler = (_req, res, next) => {
   next();
 };
 
-/** For addresses that hold a code: not even a page of ours needs to hear of it. */
+/** For addresses that hold a code: not even a page of ours needs to hear of it, nor do our scripts. */
 export const noReferrer: RequestHandler = (_req, res, next) => {
   res.set('Referrer-Policy', 'no-referrer');
+  res.locals['withoutScripts'] = true;
   next();
 };

@@ -90,6 +90,13 @@ describe('SR-33', () => {
     expect(seen.refused).toBeGreaterThan(0);
   });
 
+  it.each(['/%2E%2e%3f', '/..%23', '/..%20', '/oauth%3Fx/token', '/%6fauth%20'])(
+    'SR-33 %s, which becomes another path where it is decoded first → refused',
+    (path) => {
+      expect(() => apiUrlFor('https://api.example/api', path)).toThrow(ApiPathError);
+    },
+  );
+
   it('SR-33 a path to any plain id → is called, and the id arrives as it is', () => {
     const id = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 30 })
