@@ -22,6 +22,10 @@ const kinds = Object.keys(KINDS) as Kind[];
 beforeAll(async () => {
   portal = await openPortal();
   for (const kind of kinds) users.set(kind, await portal.user(KINDS[kind]));
+  // Something to see on the account page.
+  const { page } = users.get('desk-light')!;
+  await page.getByRole('button', { name: 'Refresh now' }).click();
+  await page.getByText('refreshed just now').waitFor();
 }, 60_000);
 
 afterAll(() => portal.close());

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { ServerOptions } from '../../src/server.js';
+import { createBrowser } from './browser.js';
 import { type Chromium, type Visitor, launchChromium } from './chromium.js';
 import { type Site, openSite } from './site.js';
 
@@ -42,7 +43,7 @@ export async function openPortal(
       const opened = await visitor(kind);
       const { id = '' } = site.simulator.people[person] ?? {};
       // The clicks have tests of their own.
-      await opened.context.addCookies(await signedInCookies(site, id));
+      await opened.context.addCookies(await signedInCookies(site.origin, id, kind));
       await opened.page.goto(`${site.origin}/portal`);
       return opened;
     },
@@ -54,8 +55,17 @@ export async function openPortal(
   };
 }
 
-async function signedInCookies({ browser, origin }: Site, person: string) {
-  const signedIn = browser();
+/** What a browser of that size is likely to be. */
+const AGENTS = {
+  desk: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36',
+  phone:
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 26_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Mobile/15E148 Safari/604.1',
+};
+
+async function signedInCookies(origin: string, person: string, kind?: BrowserContextOptions) {
+  const isPhone = (kind?.viewport?.width ?? 1280) < 500;
+  const agent = AGENTS[isPhone ? 'phone' : 'desk'];
+  const signedIn = createBrowser(origin, { 'user-agent': agent });
   await signedIn.signIn(person);
   return [...signedIn.cookies].map(([name, value]) => ({ name, value, url: origin }));
 }
