@@ -4,6 +4,8 @@
 
 const AFTER_MS = 250;
 const SLOW_MS = 5_000;
+/** After that a form may be sent again: perhaps the loading was stopped, of which nobody tells us. */
+const AGAIN_MS = 8_000;
 
 /** @type {ReturnType<typeof setTimeout>[]} */
 let timers = [];
@@ -12,10 +14,8 @@ function begin() {
   end();
   timers = [
     setTimeout(() => document.body.classList.add('busy'), AFTER_MS),
-    setTimeout(
-      () => say('This is taking longer than usual. You can wait, or stop and go on.'),
-      SLOW_MS,
-    ),
+    setTimeout(() => say('This is taking longer than usual.'), SLOW_MS),
+    setTimeout(release, AGAIN_MS),
   ];
 }
 
@@ -23,11 +23,12 @@ function end() {
   for (const timer of timers) clearTimeout(timer);
   timers = [];
   document.body.classList.remove('busy');
+  say('');
 }
 
 /** @param {string} text */
 function say(text) {
-  document.getElementById('live')?.replaceChildren(text);
+  document.getElementById('say')?.replaceChildren(text);
 }
 
 document.addEventListener('submit', (event) => {
@@ -56,11 +57,17 @@ document.addEventListener('click', (event) => {
   begin();
 });
 
-// The page may come back from the browser's memory as it was left.
-addEventListener('pageshow', () => {
+/** Lets forms be sent again. */
+function release() {
   end();
   for (const form of document.querySelectorAll('form[data-sent]')) {
     if (form instanceof HTMLFormElement) delete form.dataset['sent'];
     form.querySelector('[aria-disabled]')?.removeAttribute('aria-disabled');
   }
+}
+
+// The page may come back from the browser's memory as it was left.
+addEventListener('pageshow', release);
+addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape') release();
 });

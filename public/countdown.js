@@ -15,7 +15,7 @@ function countDown(place) {
     if (left > 0 && place.isConnected) return;
     clearInterval(timer);
     if (place.isConnected)
-      document.getElementById('live')?.replaceChildren('You can try again now.');
+      document.getElementById('say')?.replaceChildren('You can try again now.');
   }
 }
 

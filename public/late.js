@@ -1,37 +1,54 @@
 // @ts-check
 import { openPage, replaceRegion } from './region.js';
 
-/** Parts of a page that Fullscript was slow with are fetched once it has answered. */
+/** Parts of a page that Fullscript was slow with are fetched once it has answered, all at once. */
 
 const SLOW_MS = 4_000;
 
-/** @param {HTMLElement} place */
-async function fill(place) {
-  const region = place.closest('section[id]');
-  const href = place.dataset['late'];
-  if (region === null || href === undefined) return;
-  const hint = place.querySelector('p');
-  const patience = setTimeout(() => {
-    hint?.replaceChildren('Fullscript is taking longer than usual. This goes on by itself.');
-  }, SLOW_MS);
+/** @param {string} text */
+function say(text) {
+  document.getElementById('loaded')?.replaceChildren(text);
+}
+
+/**
+ * @param {string} href
+ * @param {HTMLElement[]} places
+ */
+async function fill(href, places) {
+  /** @param {(Node | string)[]} words */
+  const hint = (...words) => {
+    for (const place of places) (place.querySelector('p') ?? place).replaceChildren(...words);
+  };
+  const patience = setTimeout(
+    () => hint('Fullscript is taking longer than usual. You need not do anything.'),
+    SLOW_MS,
+  );
+  say('Loading');
   try {
     const page = await openPage(href);
-    if (page === undefined || !replaceRegion(page, region.id)) location.replace(href);
-    else replaceRegion(page, 'found');
+    const ids = places.map((place) => place.closest('section[id]')?.id ?? '');
+    if (page === undefined || !ids.every((id) => page.getElementById(id))) {
+      location.replace(href);
+      return;
+    }
+    for (const id of ['title', 'found', ...new Set(ids)]) replaceRegion(page, id);
+    document.title = page.title;
+    say('Loaded');
   } catch {
-    hint?.replaceChildren('The server could not be reached. ', reloadLink());
+    const link = document.createElement('a');
+    link.href = '';
+    link.textContent = 'Try again';
+    hint('The server could not be reached. ', link);
   } finally {
     clearTimeout(patience);
   }
 }
 
-function reloadLink() {
-  const link = document.createElement('a');
-  link.href = '';
-  link.textContent = 'Try again';
-  return link;
-}
-
+/** @type {Map<string, HTMLElement[]>} */
+const late = new Map();
 for (const place of document.querySelectorAll('[data-late]')) {
-  if (place instanceof HTMLElement) void fill(place);
+  if (!(place instanceof HTMLElement)) continue;
+  const href = place.dataset['late'] ?? '';
+  late.set(href, [...(late.get(href) ?? []), place]);
 }
+for (const [href, places] of late) void fill(href, places);

@@ -8,6 +8,7 @@
  * @typedef {object} LiveState
  * @property {boolean} reachable
  * @property {boolean} [signedIn]
+ * @property {string} [who] tells one user from another
  * @property {'active' | 'needs_reconnect' | 'disconnected'} [status]
  * @property {string | null} [obtainedAt] ISO 8601
  * @property {string | null} [expiresAt] ISO 8601

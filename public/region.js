@@ -16,7 +16,8 @@ export async function openPage(href, signal) {
 }
 
 /**
- * Puts what another page has under an id in place of what this one has there.
+ * Puts what another page has under an id in place of what this one has there. Whoever was inside with
+ * the keyboard goes on at its heading.
  *
  * @param {Document} from
  * @param {string} id
@@ -26,7 +27,13 @@ export function replaceRegion(from, id) {
   const fresh = from.getElementById(id);
   const stale = document.getElementById(id);
   if (fresh === null || stale === null) return false;
+  const wasInside = stale.contains(document.activeElement);
   stale.replaceChildren(...fresh.childNodes);
+  const heading = stale.querySelector('h2');
+  if (wasInside && heading !== null) {
+    heading.tabIndex = -1;
+    heading.focus();
+  }
   document.dispatchEvent(new CustomEvent('page:changed'));
   return true;
 }

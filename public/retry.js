@@ -18,6 +18,6 @@ async function ask(waitMs) {
 
 const place = document.querySelector('[data-retry]');
 if (place instanceof HTMLElement) {
-  document.getElementById('live')?.replaceChildren('Trying again by itself …');
+  document.getElementById('say')?.replaceChildren('Trying again automatically …');
   void ask(Number(place.dataset['retry']) * 1000);
 }

@@ -17,13 +17,16 @@ function watch(form, input) {
 
   async function search() {
     const query = input.value.trim();
-    if (query === shown) return;
+    // What is under way would come after what is wanted now.
     asked.abort();
-    asked = new AbortController();
+    const mine = new AbortController();
+    asked = mine;
+    document.body.classList.remove('busy');
+    if (query === shown) return;
     const href = query === '' ? form.action : `${form.action}?${new URLSearchParams({ query })}`;
     document.body.classList.add('busy');
     try {
-      const page = await openPage(waitFor(href), asked.signal);
+      const page = await openPage(waitFor(href), mine.signal);
       if (page === undefined) {
         location.assign(href);
         return;
@@ -35,7 +38,7 @@ function watch(form, input) {
     } catch {
       // Overtaken by the next letter, or the server is away: the button still works.
     }
-    document.body.classList.remove('busy');
+    if (asked === mine) document.body.classList.remove('busy');
   }
 
   input.addEventListener('input', () => {

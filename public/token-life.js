@@ -11,34 +11,42 @@ function inWords(seconds) {
 }
 
 /**
- * The server's clock is what counts; it said how much was left when it sent the page. What is heard of
- * a renewal later has the server's times, too: how long the token lives from the moment it came.
+ * The server's clock is what counts; the page says how much was left when it was sent.
  *
  * @param {HTMLProgressElement} bar
  */
 function follow(bar) {
-  let end = performance.now() + bar.value * 1000;
+  let expires = Date.parse(bar.dataset['expires'] ?? '');
+  const ahead = expires - bar.value * 1000 - Date.now();
   const text = document.getElementById(bar.getAttribute('aria-describedby') ?? '');
   const timer = setInterval(show, 1000);
-  document.addEventListener('fullscript:state', (event) => {
-    const { obtainedAt, expiresAt } = /** @type {CustomEvent} */ (event).detail;
-    if (!obtainedAt || bar.dataset['obtained'] === obtainedAt) return;
-    bar.dataset['obtained'] = obtainedAt;
-    bar.max = (Date.parse(expiresAt) - Date.parse(obtainedAt)) / 1000;
-    end = performance.now() + bar.max * 1000;
-    sayRefreshed(obtainedAt);
-    show();
-  });
+  document.addEventListener('fullscript:state', hear);
   show();
+
   function show() {
-    if (!bar.isConnected) clearInterval(timer);
-    const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+    if (!bar.isConnected) {
+      clearInterval(timer);
+      document.removeEventListener('fullscript:state', hear);
+      return;
+    }
+    const left = Math.max(0, Math.round((expires - Date.now() - ahead) / 1000));
     bar.value = left;
     if (text === null) return;
     text.textContent =
       left > 0
-        ? `Good for ${inWords(left)}, then renewed by itself.`
+        ? `Good for ${inWords(left)}, then renewed automatically.`
         : 'At its end; renewed with the next page you open.';
+  }
+
+  /** @param {Event} event */
+  function hear(event) {
+    const { obtainedAt, expiresAt } = /** @type {CustomEvent} */ (event).detail;
+    if (!obtainedAt || bar.dataset['obtained'] === obtainedAt) return;
+    bar.dataset['obtained'] = obtainedAt;
+    expires = Date.parse(expiresAt);
+    bar.max = (expires - Date.parse(obtainedAt)) / 1000;
+    sayRefreshed(obtainedAt);
+    show();
   }
 }
 

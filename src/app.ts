@@ -9,9 +9,10 @@ import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import type { UserActivity } from './grants/user-activity.js';
 import type { Vault } from './grants/vault.js';
-import type { Audit } from './http/audit.js';
+import { type Audit, ownerTag } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
+import { assetVersion } from './http/asset-version.js';
 import { type Csrf, createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
@@ -32,6 +33,7 @@ import {
   clearSessionCookie,
   sessions,
 } from './http/session.js';
+import { signedIn } from './http/signed-in.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { accountRoutes } from './routes/account.js';
@@ -83,6 +85,11 @@ export interface AppDeps {
 const VIEWS = fileURLToPath(new URL('../views', import.meta.url));
 const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
 
+/** No redirects of its own: their page has other headers. */
+const STATIC = { index: false, redirect: false };
+const FOR_GOOD = { ...STATIC, immutable: true, maxAge: '1y' };
+const FOR_A_WHILE = { ...STATIC, maxAge: '1h' };
+
 /** What is called so often that its limits must not cost a question to the store. */
 const CALLS = ['/api', '/portal'];
 
@@ -104,16 +111,16 @@ export function createApp(deps: AppDeps): Express {
   app.use(requestLog(reportRequest(deps)));
   app.use(securityHeaders({ https: secure, formTargets: formTargets(registrations) }));
   // Ahead of the session: these are asked for often, by nobody in particular.
-  // No redirects of its own: their page has other headers.
-  app.use('/assets', express.static(PUBLIC, { index: false, redirect: false, maxAge: '1h' }));
+  app.use(assetFiles(String(app.locals['assets'])));
   app.use(noStore);
   // Ahead of whatever may refuse: that answer has the code in its address, too.
   app.use(callbackPaths(registrations), noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
   app.use(CALLS, ...limits.calls);
-  const lifetime = deps.sessionLifetime;
-  app.use(sessions({ ...deps, secure, store: sessionStore, secrets, lifetime }));
+  app.use(
+    sessions({ ...deps, secure, secrets, store: sessionStore, lifetime: deps.sessionLifetime }),
+  );
   // Ahead of csrf: the token may be a form field.
   app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
@@ -134,11 +141,25 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
+/** Files under the address that pages name, and under a plain one for whoever remembers it. */
+function assetFiles(versioned: string): express.Router {
+  const router = express.Router();
+  router.use(versioned, express.static(PUBLIC, FOR_GOOD));
+  return router.use('/assets', express.static(PUBLIC, FOR_A_WHILE));
+}
+
+/** Tells the live scripts when somebody else has signed in in this browser. */
+function whoIs(req: express.Request): string | undefined {
+  const user = signedIn(req);
+  return user && ownerTag(user.key);
+}
+
 /** For the forms of every page; views take it for a sign that somebody is signed in. */
 function pageLocals({ token }: Csrf): express.RequestHandler {
   return (req, res, next) => {
     // Looked at when a page is rendered: most answers are none, and a damaged session shall not be in their way.
     Object.defineProperty(res.locals, 'csrfToken', { enumerable: true, get: () => token(req) });
+    Object.defineProperty(res.locals, 'who', { enumerable: true, get: () => whoIs(req) });
     next();
   };
 }
@@ -152,6 +173,7 @@ function bareApp({ trustProxy, simulatorUrl }: AppDeps): Express {
   app.set('view engine', 'ejs');
   app.set('views', VIEWS);
   app.locals['simulatorUrl'] = simulatorUrl;
+  app.locals['assets'] = `/assets/${assetVersion(PUBLIC)}`;
   return app;
 }
 

@@ -13,8 +13,10 @@ type Kind =
   | 'offline'
   /** Fullscript says that it is in trouble itself. */
   | 'trouble'
-  /** An answer that nobody can make sense of, or a question that Fullscript cannot. */
-  | 'garbage';
+  /** An answer that nobody can make sense of. */
+  | 'garbage'
+  /** A question that makes no sense to Fullscript. */
+  | 'refused';
 
 /** What a section of a page says instead of what it was made for. */
 export interface ReadFailure {
@@ -32,7 +34,7 @@ const KINDS: Partial<Record<FullscriptApiErrorCode, Kind>> = {
   fullscript_unreachable: 'offline',
   fullscript_unavailable: 'trouble',
   fullscript_unexpected: 'garbage',
-  fullscript_refused: 'garbage',
+  fullscript_refused: 'refused',
 };
 
 const SHORTEST_WAIT_MS = 1_000;

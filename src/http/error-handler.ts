@@ -65,7 +65,8 @@ export function errorHandler(deps: {
     try {
       const csrfToken = deps.csrfToken?.(req);
       const view = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
-      const away = code === 'store_unavailable' && req.method === 'GET';
+      const canWait = req.method === 'GET' && res.locals[START_AGAIN] !== true;
+      const away = code === 'store_unavailable' && canWait;
       const page = {
         ...view,
         wait: entry.status === 429 ? wait : undefined,

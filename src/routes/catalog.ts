@@ -55,12 +55,11 @@ function products(deps: PortalPagesDeps): RequestHandler {
   };
 }
 
-function brandRow({ name, prefix, available }: Brand) {
-  const badge = available === false ? { tone: 'plain', text: 'Not available' } : undefined;
-  return { name, detail: prefix, badge };
+function brandRow({ name, available }: Brand) {
+  return { name, detail: available === false ? 'Not available at the moment' : undefined };
 }
 
+/** The price is the suggested one, in the currency of the country. */
 function productRow({ name, brandName, price }: Product) {
-  const badge = price === undefined ? undefined : { tone: 'plain', text: price };
-  return { name, detail: brandName, badge };
+  return { name, detail: brandName, price };
 }

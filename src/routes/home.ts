@@ -4,7 +4,7 @@ import type { Person } from '../fullscript/person.js';
 import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { missingScope } from '../oauth/scope.js';
-import { COUNTRIES } from './landing.js';
+import { COUNTRIES } from './countries.js';
 import { moment } from './moment.js';
 import { permissions } from './permissions.js';
 import { type PortalPagesDeps, type Section, reconnectPath, sectionsOf } from './section.js';
@@ -14,11 +14,6 @@ export interface HomeDeps extends PortalPagesDeps {
   readonly wantedScope: (id: RegistrationId) => readonly string[];
   readonly now: () => number;
 }
-
-/** What has just been done, for the page that somebody comes back to. */
-const FLASHES: Readonly<Record<string, string>> = {
-  refreshed: 'The connection was refreshed just now.',
-};
 
 /** The portal's first page: the clinic, the connection, and where to go from here. */
 export function home(deps: HomeDeps): RequestHandler {
@@ -31,23 +26,33 @@ export function home(deps: HomeDeps): RequestHandler {
       section({ what: 'the clinic', scope }, getClinic),
       section({ what: 'your name', scope }, (api) => getResourceOwner(api, owner)),
     ]);
-    const done = req.query['done'];
     const page = {
       clinic,
-      ...personView(person),
+      ...personView(person, clinic),
       ...connectionView(fullscript, deps.now()),
       missing: missingScope(deps.wantedScope(registration), fullscript.grant.tokens.scope),
       steps: steps(fullscript),
-      flash: typeof done === 'string' && Object.hasOwn(FLASHES, done) ? FLASHES[done] : undefined,
+      flash: flash(req.query['done'], fullscript, deps.now()),
     };
     res.render('portal/home', { page });
   };
 }
 
-function personView({ ready, notice }: Section<Person | undefined>) {
-  return { name: ready?.name, email: ready?.email, personNotice: notice };
+/** What has just been done. The address stays in the bar, so it is believed for a moment only. */
+function flash(done: unknown, { grant }: Fullscript, now: number): string | undefined {
+  const isNews = now - grant.tokens.obtainedAt < NEWS_MS;
+  return done === 'refreshed' && isNews ? 'The connection was refreshed just now.' : undefined;
 }
 
+function personView(person: Section<Person | undefined>, clinic: Section<unknown>) {
+  const { ready, late, failure, notice } = person;
+  // Once is enough, where both have the same trouble.
+  const isSaid = failure !== undefined && failure.kind === clinic.failure?.kind;
+  const personNotice = isSaid ? undefined : notice;
+  return { name: ready?.name, email: ready?.email, personLate: late, personNotice };
+}
+
+const NEWS_MS = 10_000;
 /** A refresh that follows so soon is the sign-in's own answer. */
 const SAME_MOMENT_MS = 5_000;
 
@@ -94,7 +99,7 @@ const STEPS: readonly Step[] = [
   {
     scope: 'catalog:read',
     title: 'Browse the catalog',
-    text: 'Brands that your clinic can prescribe.',
+    text: 'Brands, and products where Fullscript shows them.',
     href: '/portal/catalog',
   },
   {

@@ -2,10 +2,8 @@ import { Router } from 'express';
 import { parseReturnTo } from '../http/return-to.js';
 import { signedIn } from '../http/signed-in.js';
 import type { Registration } from '../oauth/registration.js';
+import { COUNTRIES } from './countries.js';
 import { permissionsAskedFor } from './permissions.js';
-
-/** Countries in words. */
-export const COUNTRIES = { us: 'United States', ca: 'Canada' } as const;
 
 /** The page that offers the connection. */
 export function landingRoutes(deps: {

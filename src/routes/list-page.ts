@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { PageOf } from '../fullscript/pagination.js';
+import { addressWith } from './address.js';
 import type { Section } from './section.js';
 
 /** What the links below a list are made of. */
@@ -8,6 +9,8 @@ export interface Pager {
   readonly text: string;
   readonly previous: string | undefined;
   readonly next: string | undefined;
+  /** Set where there is nothing because this is beyond the last page: the way to the first one. */
+  readonly first: string | undefined;
 }
 
 /** The page of a list that the query asks for; whatever makes no sense is the first one. */
@@ -35,9 +38,11 @@ export function pager(
   const { label, name = 'page' } = options;
   const { page = 1, pages, previous, next } = list.ready ?? {};
   const href = (to: number | undefined) =>
-    to === undefined ? undefined : addressOf(req, name, to);
+    to === undefined ? undefined : addressWith(req, { [name]: String(to) });
   const text = pages === undefined ? `Page ${page}` : `Page ${page} of ${pages}`;
-  return { label, text, previous: href(previous), next: href(next) };
+  const isBeyond = page > 1 && list.ready?.items.length === 0;
+  const first = isBeyond ? href(1) : undefined;
+  return { label, text, previous: href(previous), next: href(next), first };
 }
 
 /** How many there are, for a line above the list; empty while nobody knows. */
@@ -48,12 +53,4 @@ export function found(
   const total = list.ready?.total ?? list.ready?.items.length;
   if (total === undefined) return '';
   return total === 1 ? `1 ${one}` : `${total} ${several}`;
-}
-
-function addressOf(req: Request, name: string, page: number): string {
-  const [path = '', query = ''] = req.originalUrl.split('?');
-  const params = new URLSearchParams(query);
-  params.delete('wait');
-  params.set(name, String(page));
-  return `${path}?${params.toString()}`;
 }

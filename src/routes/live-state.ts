@@ -1,12 +1,15 @@
 import type { SessionData, Store } from 'express-session';
 import type { Grant, GrantKey } from '../grants/grant.js';
 import type { Vault } from '../grants/vault.js';
+import { ownerTag } from '../http/audit.js';
 
 /** What an open page is told; never a token. */
 export type LiveState =
   | { readonly signedIn: false }
   | {
       readonly signedIn: true;
+      /** Tells one user from another, and nothing more. */
+      readonly who: string;
       readonly status: 'active' | 'needs_reconnect' | 'disconnected';
       /** When the tokens came and when the access token ends, ISO 8601. */
       readonly obtainedAt: string | null;
@@ -28,7 +31,7 @@ export async function readLiveState(
   { sid, key }: { sid: string; key: GrantKey },
 ): Promise<LiveState> {
   if (!(await hasSession(sessionStore, sid))) return { signedIn: false };
-  return { signedIn: true, ...grantView(await vault.read(key)) };
+  return { signedIn: true, who: ownerTag(key), ...grantView(await vault.read(key)) };
 }
 
 function grantView(grant: Grant | undefined) {

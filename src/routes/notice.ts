@@ -1,4 +1,6 @@
 import type { ReadFailure } from '../fullscript/read-failure.js';
+import { ERROR_TABLE, type ErrorCode } from '../http/error-table.js';
+import { permissions } from './permissions.js';
 
 /** What stands in a section in place of what could not be read. */
 export interface Notice {
@@ -31,53 +33,47 @@ const WORDS: Readonly<Record<ReadFailure['kind'], Words>> = {
   scope_missing: ({ scope, reconnectHref }) => ({
     tone: 'warn',
     title: 'A permission is missing',
-    text: `The application lacks the permission ${scope}. If it was added lately, connect again.`,
+    text: `Your connection lacks the permission “${titleOf(scope)}” (${scope}). If it was added lately, connect again to receive it.`,
     href: reconnectHref,
     label: 'Connect again',
   }),
   restricted: ({ what, reconnectHref }) => ({
     tone: 'plain',
-    title: 'Not open to this application',
-    text: `Fullscript does not let this application, or your role, see ${what}; some things it shows by agreement only. If that was changed lately, connect again.`,
+    title: 'Not open to this portal',
+    text: `Fullscript does not let this portal, or your role, see ${what}; some things it shows by agreement only. If that was changed lately, connect again.`,
     href: reconnectHref,
     label: 'Connect again',
   }),
   not_found: ({ what }) => ({
     tone: 'plain',
     title: 'Fullscript does not have this',
-    text: `It knows nothing of ${what}. It may have been removed.`,
+    text: `It does not know ${what}. It may have been removed.`,
   }),
   rate_limited: ({ what }) => ({
     tone: 'warn',
     title: 'Fullscript asks for a pause',
-    text: `So much was asked of it that ${what} must wait. You stay signed in.`,
+    text: `It was asked too often. You stay signed in; ${what} can be loaded again shortly.`,
     ...again,
   }),
-  slow: ({ what }) => ({
-    tone: 'warn',
-    title: 'Fullscript did not answer this in time',
-    text: `It was asked for ${what} and took too long. You stay signed in; please try again in a moment.`,
-    ...again,
-  }),
-  offline: ({ what }) => ({
-    tone: 'bad',
-    title: 'Fullscript cannot be reached',
-    text: `Fullscript did not answer this server when it asked for ${what}. You stay signed in; please try again in a moment.`,
-    ...again,
-  }),
-  trouble: ({ what }) => ({
-    tone: 'bad',
-    title: 'Fullscript has a problem',
-    text: `Fullscript did not answer this server with ${what}. You stay signed in; please try again in a moment.`,
-    ...again,
-  }),
-  garbage: ({ what }) => ({
-    tone: 'bad',
-    title: 'Fullscript answered in an unknown form',
-    text: `What came in place of ${what} could not be read. Please try again in a moment.`,
-    ...again,
-  }),
+  slow: troubled('warn', 'Fullscript did not answer in time'),
+  offline: troubled('bad', 'Fullscript cannot be reached'),
+  trouble: troubled('bad', 'Fullscript has a problem'),
+  garbage: troubled('bad', 'Fullscript answered in an unknown form'),
+  refused: troubled('bad', 'Fullscript refused this question'),
 };
+
+function troubled(tone: Notice['tone'], title: string): Words {
+  return ({ what }) => ({
+    tone,
+    title,
+    text: `Fullscript did not answer this: ${what} could not be loaded. You stay signed in; please try again in a moment.`,
+    ...again,
+  });
+}
+
+function titleOf(scope: string): string {
+  return permissions([scope])[0]?.title ?? scope;
+}
 
 /** What is said about a read that failed. */
 export function notice(failure: ReadFailure, subject: Subject): Notice {
@@ -89,19 +85,21 @@ export function notice(failure: ReadFailure, subject: Subject): Notice {
   };
 }
 
-const STATUS: Readonly<Record<ReadFailure['kind'], number>> = {
-  // Explained, not failed: the page says what there is to say.
-  scope_missing: 200,
-  restricted: 200,
-  not_found: 404,
-  rate_limited: 503,
-  slow: 504,
-  offline: 502,
-  trouble: 502,
-  garbage: 502,
+/** Under which code the same is listed for everybody else. The first two are explained, not failed. */
+const CODES: Readonly<Record<ReadFailure['kind'], ErrorCode | undefined>> = {
+  scope_missing: undefined,
+  restricted: undefined,
+  not_found: 'fullscript_not_found',
+  rate_limited: 'fullscript_rate_limited',
+  slow: 'fullscript_timeout',
+  offline: 'fullscript_unreachable',
+  trouble: 'fullscript_unavailable',
+  garbage: 'fullscript_unexpected',
+  refused: 'fullscript_refused',
 };
 
-/** The status of a page that was made for what could not be read; as in the table of errors. */
+/** The status of a page that was made for what could not be read. */
 export function failureStatus({ kind }: ReadFailure): number {
-  return STATUS[kind];
+  const code = CODES[kind];
+  return code === undefined ? 200 : ERROR_TABLE[code].status;
 }

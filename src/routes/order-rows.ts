@@ -3,7 +3,7 @@ import { getVariant } from '../fullscript/catalog.js';
 import type { Order } from '../fullscript/orders.js';
 import type { PageOf } from '../fullscript/pagination.js';
 import { type Moment, day } from './moment.js';
-import { type Named, namesOf } from './plan-rows.js';
+import { type Named, namesOf } from './names.js';
 
 interface OrderRow {
   readonly number: string;

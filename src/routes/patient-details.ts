@@ -1,12 +1,11 @@
 import type { Patient } from '../fullscript/patients.js';
 import { day } from './moment.js';
 
-const GENDERS: Readonly<Record<string, string>> = { male: 'Male', female: 'Female', x: 'X' };
-
-/** A name to call somebody by, also where Fullscript knows none. */
-export function nameOf({ name, email }: { name: string; email: string | undefined }): string {
-  return name === '' ? (email ?? 'Nameless') : name;
-}
+const GENDERS = new Map([
+  ['male', 'Male'],
+  ['female', 'Female'],
+  ['x', 'X'],
+]);
 
 /** What is known of a patient, as rows of label and value. */
 export function patientDetails(patient: Patient): (readonly [label: string, value: string])[] {
@@ -15,8 +14,8 @@ export function patientDetails(patient: Patient): (readonly [label: string, valu
     ['Email', email],
     ['Mobile', mobileNumber],
     ['Date of birth', day(dateOfBirth)?.text],
-    ['Gender', gender === undefined ? undefined : (GENDERS[gender] ?? gender)],
-    ['Discount', discount === undefined ? undefined : `${discount} %`],
+    ['Gender', gender === undefined ? undefined : (GENDERS.get(gender) ?? gender)],
+    ['Discount', discount === undefined ? undefined : `${discount}%`],
     ['Text messages', textMessages === undefined ? undefined : yesOrNo(textMessages)],
     ['Archived', archived ? 'Yes' : undefined],
   ];

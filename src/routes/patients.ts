@@ -1,11 +1,11 @@
 import { type RequestHandler, Router } from 'express';
-import { FullscriptApiError } from '../fullscript/errors.js';
 import { listPatientOrders } from '../fullscript/orders.js';
 import { type PatientSummary, getPatient, listPatients } from '../fullscript/patients.js';
 import { listPatientPlans } from '../fullscript/treatment-plans.js';
 import { found, pageNumber, pager, searchQuery } from './list-page.js';
 import { nameProducts, orderRows } from './order-rows.js';
-import { nameOf, patientDetails } from './patient-details.js';
+import { nameOf } from './names.js';
+import { patientDetails } from './patient-details.js';
 import { namePractitioners, planRows } from './plan-rows.js';
 import { type PortalPagesDeps, mapSection, sectionsOf, showStatus } from './section.js';
 
@@ -60,8 +60,11 @@ function patientPage(deps: PortalPagesDeps): RequestHandler {
         return nameProducts(api, await listPatientOrders(api, id, wanted));
       }),
     ]);
-    if (patient.failure?.kind === 'not_found') throw new FullscriptApiError('fullscript_not_found');
     showStatus(res, patient);
+    if (patient.failure?.kind === 'not_found') {
+      res.render('portal/patient-gone');
+      return;
+    }
     const page = {
       title: patient.ready === undefined ? 'Patient' : nameOf(patient.ready),
       patient: mapSection(patient, patientDetails),

@@ -5,21 +5,25 @@ export interface Permission {
   readonly why: string;
 }
 
-const WORDS: Readonly<Record<string, readonly [title: string, why: string]>> = {
-  'clinic:read': ['See your clinic', 'To greet you and to show your clinic and its team.'],
-  'clinic:write': ['Act for your clinic', 'To start treatment plans in a practitioner’s name.'],
-  'patients:read': ['See your patients', 'To list them and to show their treatment plans.'],
-  'patients:write': ['Add and change patients', 'So that you need not enter them twice.'],
-  'patients:treatment_plan_history': [
-    'See plans made in Fullscript',
-    'So that a patient’s plans are complete, wherever they were written.',
-  ],
-  'patients:order_history': ['See orders', 'To show what a patient ordered, and when.'],
-  'catalog:read': [
-    'Browse the catalog',
-    'To look up brands and products. Every application has it.',
-  ],
-};
+const UNUSED = 'These pages do not use it.';
+
+const WORDS = new Map<string, readonly [title: string, why: string]>(
+  Object.entries({
+    'clinic:read': ['See your clinic', 'To greet you and to show your clinic and its team.'],
+    'clinic:write': ['Act for your clinic', UNUSED],
+    'patients:read': ['See your patients', 'To list them and to show their treatment plans.'],
+    'patients:write': ['Add and change patients', UNUSED],
+    'patients:treatment_plan_history': [
+      'See plans made in Fullscript',
+      'So that a patient’s plans are complete, wherever they were written.',
+    ],
+    'patients:order_history': ['See orders', 'To show what a patient ordered, and when.'],
+    'catalog:read': [
+      'Browse the catalog',
+      'To look up brands and products. Every application has it.',
+    ],
+  }),
+);
 
 /** What the pages of this portal read. */
 const USED = [
@@ -33,7 +37,7 @@ const USED = [
 /** Scopes in words, in their order; one that nobody has described yet stands for itself. */
 export function permissions(scopes: readonly string[]): Permission[] {
   return scopes.map((scope) => {
-    const [title, why] = WORDS[scope] ?? [scope, ''];
+    const [title, why] = WORDS.get(scope) ?? [scope, ''];
     return { scope, title, why };
   });
 }

@@ -1,15 +1,9 @@
 import type { ApiClient } from '../fullscript/api-client.js';
-import { ApiPathError, FullscriptApiError } from '../fullscript/errors.js';
 import type { PageOf } from '../fullscript/pagination.js';
 import { getPractitioner } from '../fullscript/team.js';
 import type { TreatmentPlan } from '../fullscript/treatment-plans.js';
 import { type Moment, day } from './moment.js';
-import { nameOf } from './patient-details.js';
-
-/** A list whose entries name others by id, and the names that were found for them. */
-export interface Named<T> extends PageOf<T> {
-  readonly names: ReadonlyMap<string, string>;
-}
+import { type Named, nameOf, namesOf } from './names.js';
 
 interface PlanRow {
   readonly state: string;
@@ -27,29 +21,6 @@ export async function namePractitioners(
   const ids = plans.items.flatMap(({ practitionerId: id }) => id ?? []);
   const names = await namesOf(ids, async (id) => nameOf(await getPractitioner(api, id)));
   return { ...plans, names };
-}
-
-/**
- * Names for ids, each asked for once. One that Fullscript does not tell is left out: a list is worth
- * showing without it.
- */
-export async function namesOf(
-  ids: readonly string[],
-  nameFor: (id: string) => Promise<string | undefined>,
-): Promise<ReadonlyMap<string, string>> {
-  const found = await Promise.all(
-    [...new Set(ids)].map(async (id) => [id, await orNothing(nameFor(id))] as const),
-  );
-  return new Map(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
-}
-
-async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof FullscriptApiError || error instanceof ApiPathError) return undefined;
-    throw error;
-  }
 }
 
 /** Treatment plans as a page shows them. */

@@ -20,7 +20,7 @@ export function portalRoutes(deps: HomeDeps): Router {
 }
 
 /** Why a connection that nobody ended here does not work any more. */
-const CAUSES: Record<string, string> = {
+const CAUSES: Record<NeedsReconnectError['reason'], string> = {
   refresh_token_refused:
     'Fullscript no longer accepts it: it was removed in your Fullscript account, or a renewal was cut off half-way.',
   no_refresh_token: 'It has run out, and Fullscript gave us nothing to renew it with.',

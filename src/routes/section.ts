@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { ApiClient } from '../fullscript/api-client.js';
 import { type ReadFailure, readFailure } from '../fullscript/read-failure.js';
 import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
+import { addressWith } from './address.js';
 import { authorizePath } from './landing.js';
 import { type Notice, type Subject, failureStatus, notice } from './notice.js';
 
@@ -38,11 +39,12 @@ export function sectionsOf(
 ): ReadSection {
   const fullscript = fullscriptOf(res);
   const isPatient = req.query['wait'] === '1';
-  const reconnectHref = reconnectPath(fullscript, pathOf(req));
+  const reconnectHref = reconnectPath(fullscript, addressWith(req));
   return async (about, read) => {
     const reading = settle(read(fullscript.api, fullscript));
     const outcome = await (isPatient ? reading : within(patienceMs, reading));
-    if (outcome === undefined) return { late: { what: about.what, href: waitingPath(req) } };
+    if (outcome === undefined)
+      return { late: { what: about.what, href: addressWith(req, { wait: '1' }) } };
     if ('value' in outcome) return { ready: outcome.value };
     const needs = { scope: about.scope, granted: fullscript.grant.tokens.scope };
     const failure = readFailure(outcome.error, needs);
@@ -89,19 +91,4 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function waitingPath(req: Request): string {
-  const [path = '', query = ''] = req.originalUrl.split('?');
-  const params = new URLSearchParams(query);
-  params.set('wait', '1');
-  return `${path}?${params.toString()}`;
-}
-
-/** Without what only this moment needs. */
-function pathOf(req: Request): string {
-  const [path = '', query = ''] = req.originalUrl.split('?');
-  const params = new URLSearchParams(query);
-  params.delete('wait');
-  return params.size === 0 ? path : `${path}?${params.toString()}`;
 }

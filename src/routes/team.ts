@@ -4,7 +4,7 @@ import type { Person } from '../fullscript/person.js';
 import { listPractitioners, listStaff } from '../fullscript/team.js';
 import { fullscriptOf } from '../http/require-grant.js';
 import { pageNumber, pager } from './list-page.js';
-import { nameOf } from './patient-details.js';
+import { nameOf } from './names.js';
 import {
   type PortalPagesDeps,
   type Section,

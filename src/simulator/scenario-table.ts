@@ -80,7 +80,7 @@ export const SCENARIOS = {
   narrower_scope: {
     title: 'Missing scopes',
     shows:
-      'Patients, plans and orders explain which scope is missing; clinic and brands still work.',
+      'Patients, plans and orders are not open to the portal; after connecting again it names the missing permission. Clinic and brands still work.',
     settings: { withheldScopes: PATIENT_SCOPES },
   },
   restricted_catalog: {

@@ -64,7 +64,7 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
     ['unreachable', 502, 'Fullscript cannot be reached'],
     ['server_error', 502, 'Fullscript has a problem'],
     ['garbage', 502, 'Fullscript answered in an unknown form'],
-    ['narrower_scope', 200, 'Not open to this application'],
+    ['narrower_scope', 200, 'Not open to this portal'],
   ])('%s: the list says so (%i), and is back when all is well', async (scenario, status, says) => {
     await play(scenario);
     const answer = await open('/portal/patients');
@@ -83,7 +83,7 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
     await connect(page, portal);
     await page.waitForURL(`${portal.origin}/portal/patients`);
     const said = await page.locator('#results').textContent();
-    expect(said).toContain('The application lacks the permission patients:read');
+    expect(said).toContain('lacks the permission “See your patients” (patients:read)');
     await isFit('scope-missing');
     // What works goes on working, and what does not is not offered.
     await open('/portal');
@@ -105,7 +105,7 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
     const headers = { 'Retry-After': '1' };
     faults.add({ endpoint: 'api', kind: 'status', status: 429, headers, times: 1 });
     await page.reload();
-    await page.locator('#live', { hasText: 'You can try again now.' }).waitFor();
+    await page.locator('#say', { hasText: 'You can try again now.' }).waitFor();
     await page.getByRole('link', { name: 'Try again' }).click();
     await page.locator('#results .rows li').first().waitFor();
   });
@@ -122,6 +122,41 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
     await page.locator('#results .rows li').first().waitFor({ timeout: 15_000 });
     expect(await page.locator('#found').textContent()).toBe('150 patients');
   }, 30_000);
+
+  it.each([
+    ['home', '/portal', 'Welcome, Ana Osei'],
+    ['team', '/portal/team', 'Team'],
+    ['patient', 'a patient', 'Sasha Castellan'],
+  ])(
+    'slow, %s: everything comes by one more page, the name included',
+    async (name, path, title) => {
+      const at = path.startsWith('/') ? path : await patientNamed(title);
+      let answer = () => {};
+      const until = new Promise<void>((resolve) => (answer = resolve));
+      const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+      await open(at);
+      await page.locator('.loading').first().waitFor();
+      await isFit(`loading-${name}`);
+      off();
+      answer();
+      await page.locator('h1', { hasText: title }).waitFor();
+      await page.locator('.loading').first().waitFor({ state: 'detached' });
+      expect(await page.title()).toContain(name === 'patient' ? title : '');
+      expect(await page.locator('[data-late]').count()).toBe(0);
+      expect(await page.locator('#loaded').textContent()).toBe('Loaded');
+      // The page was asked for once more, however many of its parts were missing.
+      const pages = user.requests.filter((one) => one.url().includes('wait=1'));
+      expect(pages).toHaveLength(1);
+      await isFit(`loaded-${name}`);
+    },
+  );
+
+  async function patientNamed(name: string): Promise<string> {
+    const query = new URLSearchParams({ query: name }).toString();
+    await open(`/portal/patients?${query}`);
+    const href = await page.getByRole('link', { name }).getAttribute('href');
+    return href ?? '';
+  }
 
   it('expired_token: nobody notices but the card', async () => {
     await open('/portal');
@@ -173,7 +208,7 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
   it('a patient that is not there: a page that leads back', async () => {
     const answer = await open('/portal/patients/nobody');
     expect(answer?.status()).toBe(404);
-    expect(await page.locator('h1').textContent()).toBe('Fullscript does not have this');
+    expect(await page.locator('h1').textContent()).toBe('Fullscript does not have this patient');
     await isFit('patient-gone');
   });
 

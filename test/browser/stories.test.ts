@@ -1,7 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Visitor } from '../support/chromium.js';
-import { type Portal, connect, keepPicture, openPortal, signIn } from '../support/portal.js';
+import {
+  type Portal,
+  accessibilityProblems,
+  connect,
+  keepPicture,
+  openPortal,
+  signIn,
+} from '../support/portal.js';
 
 /** What people do, from the first click to the last, in a real browser. */
 
@@ -49,6 +56,7 @@ describe('connecting', () => {
     await page.locator(`button[value="${portal.simulator.people[1]!.id}"]`).click();
     await page.getByRole('button', { name: /Deny|Cancel/ }).click();
     expect(await heading(page)).toBe('You did not connect Fullscript');
+    expect(await accessibilityProblems(page)).toEqual([]);
     await keepPicture(page, 'denied-desk-light');
     await page.getByRole('link', { name: 'Start again' }).click();
     expect(pathOf(page)).toBe('/');
@@ -95,6 +103,7 @@ describe('the connection', () => {
     await page.getByRole('link', { name: 'Disconnect…' }).click();
     await pressed(page, 'Disconnect my Fullscript account');
     expect(await heading(page)).toBe('Fullscript is disconnected');
+    expect(await accessibilityProblems(page)).toEqual([]);
     await keepPicture(page, 'disconnected-desk-light');
     await page.getByRole('link', { name: 'Account', exact: true }).click();
     expect(await heading(page)).toBe('Account');
@@ -130,11 +139,16 @@ describe('two tabs', () => {
     await other.locator('#results .rows li').first().waitFor();
     await page.goto(`${portal.origin}/portal/disconnect`);
     await page.getByRole('button', { name: 'Disconnect my Fullscript account' }).waitFor();
-    const shown = other.getByText('Fullscript was disconnected in another window.');
+    await other.getByRole('link', { name: 'Next' }).scrollIntoViewIfNeeded();
+    const shown = other.getByText('Fullscript was disconnected elsewhere.');
     await pressed(page, 'Disconnect my Fullscript account');
     const began = performance.now();
     await shown.waitFor();
     expect(performance.now() - began).toBeLessThan(1_000);
+    const seen = await other.locator('#live').boundingBox();
+    expect(seen?.y).toBeGreaterThanOrEqual(0);
+    expect(seen?.y).toBeLessThan(900);
+    expect(await accessibilityProblems(other)).toEqual([]);
     await keepPicture(other, 'disconnected-elsewhere-desk-light');
     await other.locator('#live').getByRole('link').click();
     expect(await heading(other)).toBe('Fullscript is disconnected');
@@ -147,6 +161,10 @@ describe('two tabs', () => {
     await pressed(here.page, 'Sign out on all devices');
     expect(pathOf(here.page)).toBe('/');
     await there.page.getByText('You were signed out.').waitFor();
+    // Perhaps somebody else sits there now.
+    expect(await there.page.locator('main').textContent()).toBe('Signed out');
+    expect(await accessibilityProblems(there.page)).toEqual([]);
+    await keepPicture(there.page, 'signed-out-desk-light');
     await there.page.getByRole('link', { name: 'Sign in again' }).click();
     await there.page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
     await connect(there.page, portal, 6);
@@ -179,6 +197,25 @@ describe('finding patients', () => {
     await box.fill('');
     await page.locator('#results .rows li').nth(24).waitFor();
     expect(await page.locator('#found').textContent()).toBe(all);
+  });
+
+  it('cleared while the search is under way → everybody again', async () => {
+    const { page } = await portal.user();
+    await page.goto(`${portal.origin}/portal/patients`);
+    const box = page.getByRole('searchbox');
+    let answer = () => {};
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+    const asked = page.waitForRequest(/query=zz/);
+    await box.fill('zz');
+    await asked;
+    const dropped = page.waitForEvent('requestfailed');
+    await box.fill('');
+    await dropped;
+    off();
+    answer();
+    expect(await page.locator('#results .rows li').count()).toBe(25);
+    expect(pathOf(page)).toBe('/portal/patients');
   });
 
   it('pages forth and back', async () => {

@@ -294,7 +294,7 @@ describe('the portal', () => {
       'patients:write',
     ]);
     expect(page.status).toBe(200);
-    expect(page.text).toContain('lacks the permission clinic:read');
+    expect(page.text).toContain('(clinic:read)');
   });
 
   it('with a dead token endpoint → 502 page, still signed in', async () => {

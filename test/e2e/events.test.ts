@@ -88,6 +88,7 @@ describe('GET /portal/events', () => {
     const [state] = stream.states();
     expect(state).toEqual({
       ...{ signedIn: true, status: 'active', expiresAt },
+      who: expect.stringMatching(/^[\w-]{12}$/) as unknown,
       obtainedAt: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
     });
   });

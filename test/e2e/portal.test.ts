@@ -54,7 +54,8 @@ describe('who sees what', () => {
     expect((await other.send(theirs)).status).toBe(200);
     const page = await ana.send(theirs);
     expect(page.status).toBe(404);
-    expect(page.text).toContain('Fullscript does not have this');
+    expect(page.text).toContain('Fullscript does not have this patient');
+    expect(page.text).toContain('>All patients</a>');
   });
 
   it('the team marks who is looking', async () => {
@@ -99,9 +100,13 @@ describe('what Fullscript says', () => {
   });
 
   it('the last page links back, and beyond it there is nobody', async () => {
-    const { text } = await ana.send('/portal/patients?page=7');
-    expect(text).toContain('rel="prev"');
-    expect(text).not.toContain('rel="next"');
+    for (const path of ['/portal/patients?page=8', '/portal/catalog?page=99']) {
+      const { text } = await ana.send(path);
+      expect(text).toContain('rel="prev"');
+      expect(text).not.toContain('rel="next"');
+      expect(text).toContain('There is nothing on this page.');
+      expect(text).toContain('?page=1">Go to the first page');
+    }
   });
 
   it('an order names its products, each asked for once', async () => {
@@ -169,7 +174,7 @@ describe('trouble', () => {
     await ana.signIn(site.simulator.people[0]!.id);
     const page = await ana.send('/portal/patients?query=ro');
     expect(page.status).toBe(200);
-    expect(page.text).toContain('lacks the permission patients:read');
+    expect(page.text).toContain('(patients:read)');
     expect(page.text).toContain('returnTo=%2Fportal%2Fpatients%3Fquery%3Dro');
     site.simulator.play('works');
     await ana.signIn(site.simulator.people[0]!.id);
@@ -179,7 +184,7 @@ describe('trouble', () => {
   it('products: explained where the application may not, searched where it may', async () => {
     const restricted = await ana.send('/portal/catalog/products');
     expect(restricted.status).toBe(200);
-    expect(restricted.text).toContain('Not open to this application');
+    expect(restricted.text).toContain('Not open to this portal');
     expect(restricted.text).not.toContain('role="search"');
     site.simulator.play('open_catalog');
     const open = await ana.send('/portal/catalog/products?query=magnesium');

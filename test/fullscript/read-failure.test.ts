@@ -22,7 +22,7 @@ describe('readFailure', () => {
     ['fullscript_unreachable', 'offline'],
     ['fullscript_unavailable', 'trouble'],
     ['fullscript_unexpected', 'garbage'],
-    ['fullscript_refused', 'garbage'],
+    ['fullscript_refused', 'refused'],
   ])('%s → %s, with the request id', (code, kind) => {
     expect(failed(code)).toStrictEqual({ kind, requestId });
   });

@@ -6,7 +6,8 @@ import { found, pageNumber, pager, searchQuery } from '../../src/routes/list-pag
 import { day } from '../../src/routes/moment.js';
 import { failureStatus, notice } from '../../src/routes/notice.js';
 import { orderRows } from '../../src/routes/order-rows.js';
-import { nameOf, patientDetails } from '../../src/routes/patient-details.js';
+import { nameOf } from '../../src/routes/names.js';
+import { patientDetails } from '../../src/routes/patient-details.js';
 import { permissions, permissionsAskedFor } from '../../src/routes/permissions.js';
 import { planRows } from '../../src/routes/plan-rows.js';
 
@@ -58,6 +59,7 @@ describe('pager', () => {
       text: 'Page 2 of 5',
       previous: '/portal/patients?query=a%26b&page=1',
       next: '/portal/patients?query=a%26b&page=3',
+      first: undefined,
     });
   });
 
@@ -65,6 +67,11 @@ describe('pager', () => {
     const list = { ready: listOf([1], { next: 2, pages: 2 }) };
     const { next } = pager(asked('/p?plans=3'), list, { label: 'Pages', name: 'orders' });
     expect(next).toBe('/p?plans=3&orders=2');
+  });
+
+  it('beyond the last page → the way to the first', () => {
+    const list = { ready: listOf([], { page: 99, previous: 6, pages: 6, total: 150 }) };
+    expect(pager(asked('/p?page=99'), list, { label: 'Pages' }).first).toBe('/p?page=1');
   });
 
   it('a list that is not there → no links', () => {
@@ -101,14 +108,15 @@ describe('day', () => {
 
 const SUBJECT = { what: 'the orders', scope: 'patients:order_history', reconnectHref: '/again' };
 const KINDS: [ReadFailure['kind'], number, string][] = [
-  ['scope_missing', 200, 'The application lacks the permission patients:order_history.'],
-  ['restricted', 200, 'does not let this application, or your role, see the orders'],
-  ['not_found', 404, 'It knows nothing of the orders'],
-  ['rate_limited', 503, 'the orders must wait'],
-  ['slow', 504, 'It was asked for the orders'],
-  ['offline', 502, 'when it asked for the orders'],
-  ['trouble', 502, 'with the orders'],
-  ['garbage', 502, 'in place of the orders'],
+  ['scope_missing', 200, 'lacks the permission “See orders” (patients:order_history)'],
+  ['restricted', 200, 'does not let this portal, or your role, see the orders'],
+  ['not_found', 404, 'It does not know the orders'],
+  ['rate_limited', 503, 'the orders can be loaded again shortly'],
+  ['slow', 504, 'the orders could not be loaded'],
+  ['offline', 502, 'the orders could not be loaded'],
+  ['trouble', 502, 'the orders could not be loaded'],
+  ['garbage', 502, 'the orders could not be loaded'],
+  ['refused', 502, 'the orders could not be loaded'],
 ];
 
 describe('notice', () => {
@@ -119,7 +127,7 @@ describe('notice', () => {
 
   it('leads to connect again where that may help, and back here where waiting may', () => {
     const ways = KINDS.map(([kind]) => notice({ kind }, SUBJECT).href);
-    expect(ways).toEqual(['/again', '/again', undefined, '', '', '', '', '']);
+    expect(ways).toEqual(['/again', '/again', undefined, '', '', '', '', '', '']);
   });
 
   it('counts whole seconds, never too few', () => {
@@ -129,10 +137,9 @@ describe('notice', () => {
 
 describe('permissions', () => {
   it('in words, in their order; one that is new stands for itself', () => {
-    expect(permissions(['catalog:read', 'labs:new']).map(({ title }) => title)).toEqual([
-      'Browse the catalog',
-      'labs:new',
-    ]);
+    expect(
+      permissions(['catalog:read', 'labs:new', 'constructor']).map(({ title }) => title),
+    ).toEqual(['Browse the catalog', 'labs:new', 'constructor']);
   });
 
   it('asked for: what the application says it needs, else what the pages read', () => {
@@ -147,7 +154,7 @@ describe('people', () => {
   it('a name, else the email, else something to click on', () => {
     expect(nameOf({ name: 'Ana', email: 'a@example.test' })).toBe('Ana');
     expect(nameOf({ name: '', email: 'a@example.test' })).toBe('a@example.test');
-    expect(nameOf({ name: '', email: undefined })).toBe('Nameless');
+    expect(nameOf({ name: '', email: undefined })).toBe('No name');
   });
 
   it('details: only what is known', () => {
@@ -159,7 +166,7 @@ describe('people', () => {
     expect(patientDetails({ ...full, textMessages: false, archived: true })).toEqual([
       ['Date of birth', 'May 6, 1990'],
       ['Gender', 'X'],
-      ['Discount', '0 %'],
+      ['Discount', '0%'],
       ['Text messages', 'No'],
       ['Archived', 'Yes'],
     ]);

@@ -1,0 +1,2 @@
+/** Countries in words. */
+export const COUNTRIES = { us: 'United States', ca: 'Canada' } as const;
