@@ -1,4 +1,5 @@
 // @ts-check
+import { say } from './say.js';
 
 /** Shows that something was set going, and keeps a form from being sent twice. */
 
@@ -24,11 +25,6 @@ function end() {
   timers = [];
   document.body.classList.remove('busy');
   say('');
-}
-
-/** @param {string} text */
-function say(text) {
-  document.getElementById('say')?.replaceChildren(text);
 }
 
 document.addEventListener('submit', (event) => {

@@ -1,4 +1,5 @@
 // @ts-check
+import { say } from './say.js';
 
 /** Counts down how long to wait. Told to screen readers at the end only. */
 
@@ -14,8 +15,7 @@ function countDown(place) {
     if (place.textContent !== text) place.textContent = text;
     if (left > 0 && place.isConnected) return;
     clearInterval(timer);
-    if (place.isConnected)
-      document.getElementById('say')?.replaceChildren('You can try again now.');
+    if (place.isConnected) say('You can try again now.');
   }
 }
 

@@ -1,4 +1,5 @@
 // @ts-check
+import { say } from './say.js';
 
 /** Where the server's own store is away, asks from time to time whether it is back, and reloads then. */
 
@@ -18,6 +19,6 @@ async function ask(waitMs) {
 
 const place = document.querySelector('[data-retry]');
 if (place instanceof HTMLElement) {
-  document.getElementById('say')?.replaceChildren('Trying again automatically …');
+  say('Trying again automatically …');
   void ask(Number(place.dataset['retry']) * 1000);
 }

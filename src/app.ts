@@ -132,7 +132,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(eventRoutes({ ...deps, limit: limits.callsOfUser, timing: deps.streamTiming }));
   app.use(CALLS, limits.callsOfUser);
   app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
-  app.use(accountRoutes({ ...deps, csrf, signInPath: toSignIn }));
+  app.use(accountRoutes({ ...deps, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ ...deps, requireGrant: grantRequired, wantedScope }));

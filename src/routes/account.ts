@@ -3,7 +3,6 @@ import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
 import type { ActivityPage, UserActivity } from '../grants/user-activity.js';
 import type { ListedSession, UserSessions } from '../grants/user-sessions.js';
-import type { Csrf } from '../http/csrf.js';
 import { UNKNOWN_DEVICE } from '../http/device-label.js';
 import { type SignedIn, signedIn, userOf } from '../http/signed-in.js';
 import { activityView } from './activity-view.js';
@@ -12,7 +11,6 @@ import { moment } from './moment.js';
 export interface AccountRoutesDeps {
   readonly sessionStore: Pick<UserSessions, 'list' | 'nameOf'>;
   readonly activity: Pick<UserActivity, 'list'>;
-  readonly csrf: Pick<Csrf, 'token'>;
   readonly signInPath: (req: Request) => string;
 }
 
@@ -27,7 +25,7 @@ const ENTRIES_A_PAGE = 20;
  * here.
  */
 export function accountRoutes(deps: AccountRoutesDeps): Router {
-  const { csrf, signInPath } = deps;
+  const { signInPath } = deps;
   const router = Router({ caseSensitive: true });
 
   router.get(PATH, async (req, res) => {
@@ -41,7 +39,7 @@ export function accountRoutes(deps: AccountRoutesDeps): Router {
       orUndefined(activityOf(deps, req, user)),
     ]);
     const page = { ...sessionsView(sessions), ...activitySection(req, activity) };
-    res.render('portal/account', { page, csrfToken: csrf.token(req) });
+    res.render('portal/account', { page });
   });
 
   // The page's address of before.

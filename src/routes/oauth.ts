@@ -173,8 +173,8 @@ function outcomeOf(error: unknown): string {
 }
 
 /**
- * "Try again" after a refresh that failed, or, with `now=yes`, "Refresh now". The page it stands on may outlive the session; whoever
- * clicks it then signs in, and comes to the page that was wanted all the same.
+ * "Try again" after a refresh that failed, or, with `now=yes`, "Refresh now". The page it stands on may
+ * outlive the session; whoever clicks it then signs in, and comes to the page that was wanted all the same.
  */
 function refresh({ refresher, baseUrl, signInPath }: OAuthRoutesDeps): RequestHandler {
   return async (req, res) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Visitor } from '../support/chromium.js';
+import { holdApi } from '../support/hold-api.js';
 import { KINDS, type Portal, keepPicture, openPortal, overflow } from '../support/portal.js';
 
 /** What axe cannot see: the keyboard, focus, zoom, and motion. WCAG 2.2 AA. */
@@ -147,13 +148,10 @@ describe('motion', () => {
       ['no-preference', 'breathe'],
     ] as const) {
       const visitor = await portal.user({ ...KINDS['desk-light'], reducedMotion });
-      let answer = () => {};
-      const until = new Promise<void>((resolve) => (answer = resolve));
-      const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+      const release = holdApi(portal.simulator);
       await visitor.page.goto(`${portal.origin}/portal/catalog`);
       expect(await visitor.page.evaluate(animation)).toBe(name);
-      off();
-      answer();
+      release();
       await visitor.close();
     }
   });

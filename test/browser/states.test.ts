@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { holdApi } from '../support/hold-api.js';
 import {
   KINDS,
   type Portal,
@@ -131,14 +132,11 @@ describe.each(['desk-light', 'phone-dark'] as const)('%s', (kind) => {
     'slow, %s: everything comes by one more page, the name included',
     async (name, path, title) => {
       const at = path.startsWith('/') ? path : await patientNamed(title);
-      let answer = () => {};
-      const until = new Promise<void>((resolve) => (answer = resolve));
-      const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+      const release = holdApi(portal.simulator);
       await open(at);
       await page.locator('.loading').first().waitFor();
       await isFit(`loading-${name}`);
-      off();
-      answer();
+      release();
       await page.locator('h1', { hasText: title }).waitFor();
       await page.locator('.loading').first().waitFor({ state: 'detached' });
       expect(await page.title()).toContain(name === 'patient' ? title : '');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Visitor } from '../support/chromium.js';
+import { holdApi } from '../support/hold-api.js';
 import {
   type Portal,
   accessibilityProblems,
@@ -203,17 +204,14 @@ describe('finding patients', () => {
     const { page } = await portal.user();
     await page.goto(`${portal.origin}/portal/patients`);
     const box = page.getByRole('searchbox');
-    let answer = () => {};
-    const until = new Promise<void>((resolve) => (answer = resolve));
-    const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+    const release = holdApi(portal.simulator);
     const asked = page.waitForRequest(/query=zz/);
     await box.fill('zz');
     await asked;
     const dropped = page.waitForEvent('requestfailed');
     await box.fill('');
     await dropped;
-    off();
-    answer();
+    release();
     expect(await page.locator('#results .rows li').count()).toBe(25);
     expect(pathOf(page)).toBe('/portal/patients');
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { holdApi } from '../support/hold-api.js';
 import { KINDS, type Portal, connect, openPortal, signIn } from '../support/portal.js';
 
 /** The same portal in a browser that runs no scripts. */
@@ -41,14 +42,11 @@ describe('without JavaScript', () => {
   });
 
   it('what Fullscript is slow with is one link away', async () => {
-    let answer = () => {};
-    const until = new Promise<void>((resolve) => (answer = resolve));
-    const off = portal.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+    const release = holdApi(portal.simulator);
     await page.goto(`${portal.origin}/portal/catalog`);
     const wait = page.getByRole('link', { name: 'Wait for it' });
     expect(await wait.count()).toBe(1);
-    off();
-    answer();
+    release();
     await wait.click();
     expect(await page.locator('#results .rows li').count()).toBe(30);
   });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser } from '../support/browser.js';
+import { holdApi } from '../support/hold-api.js';
 import { type Site, openSite } from '../support/site.js';
 
 /** The portal's pages over HTTP. What they look like is seen in `test/browser`. */
@@ -145,27 +146,20 @@ describe('trouble', () => {
   });
 
   it('slow: without waiting an empty place that leads to the same with waiting', async () => {
-    let answer = () => {};
-    const until = new Promise<void>((resolve) => (answer = resolve));
-    const off = site.simulator.faults.add({ endpoint: 'api', kind: 'delay', until });
+    const release = holdApi(site.simulator);
     const page = await ana.send('/portal/patients?query=ro&page=1');
     expect(page.status).toBe(200);
     expect(page.text).toContain('data-late="/portal/patients?query=ro&amp;page=1&amp;wait=1"');
     const waiting = ana.send('/portal/patients?query=ro&page=1&wait=1');
-    off();
-    answer();
+    release();
     expect((await waiting).text).toMatch(/>\d+ patients</);
   });
 
   it('slow, then refused: the request that nobody waited for does no harm', async () => {
-    let answer = () => {};
-    const until = new Promise<void>((resolve) => (answer = resolve));
-    const faults = { endpoint: 'api', kind: 'delay', until } as const;
-    const off = site.simulator.faults.add(faults);
+    const release = holdApi(site.simulator);
     await ana.send('/portal/catalog');
     site.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 500, times: 2 });
-    off();
-    answer();
+    release();
     expect((await ana.send('/livez')).status).toBe(200);
   });
 

@@ -5,6 +5,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.js
 import { environment, freePort, startApp } from '../support/app.js';
 import { type Chromium, type Visitor, launchChromium } from '../support/chromium.js';
 import { type ForeignSite, startForeignSite } from '../support/foreign-site.js';
+import { signIn as signInByClicks } from '../support/portal.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { startTlsProxy } from '../support/tls-proxy.js';
 import { until } from '../support/until.js';
@@ -43,16 +44,9 @@ beforeEach(async () => {
 
 afterEach(() => visitor.close());
 
-/** From the landing page over the simulator's own pages to the portal, by clicks. */
+/** By clicks, to the portal's first page. */
 async function signIn({ page }: Visitor, origin = app.origin, person = 0): Promise<void> {
-  await page.goto(`${origin}/`);
-  await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
-  await page.locator(`button[value="${simulator.people[person]!.id}"]`).click();
-  await page.waitForURL((url) => url.origin === origin || url.pathname.endsWith('/authorize'));
-  // Who has consented before is not asked again.
-  if (new URL(page.url()).origin !== origin) {
-    await page.getByRole('button', { name: 'Authorize Application' }).click();
-  }
+  await signInByClicks(page, { origin, simulator }, person);
   await page.waitForURL(`${origin}/portal`);
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type Socket, createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gate } from './gate.js';
 
 export interface Hold {
   /** Resolves when the command has come, which Redis has not seen yet. */
@@ -52,7 +53,7 @@ export async function startRedisGate(socketPath: string) {
     url: `unix://${path}`,
     /** Holds the next command that matches, until it is released. */
     hold: (matches: (command: string) => boolean): Hold => {
-      const [reached, released] = [opening(), opening()];
+      const [reached, released] = [gate(), gate()];
       const one = { matches, reached: reached.opened, reach: reached.open };
       waiting.push({ ...one, released: released.opened, release: released.open });
       return { reached: reached.opened, release: released.open };
@@ -63,12 +64,4 @@ export async function startRedisGate(socketPath: string) {
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-function opening() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }

@@ -32,6 +32,7 @@ import {
 } from '../../src/simulator/simulator.js';
 import { approve } from '../simulator/drive.js';
 
+export { gate } from './gate.js';
 export { until } from './until.js';
 
 export const MINUTE = 60_000;
@@ -182,12 +183,3 @@ export async function createWorld(options: WorldOptions = {}) {
 }
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
-
-/** A promise and what settles it. */
-export function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
