@@ -79,12 +79,15 @@ function quoting({ issued }: Simulator): string {
   return `<p>The request was ${quoted.join(' ')}</p>`;
 }
 
+/** Never the character that is there: a state may begin with any. */
+const anotherFirst = (_: string, first: string) => `state=${first === '_' ? '-' : '_'}`;
+
 async function failToSignIn({ simulator, browser }: Stage): Promise<Visits> {
   const person = simulator.people[0]!.id;
   const first = browser();
   const denied = await first.open(await first.consent({ person, decision: 'deny' }));
   const callback = await first.consent({ person });
-  const altered = await first.send(callback.replace(/state=./, 'state=_'));
+  const altered = await first.send(callback.replace(/state=(.)/, anotherFirst));
   const elsewhere = await browser().send(callback);
   const failing = async (fault: Partial<Parameters<Simulator['faults']['add']>[0]>) => {
     const next = await first.consent({ person });
