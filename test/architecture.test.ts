@@ -33,7 +33,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'simulated.ts': '*',
   'server.ts': '*',
   'environment.ts': ['config.ts', 'config'],
-  rotation: ['config.ts', 'environment.ts', 'grants', 'redis', 'disk'],
+  terminal: [],
+  rotation: ['config.ts', 'grants', 'redis', 'disk', 'terminal'],
   // A session is told apart by what the session middleware put into it.
   cli: [
     'config.ts',
@@ -41,6 +42,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'grants',
     'oauth',
     'redis',
+    'rotation',
+    'terminal',
     'http/session.ts',
     'http/audit.ts',
     'http/device-label.ts',
@@ -66,7 +69,6 @@ const UNTESTED = new Set([
   'environment.ts',
   'index.ts',
   'cli/main.ts',
-  'rotation/main.ts',
   'simulator/main.ts',
 ]);
 

@@ -1,25 +1,44 @@
 #!/usr/bin/env node
 import { readConfig } from '../environment.js';
-import { HELP, readArguments } from './arguments.js';
+import { readArguments } from './arguments.js';
 import { UsageError } from './command.js';
 import { runCommand } from './run.js';
 
 const EXIT_FAILURE = 1;
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64;
+/** As shells report a process that a signal ended. */
+const EXIT_SIGNALS = { SIGINT: 130, SIGTERM: 143 };
+
+type Signal = keyof typeof EXIT_SIGNALS;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
+/** Aborts at the first signal; the second is somebody losing patience. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(EXIT_SIGNALS[signal as Signal]);
+    say('\nstopping: finishing what is under way');
+    stop.abort(signal);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return stop.signal;
+}
+
 async function main(): Promise<void> {
   const line = readArguments(process.argv.slice(2));
-  if (line.help) {
-    process.stdout.write(HELP);
+  if (line.help !== undefined) {
+    process.stdout.write(line.help);
     return;
   }
-  const config = readConfig();
-  const ended = await runCommand({ config, line, print, say });
-  if (ended === 'failed') process.exitCode = EXIT_FAILURE;
+  // Where nothing heeds the signal, Node ends at once, as every other program does.
+  const signal = line.command.stoppable ? stopOnSignals() : new AbortController().signal;
+  const ended = await runCommand({ line, readConfig, print, terminal: process.stderr, signal });
+  if (signal.aborted) process.exitCode = EXIT_SIGNALS[signal.reason as Signal];
+  else if (ended === 'failed') process.exitCode = EXIT_FAILURE;
 }
 
 try {

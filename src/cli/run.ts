@@ -1,95 +1,44 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config.js';
-import { StoreUnavailableError } from '../grants/errors.js';
-import { grantId } from '../grants/grant.js';
-import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
-import { createRedisAuditTrail } from '../redis/audit-trail.js';
-import type { RedisClient } from '../redis/client.js';
-import { createRedisTeller } from '../redis/connection-signals.js';
-import { createRedisDisabledUsers } from '../redis/disabled-users.js';
-import { createRedisGrantRecords } from '../redis/grant-records.js';
-import { openClient } from '../redis/open-client.js';
-import { createRedisUserActivity } from '../redis/user-activity.js';
-import { createRedisUserSessions } from '../redis/user-sessions.js';
-import { type Act, activityEntry, auditEntry } from './act.js';
+import { type Terminal, createProgress } from '../terminal/progress.js';
 import type { CommandLine } from './arguments.js';
-import type { CommandStore, Outcome } from './command.js';
+import type { CommandCall, Outcome } from './command.js';
+import { runOnStore } from './run-on-store.js';
 
 export interface RunDeps {
-  readonly config: Pick<Config, 'store' | 'dataDir'>;
-  readonly line: Extract<CommandLine, { help: false }>;
+  readonly line: Extract<CommandLine, { help?: undefined }>;
+  /** The server's own; asked for by commands that cannot do without. */
+  readonly readConfig: () => Config;
   /** For the result. */
   readonly print: (text: string) => void;
-  /** For trouble. */
-  readonly say: (text: string) => void;
+  /** For trouble and progress. */
+  readonly terminal: Terminal;
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal;
 }
 
-const NOTHING_TO_ADMINISTER =
-  'REDIS_URL is unset and no redis-server is installed, so sessions and users live in the memory of the ' +
-  'server process, where no other process sees them. Nothing was done. Restarting the server ends all ' +
-  'sessions.';
-
-/** What a server with an embedded Redis leaves in its folder. */
-function isKept(dataDir: string): boolean {
-  return existsSync(join(dataDir, 'appendonlydir'));
-}
-
-/** Else a command in the wrong folder would shut somebody out of a store that nobody uses. */
-function nothingKept(dataDir: string): string {
-  return (
-    `REDIS_URL is unset, and no server keeps anything in ${dataDir}. Nothing was done. Run this with the ` +
-    "server's own environment and working directory."
-  );
-}
-
-/** Runs one command on the configured store, and says what came of it. */
+/** Runs one command, and prints what came of it. */
 export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
-  const { config, line, print, say } = deps;
-  if (config.store === 'embedded' && !isKept(config.dataDir)) {
-    say(nothingKept(config.dataDir));
-    return 'failed';
-  }
-  const opened = await openClient({ config, say });
-  if (opened === undefined) {
-    say(NOTHING_TO_ADMINISTER);
-    return 'failed';
-  }
-  try {
-    const outcome = await line.command.run(storeOf(opened.client), line.subject);
-    if (outcome.act !== undefined) await writeDown(opened.client, outcome.act);
-    print(resultText(outcome, line.json));
-    return 'done';
-  } catch (error) {
-    if (!(error instanceof StoreUnavailableError)) throw error;
-    say(`${opened.reasonOf(error)}. It may be half done: run it again.`);
-    return 'failed';
-  } finally {
-    await opened.close();
-  }
+  const { line, print, terminal, signal } = deps;
+  const progress = createProgress({ terminal, now: () => performance.now() });
+  const { say } = progress;
+  const { subject, options, json } = line;
+  const typed = { subject, options, json };
+  const outcome = await run(deps, { ...typed, print, say, progress, terminal, signal });
+  progress.end();
+  if (outcome === undefined) return 'failed';
+  const text = resultText(outcome, line.json);
+  if (text !== '') print(text);
+  return outcome.failed === true ? 'failed' : 'done';
 }
 
-/** For whoever answers for the installation, and for the user. */
-async function writeDown(client: RedisClient, act: Act): Promise<void> {
-  const now = Date.now();
-  await createRedisAuditTrail(client).record(auditEntry(act, now));
-  const entry = activityEntry(act, now);
-  if (act.key === undefined || entry === undefined) return;
-  await createRedisUserActivity(client).record(grantId(act.key), entry);
+async function run({ line, readConfig }: RunDeps, call: CommandCall): Promise<Outcome | undefined> {
+  const { command } = line;
+  if (command.needs === 'nothing') return command.run(call);
+  const config = readConfig();
+  if (command.needs === 'config') return command.run(config, call);
+  return runOnStore({ config, command, call });
 }
 
 function resultText({ json, lines }: Outcome, asJson: boolean): string {
   return asJson ? JSON.stringify(json) : lines.join('\n');
-}
-
-function storeOf(client: RedisClient): CommandStore {
-  // What is not told shows a quarter of a minute later.
-  const onEnded = createRedisTeller({ client, onError: () => undefined });
-  const known = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
-  const rules = { ...known, onEnded };
-  return {
-    sessions: createRedisUserSessions({ client, ...rules }),
-    disabledUsers: createRedisDisabledUsers(client),
-    records: createRedisGrantRecords(client),
-  };
 }

@@ -2,9 +2,9 @@ import { grantId } from '../grants/grant.js';
 import { UNKNOWN_DEVICE } from '../http/device-label.js';
 import {
   type Command,
+  type CommandCall,
   type CommandStore,
   type Outcome,
-  type Subject,
   counted,
   oneUser,
 } from './command.js';
@@ -13,22 +13,31 @@ import { printable, userName } from './user-name.js';
 /** Commands about who is signed in. */
 export const SESSION_COMMANDS: readonly Command[] = [
   {
+    needs: 'store',
     name: 'sessions list',
     takes: '<user>',
     does: 'shows where a user is signed in',
-    about: ['user'],
+    subjects: ['user'],
+    examples: ['sessions list us-production/Staff/8d1c'],
     run: listSessions,
   },
   {
+    needs: 'store',
     name: 'sessions end',
     takes: '<user> | --all',
     does: 'signs a user out everywhere, or everybody',
-    about: ['user', 'all'],
+    about: ['The connection with Fullscript stays, and the user can sign in again at once.'],
+    subjects: ['user', 'all'],
+    options: { all: { does: 'everybody' } },
+    examples: ['sessions end us-production/Staff/8d1c', 'sessions end --all'],
     run: endSessions,
   },
 ];
 
-async function listSessions({ sessions }: CommandStore, subject: Subject): Promise<Outcome> {
+async function listSessions(
+  { sessions }: CommandStore,
+  { subject }: CommandCall,
+): Promise<Outcome> {
   const key = oneUser(subject);
   const user = userName(key);
   const listed = (await sessions.list(grantId(key))).map(
@@ -49,7 +58,7 @@ async function listSessions({ sessions }: CommandStore, subject: Subject): Promi
   };
 }
 
-async function endSessions({ sessions }: CommandStore, subject: Subject): Promise<Outcome> {
+async function endSessions({ sessions }: CommandStore, { subject }: CommandCall): Promise<Outcome> {
   if (subject === 'all') {
     const ended = await sessions.endEverybody();
     const lines = [`Ended ${counted(ended, 'session')}: everybody's.`];

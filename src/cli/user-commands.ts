@@ -2,9 +2,9 @@ import { disableUser } from '../grants/disabled-users.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import {
   type Command,
+  type CommandCall,
   type CommandStore,
   type Outcome,
-  type Subject,
   counted,
   oneUser,
 } from './command.js';
@@ -13,31 +13,38 @@ import { printable, storedUserName, userName } from './user-name.js';
 /** Commands about who may sign in. */
 export const USER_COMMANDS: readonly Command[] = [
   {
+    needs: 'store',
     name: 'users disable',
     takes: '<user>',
     does: "ends a user's sessions and refuses sign-in",
-    about: ['user'],
+    about: ['The connection with Fullscript stays, for when the user is enabled again.'],
+    subjects: ['user'],
+    examples: ['users disable us-production/Staff/8d1c'],
     run: disable,
   },
   {
+    needs: 'store',
     name: 'users enable',
     takes: '<user>',
     does: 'lets a user sign in again',
-    about: ['user'],
+    subjects: ['user'],
+    examples: ['users enable us-production/Staff/8d1c'],
     run: enable,
   },
   {
+    needs: 'store',
     name: 'users disabled',
     takes: '',
     does: 'lists who may not sign in',
-    about: ['none'],
+    subjects: ['none'],
+    examples: ['users disabled', "users disabled --json | jq -r '.users[]'"],
     run: listDisabled,
   },
 ];
 
 const UNKNOWN = 'No grant of this user is stored. If that is a surprise, look at the id again.';
 
-async function disable(store: CommandStore, subject: Subject): Promise<Outcome> {
+async function disable(store: CommandStore, { subject }: CommandCall): Promise<Outcome> {
   const key = oneUser(subject);
   const { changed, ended } = await disableUser(store, grantId(key));
   const connected = await hasGrant(store, key);
@@ -53,7 +60,7 @@ async function disable(store: CommandStore, subject: Subject): Promise<Outcome> 
   };
 }
 
-async function enable(store: CommandStore, subject: Subject): Promise<Outcome> {
+async function enable(store: CommandStore, { subject }: CommandCall): Promise<Outcome> {
   const key = oneUser(subject);
   const changed = await store.disabledUsers.remove(grantId(key));
   const user = userName(key);

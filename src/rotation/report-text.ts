@@ -1,4 +1,4 @@
-import { count } from './progress-line.js';
+import { count } from '../terminal/progress-line.js';
 import type { KeyReport, RotationReport } from './report.js';
 
 /** The result in words, a line each: what was done, what each key is needed for, what to do. */

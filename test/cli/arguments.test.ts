@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { HELP, readArguments } from '../../src/cli/arguments.js';
+import { readArguments } from '../../src/cli/arguments.js';
 import { UsageError } from '../../src/cli/command.js';
+import { COMMANDS } from '../../src/cli/commands.js';
+import { helpText } from '../../src/cli/help.js';
 import { parseUserName, printable, storedUserName, userName } from '../../src/cli/user-name.js';
 import { type GrantKey, grantId, parseGrantId } from '../../src/grants/grant.js';
 
@@ -25,31 +27,57 @@ describe('readArguments', () => {
     ['users disable', [NAME], { user: ADA }],
     ['users enable', [NAME], { user: ADA }],
     ['users disabled', [], 'none'],
+    ['keys rotate', [], 'none'],
   ] as const)('%s %j → that command, about them', (name, rest, subject) => {
     const line = readArguments([...name.split(' '), ...rest, '--json']);
-    expect(line).toMatchObject({ help: false, command: { name }, subject, json: true });
-    expect(HELP).toContain(`\n  ${name}`);
+    expect(line).toMatchObject({ command: { name }, subject, json: true });
+    expect(helpText()).toContain(`\n  ${name}`);
   });
 
-  it('--help with whatever else → the help, with an example of each command', () => {
-    expect(readArguments(['--help'])).toEqual({ help: true });
-    expect(readArguments(['users', 'disable', '-h'])).toEqual({ help: true });
-    const examples = HELP.slice(HELP.indexOf('Examples:'));
-    for (const name of ['sessions list', 'sessions end', 'users disable', 'users enable']) {
-      expect(examples).toContain(name);
+  it('--json in front of the command → the same', () => {
+    const line = readArguments(['--json', 'users', 'disabled']);
+    expect(line).toMatchObject({ command: { name: 'users disabled' }, json: true });
+  });
+
+  it('an option of one command → on the line', () => {
+    const line = readArguments(['keys', 'rotate', '--dry-run']);
+    expect(line).toMatchObject({ options: { 'dry-run': true }, subject: 'none', json: false });
+  });
+
+  it('--help → all commands, with an example of each', () => {
+    expect(readArguments(['--help'])).toEqual({ help: helpText() });
+    expect(readArguments(['-h'])).toEqual({ help: helpText() });
+    const examples = helpText().slice(helpText().indexOf('Examples:'));
+    for (const { name } of COMMANDS) expect(examples).toContain(`fullscript-connect ${name}`);
+  });
+
+  it.each(COMMANDS)('$name --help → its usage, options and examples', (command) => {
+    const { help } = readArguments([...command.name.split(' '), '--help']);
+    expect(help).toContain(`Usage: fullscript-connect ${command.name}`);
+    for (const option of Object.keys(command.options ?? {})) expect(help).toContain(`--${option}`);
+    for (const example of command.examples) {
+      expect(help).toContain(`  fullscript-connect ${example}`);
+      expect(example.startsWith(command.name)).toBe(true);
+      const [typed = ''] = example.split(' | ');
+      expect(readArguments(typed.split(' '))).toMatchObject({ command: { name: command.name } });
     }
+    expect(help).toContain('Exit code: ');
+    expect(Math.max(...help!.split('\n').map((line) => line.length))).toBeLessThan(120);
   });
 
   it.each([
     [[], 'which command?'],
     [['sessions'], 'which of sessions list, sessions end?'],
     [['users', 'remove', NAME], 'there is no such command: users disable,'],
-    [['doctor'], 'there is no such command'],
+    [['plumber'], 'there is no such command'],
+    [['--json'], 'which command?'],
+    [['users', 'disabled', '--all'], "Unknown option '--all'"],
     [['sessions', 'end'], 'it is used like this: sessions end <user> | --all'],
     [['sessions', 'end', NAME, '--all'], 'one user or --all, not both'],
-    [['sessions', 'list', '--all'], 'it is used like this: sessions list <user>'],
+    [['sessions', 'list', '--all'], "Unknown option '--all'"],
+    [['sessions', 'list'], 'it is used like this: sessions list <user>'],
     [['users', 'disable'], 'it is used like this: users disable <user>'],
-    [['users', 'disable', '--all'], 'it is used like this: users disable <user>'],
+    [['users', 'disable', '--all'], "Unknown option '--all'"],
     [['users', 'disabled', NAME], 'it is used like this: users disabled, with nobody named'],
     [['users', 'disable', NAME, NAME], 'one user at a time'],
     [['users', 'disable', NAME, '--force'], "Unknown option '--force'"],

@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SessionData } from 'express-session';
-import { readArguments } from '../../src/cli/arguments.js';
-import { runCommand } from '../../src/cli/run.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../../src/redis/keys.js';
@@ -12,6 +10,7 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { runLine } from '../support/command.js';
 import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
@@ -45,15 +44,8 @@ async function keepSession(key: GrantKey, hash: string, device?: string): Promis
   await records.create(hash, session, 60_000);
 }
 
-async function run(args: string[], url = redis.url) {
-  const [printed, said]: [string[], string[]] = [[], []];
-  const line = readArguments(args);
-  if (line.help) throw new Error('not a command');
-  const config = { store: parseStoreUrl(url), dataDir };
-  const print = (text: string) => printed.push(text);
-  const ended = await runCommand({ config, line, print, say: (text) => said.push(text) });
-  return { ended, printed: printed.join('\n'), said: said.join('\n') };
-}
+const run = (args: string[], url = redis.url) =>
+  runLine(args, { store: parseStoreUrl(url), dataDir });
 
 const sessionKeys = () => client.keys('fc:1:session:*');
 

@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { LiveStreamsFullError } from '../../src/http/errors.js';
 import { createLiveStreams } from '../../src/http/live-streams.js';
-import { runCommand } from '../../src/cli/run.js';
-import { readArguments } from '../../src/cli/arguments.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
 import { gate } from '../support/world.js';
+import { runLine } from '../support/command.js';
 import { until } from '../support/until.js';
 
 /** Open pages hear of changes, whichever process made them. */
@@ -204,13 +203,8 @@ describe('GET /portal/events', () => {
   async function command(name: string): Promise<void> {
     const [noun = '', verb = ''] = name.split(' ');
     const user = `us-sandbox/Practitioner/${person}`;
-    const line = readArguments([noun, verb, user]);
-    if (line.help) throw new Error('not a command');
-    const config = { store: { kind: 'socket', path: scene.redis.socketPath, db: 0 }, dataDir: '' };
-    const said: string[] = [];
-    const say = (text: string) => said.push(text);
-    const outcome = await runCommand({ config: config as never, line, print: say, say });
-    expect({ outcome, said }).toMatchObject({ outcome: 'done' });
+    const store = { kind: 'socket', path: scene.redis.socketPath, db: 0 } as const;
+    expect(await runLine([noun, verb, user], { store })).toMatchObject({ ended: 'done' });
   }
 });
 

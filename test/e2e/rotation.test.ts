@@ -65,7 +65,8 @@ async function startServer(...keys: Keys): Promise<ServerProcess> {
 }
 
 function startRotation(settings: Record<string, string>, ...args: string[]): ServerProcess {
-  const rotation = startProcess({ cwd: folder, env: settings, script: 'rotation/main.js', args });
+  const line = ['keys', 'rotate', ...args];
+  const rotation = startProcess({ cwd: folder, env: settings, script: 'cli/main.js', args: line });
   running.push(rotation);
   return rotation;
 }
@@ -209,7 +210,7 @@ describe('npm run keys:rotate', () => {
     expect(await wrong.exited).toBe(78);
     expect(wrong.output()).toContain('TOKEN_ENCRYPTION_KEYS entry 1');
     expect(await help.exited).toBe(0);
-    expect(help.output()).toContain('npm run keys:rotate -- --dry-run');
+    expect(help.output()).toContain('fullscript-connect keys rotate --dry-run');
   });
 });
 

@@ -1,5 +1,3 @@
-import type { Visited } from '../grants/reseal.js';
-import type { RotationProgress, RotationStep } from '../grants/rotate-keys.js';
 import { type Advance, progressLine } from './progress-line.js';
 
 /** Where progress goes; standard error, so that standard output holds the result alone. */
@@ -9,7 +7,12 @@ export interface Terminal {
   readonly write: (text: string) => unknown;
 }
 
-export interface Progress extends Omit<RotationProgress, 'waiting'> {
+/** Shows how far something is that takes long. */
+export interface Progress {
+  /** A step begins, or begins anew. `total` is how many there are, as far as it is known. */
+  readonly start: (label: string, total?: number) => void;
+  /** So many are done. `note` goes behind the numbers. */
+  readonly advance: (seen: number, note?: string) => void;
   /** A line of its own. */
   readonly say: (text: string) => void;
   /** Wipes the bar. */
@@ -25,35 +28,35 @@ export function createProgress(deps: { terminal: Terminal; now: () => number }):
   const { terminal, now } = deps;
   const tty = terminal.isTTY === true;
   const everyMs = tty ? REDRAW_MS : LINE_EVERY_MS;
-  let advance: Advance = { step: 'count', seen: 0, resealed: 0, total: undefined, startedAt: 0 };
+  let at: Advance | undefined;
   let shownAt = 0;
 
-  function show(): void {
+  function show(advance: Advance): void {
     shownAt = now();
     const line = progressLine(advance, { now: now(), columns: terminal.columns ?? 80, bar: tty });
     terminal.write(tty ? `${CLEAR_LINE}${line}` : `${line}\n`);
   }
 
   function end(): void {
-    if (tty) terminal.write(CLEAR_LINE);
-  }
-
-  function say(text: string): void {
-    end();
-    terminal.write(`${text}\n`);
+    if (tty && at !== undefined) terminal.write(CLEAR_LINE);
+    at = undefined;
   }
 
   return {
-    ...{ end, say },
-    started: (step: RotationStep, total: number | undefined) => {
-      advance = { step, seen: 0, resealed: 0, total, startedAt: now() };
-      if (tty) show();
+    end,
+    start: (label, total) => {
+      at = { label, seen: 0, note: '', total, startedAt: now() };
+      if (tty) show(at);
       else shownAt = now();
     },
-    visited: ({ resealed }: Visited) => {
-      const { seen, resealed: before } = advance;
-      advance = { ...advance, seen: seen + 1, resealed: before + (resealed ? 1 : 0) };
-      if (now() - shownAt >= everyMs) show();
+    advance: (seen, note = '') => {
+      if (at === undefined) return;
+      at = { ...at, seen, note };
+      if (now() - shownAt >= everyMs) show(at);
+    },
+    say: (text) => {
+      if (tty && at !== undefined) terminal.write(CLEAR_LINE);
+      terminal.write(`${text}\n`);
     },
   };
 }

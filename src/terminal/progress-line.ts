@@ -1,44 +1,40 @@
-import type { RotationStep } from '../grants/rotate-keys.js';
-
-/** How far a step is. */
+/** How far something is that takes long. */
 export interface Advance {
-  readonly step: RotationStep;
+  /** What is done to each, for example "resealing". */
+  readonly label: string;
   readonly seen: number;
-  readonly resealed: number;
-  /** What an earlier step counted; undefined while counting. */
+  /** Behind the numbers, for example "12 resealed"; empty for nothing. */
+  readonly note: string;
+  /** What there is, as far as it is known. */
   readonly total: number | undefined;
   /** Milliseconds, on the clock of `now`. */
   readonly startedAt: number;
 }
 
-const VERBS: Record<RotationStep, string> = {
-  count: 'counting',
-  reseal: 'resealing',
-  check: 'checking',
-};
 const LONGEST_BAR = 30;
 const SHORTEST_BAR = 5;
 const NUMBER = new Intl.NumberFormat('en');
 
-/** One line that says how far a step is, at which rate, and how long it will take. */
+/** One line that says how far it is, at which rate, and how long it will take. */
 export function progressLine(
   advance: Advance,
   at: { now: number; columns: number; bar: boolean },
 ): string {
-  const { step, seen, resealed, total, startedAt } = advance;
+  const { label, seen, note, total, startedAt } = advance;
   const seconds = Math.max(at.now - startedAt, 1) / 1000;
   const rate = seen / seconds;
   const speed = `${count(Math.round(rate))}/s`;
-  if (total === undefined || total === 0) return `${VERBS[step]}: ${count(seen)} seen, ${speed}`;
-  // Grants may have come since they were counted.
+  if (total === undefined || total === 0) return `${label}: ${count(seen)} seen, ${speed}`;
+  // There may be more by now than were counted.
   const share = Math.min(seen / total, 1);
   const remaining = rate > 0 ? `, ${duration(Math.max(total - seen, 0) / rate)} left` : '';
-  const of = `${count(seen)} of ${count(total)}, ${count(resealed)} resealed, ${speed}${remaining}`;
+  const noted = note === '' ? '' : `, ${note}`;
+  const of = `${count(seen)} of ${count(total)}${noted}, ${speed}${remaining}`;
   const text = `${String(Math.floor(share * 100)).padStart(3)} %  ${of}`;
-  if (!at.bar) return `${VERBS[step]}: ${text.trimStart()}`;
-  const room = Math.min(at.columns - VERBS[step].length - text.length - 6, LONGEST_BAR);
+  if (!at.bar) return `${label}: ${text.trimStart()}`;
+  const room = Math.min(at.columns - label.length - text.length - 6, LONGEST_BAR);
   const bar = room < SHORTEST_BAR ? '' : `[${barOf(share, room)}] `;
-  return `${VERBS[step]} ${bar}${text}`.slice(0, at.columns - 1);
+  return `${label} ${bar}${text}`.slice(0, at.columns - 1);
 }
 
 function barOf(share: number, width: number): string {

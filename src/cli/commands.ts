@@ -1,0 +1,11 @@
+import type { Command } from './command.js';
+import { KEY_COMMANDS } from './key-commands.js';
+import { SESSION_COMMANDS } from './session-commands.js';
+import { USER_COMMANDS } from './user-commands.js';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  ...SESSION_COMMANDS,
+  ...USER_COMMANDS,
+  ...KEY_COMMANDS,
+];

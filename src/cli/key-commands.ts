@@ -1,0 +1,37 @@
+import type { Config } from '../config.js';
+import { reportText } from '../rotation/report-text.js';
+import { runRotation } from '../rotation/run.js';
+import type { Command, CommandCall, Outcome } from './command.js';
+
+/** Commands about the keys that seal grants. */
+export const KEY_COMMANDS: readonly Command[] = [
+  {
+    needs: 'config',
+    name: 'keys rotate',
+    takes: '',
+    does: 'seals every stored grant anew that is not sealed with the first key',
+    about: [
+      'The first of TOKEN_ENCRYPTION_KEYS seals, all of them open. It can be stopped with Ctrl-C and',
+      'started again: it goes on where it was. Exit code 0: every grant is sealed with the first key;',
+      '1: another key is still needed, or Redis failed.',
+    ],
+    subjects: ['none'],
+    options: { 'dry-run': { does: 'only count the grants by key; change nothing' } },
+    examples: ['keys rotate', 'keys rotate --dry-run', 'keys rotate --json | jq -r .removeAfter'],
+    stoppable: true,
+    run: rotate,
+  },
+];
+
+const NOTHING_STORED =
+  'Nothing is stored: REDIS_URL is unset and no redis-server is installed, so grants live and end ' +
+  'with the server process.';
+
+async function rotate(config: Config, call: CommandCall): Promise<Outcome> {
+  const { signal, progress } = call;
+  const dryRun = call.options['dry-run'] === true;
+  const report = await runRotation({ config, dryRun, progress, signal });
+  if (report === undefined) return { json: { status: 'nothing_stored' }, lines: [NOTHING_STORED] };
+  const failed = report.status === 'left' || report.status === 'failed';
+  return { json: { ...report }, lines: reportText(report), failed };
+}

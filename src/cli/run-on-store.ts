@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+import { StoreUnavailableError } from '../grants/errors.js';
+import { grantId } from '../grants/grant.js';
+import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
+import { createRedisAuditTrail } from '../redis/audit-trail.js';
+import type { RedisClient } from '../redis/client.js';
+import { createRedisTeller } from '../redis/connection-signals.js';
+import { createRedisDisabledUsers } from '../redis/disabled-users.js';
+import { createRedisGrantRecords } from '../redis/grant-records.js';
+import { type OpenClient, openClient } from '../redis/open-client.js';
+import { createRedisUserActivity } from '../redis/user-activity.js';
+import { createRedisUserSessions } from '../redis/user-sessions.js';
+import { type Act, activityEntry, auditEntry } from './act.js';
+import type { CommandCall, CommandStore, Outcome, StoreCommand } from './command.js';
+
+export interface RunDeps {
+  readonly config: Config;
+  readonly command: StoreCommand;
+  readonly call: CommandCall;
+}
+
+const NOTHING_TO_ADMINISTER =
+  'REDIS_URL is unset and no redis-server is installed, so sessions and users live in the memory of the ' +
+  'server process, where no other process sees them. Nothing was done. Restarting the server ends all ' +
+  'sessions.';
+
+/** What a server with an embedded Redis leaves in its folder. */
+function isKept(dataDir: string): boolean {
+  return existsSync(join(dataDir, 'appendonlydir'));
+}
+
+/** Else a command in the wrong folder would shut somebody out of a store that nobody uses. */
+function nothingKept(dataDir: string): string {
+  return (
+    `REDIS_URL is unset, and no server keeps anything in ${dataDir}. Nothing was done. Run this with the ` +
+    "server's own environment and working directory."
+  );
+}
+
+/**
+ * Runs a command on the configured store, and writes down what it did.
+ *
+ * @returns undefined when it could not: why has been said.
+ */
+export async function runOnStore({ config, command, call }: RunDeps): Promise<Outcome | undefined> {
+  const { say } = call;
+  if (config.store === 'embedded' && !isKept(config.dataDir)) {
+    say(nothingKept(config.dataDir));
+    return undefined;
+  }
+  const opened = await openClient({ config, say });
+  if (opened === undefined) {
+    say(NOTHING_TO_ADMINISTER);
+    return undefined;
+  }
+  try {
+    const outcome = await command.run(storeOf(opened), call, config);
+    if (outcome.act !== undefined) await writeDown(opened.client, outcome.act);
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    say(`${opened.reasonOf(error)}. It may be half done: run it again.`);
+    return undefined;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** For whoever answers for the installation, and for the user. */
+async function writeDown(client: RedisClient, act: Act): Promise<void> {
+  const now = Date.now();
+  await createRedisAuditTrail(client).record(auditEntry(act, now));
+  const entry = activityEntry(act, now);
+  if (act.key === undefined || entry === undefined) return;
+  await createRedisUserActivity(client).record(grantId(act.key), entry);
+}
+
+function storeOf({ client, reasonOf }: OpenClient): CommandStore {
+  // What is not told shows a quarter of a minute later.
+  const onEnded = createRedisTeller({ client, onError: () => undefined });
+  const known = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
+  return {
+    ...{ client, reasonOf },
+    sessions: createRedisUserSessions({ client, ...known, onEnded }),
+    disabledUsers: createRedisDisabledUsers(client),
+    records: createRedisGrantRecords(client),
+  };
+}
