@@ -98,7 +98,8 @@ const signIn = {
   registration_unknown: {
     status: 404,
     title: 'This country is not set up here',
-    detail: 'The server has no application for the country or environment that was asked for.',
+    detail:
+      'The server has no application for the country or environment that was asked for, or has it no longer. Go to the start and connect with one that is there.',
     way: 'home',
   },
   navigation_refused: {

@@ -13,7 +13,9 @@ export function landingRoutes(deps: {
   const { registrations, baseUrl } = deps;
   return Router({ caseSensitive: true }).get('/', (req, res) => {
     const returnTo = parseReturnTo(req.query['returnTo'], baseUrl);
-    if (signedIn(req) !== undefined) {
+    const user = signedIn(req);
+    // Who signed in with an application that is gone would be sent to where nothing works.
+    if (user !== undefined && registrations.some(({ id }) => id === user.key.registration)) {
       res.redirect(303, returnTo ?? '/portal');
       return;
     }

@@ -76,6 +76,30 @@ describe('two countries at once', () => {
     expect({ us: us.stats.exchanges, ca: ca.stats.exchanges }).toEqual({ us: 1, ca: 1 });
     expect({ us: us.stats.livePairs, ca: ca.stats.livePairs }).toEqual({ us: 1, ca: 0 });
   });
+
+  it('the application somebody signed in with is taken away → the start page leads on', async () => {
+    const [us, ca] = [await simulatorWith(), await simulatorWith()];
+    const both = await appWith(us, () => ({
+      FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
+      FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
+      FULLSCRIPT_CA_API_URL: ca.apiUrl,
+    }));
+    const before = createBrowser(both.origin);
+    const person = us.people[0]!.id;
+    await before.signIn(person, '/oauth/authorize?registration=ca-sandbox');
+    const { origin } = await appWith(us, () => ({}));
+    const browser = createBrowser(origin);
+    for (const [name, value] of before.cookies) browser.cookies.set(name, value);
+    const portal = await browser.send('/portal');
+    expect(portal.status).toBe(404);
+    expect(portal.text).toMatch(/<a class="button" href="\/">/);
+    expect((await browser.send('/')).text).toContain(
+      'href="/oauth/authorize?registration=us-sandbox',
+    );
+    await browser.signIn(person, '/oauth/authorize?registration=us-sandbox');
+    expect((await browser.send('/')).location).toBe('/portal');
+    expect((await browser.send('/portal')).status).toBe(200);
+  });
 });
 
 describe('an application from before 26 August 2021', () => {
