@@ -1,3 +1,4 @@
+import { OTEL_VARIABLES } from '../src/config/tracing.js';
 import { PER_REGION, VARIABLES } from '../src/config/variables.js';
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -38,6 +39,8 @@ function envExample(): string {
     '# Copy to .env and fill in what you need. Nothing is needed to try it: the simulator and an\n' +
       '# embedded store serve until credentials and Redis are configured.\n',
     ...entries,
+    '# Traces: the variables of OpenTelemetry (docs/configuration.md)\n' +
+      '# OTEL_EXPORTER_OTLP_ENDPOINT=\n',
   ].join('\n');
 }
 
@@ -48,6 +51,9 @@ function configuration(): string {
   );
   const perRegion = PER_REGION.map(
     (name) => `\`${VARIABLES[name].name.replace('FULLSCRIPT_', 'FULLSCRIPT_US_')}\``,
+  );
+  const traces = OTEL_VARIABLES.map(
+    ([name, meaning, example]) => `| \`${name}\` | ${meaning} | \`${example}\` |`,
   );
   return `# Configuration
 
@@ -66,6 +72,17 @@ switch and needed scope fall back to the plain variable.
 With \`NODE_ENV=production\` the server does not start with the simulator, the embedded store, missing
 secrets, secrets that everybody can read (placeholders, examples of this page), a session secret under 32
 characters, or plain http outside this machine.
+
+## Traces
+
+Spans are exported when the usual variables of OpenTelemetry ask for it; without them nothing of its SDK is loaded.
+What cannot be had (another exporter or protocol than these) is said in the log, and the server starts without
+traces. The SDK reads these variables itself, and others of its own: limits of spans, the rest of \`OTEL_BSP_\`,
+certificates and timeouts of the exporter. [How to](operations.md#traces).
+
+| variable | meaning | example |
+|---|---|---|
+${traces.join('\n')}
 `;
 }
 

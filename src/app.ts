@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
+import type { AroundCall } from './fullscript/api-client.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisconnectOutcome } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
@@ -75,6 +76,9 @@ export interface AppDeps {
   readonly audit: Audit;
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
+  /** Makes each request a part of a trace, where traces are wanted. */
+  readonly spans: express.RequestHandler;
+  readonly aroundCall: AroundCall | undefined;
   readonly apiTimeoutMs: number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs: number;
@@ -107,8 +111,7 @@ export function createApp(deps: AppDeps): Express {
     registrations.find((one) => one.id === id)?.scope ?? [];
   const app = bareApp(deps);
 
-  app.use(requestId());
-  app.use(requestLog(reportRequest(deps)));
+  app.use(requestId(), requestLog(reportRequest(deps)));
   app.use(securityHeaders({ https: secure, formTargets: formTargets(registrations) }));
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use(assetFiles(String(app.locals['assets'])));
@@ -117,6 +120,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(callbackPaths(registrations), noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
+  // Behind files and probes, which would bury the rest.
+  app.use(deps.spans);
   app.use(CALLS, ...limits.calls);
   app.use(
     sessions({ ...deps, secure, secrets, store: sessionStore, lifetime: deps.sessionLifetime }),

@@ -18,6 +18,9 @@ import type { Lifecycle } from './listen.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
 import { sayActivityTrouble } from './store-log.js';
+import { serverSpans } from './tracing/server-spans.js';
+import { tracedApiCalls } from './tracing/traced-api-calls.js';
+import type { Tracer } from './tracing/tracer.js';
 
 export interface ServerOptions {
   /** Between the first attempt of a revocation and the second. */
@@ -49,6 +52,7 @@ export interface Parts {
   readonly store: Store;
   readonly journal: Journal;
   readonly lifecycle: Lifecycle;
+  readonly tracer: Tracer;
   readonly options: ServerOptions;
 }
 
@@ -80,6 +84,8 @@ export function compose(parts: Parts) {
     audit,
     metrics,
     metricsToken: config.metricsToken,
+    spans: serverSpans(parts.tracer, continuesTraces(config)),
+    aroundCall: tracedApiCalls(parts.tracer),
     apiTimeoutMs: API_TIMEOUT_MS,
     patienceMs: parts.options.patienceMs ?? PATIENCE_MS,
     log,
@@ -103,6 +109,11 @@ function composeAudit({ log, store: { activity } }: Parts) {
   const onError = sayActivityTrouble(log);
   const recorder = createActivityRecorder({ activity, now: Date.now, onError });
   return { audit: createAudit(log, recorder.note), recorded: recorder.settled };
+}
+
+/** Anybody can send a `traceparent`; a trusted proxy is there to see to what comes in. */
+function continuesTraces({ tracing, trustProxy }: Config): boolean {
+  return tracing !== undefined && 'propagated' in tracing && tracing.propagated && !!trustProxy;
 }
 
 /** A session may outlive the registration it was made with. */

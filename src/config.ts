@@ -10,6 +10,7 @@ import { productionProblems } from './config/production.js';
 import { ConfigError, type Problem } from './config/problem.js';
 import { type Environment, readVariables } from './config/read-variables.js';
 import { readRegistrations } from './config/registrations.js';
+import { type TracingConfig, readTracing } from './config/tracing.js';
 import type { Values } from './config/variables.js';
 
 /** Everything the server was told, checked and frozen. */
@@ -33,6 +34,7 @@ export interface Config {
     readonly sameSite: 'lax' | 'strict';
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
+  readonly tracing: TracingConfig;
   /** Requests a minute; 0 for no limit. */
   readonly rateLimits: { readonly oauth: number; readonly api: number; readonly address: number };
 }
@@ -87,7 +89,7 @@ export function loadConfig(env: Environment): Config {
     metricsToken: values.metricsToken === undefined ? undefined : secret(values.metricsToken),
     registrations,
     simulator: simulated ? simulatorConfig(values, baseUrl) : undefined,
-    store: values.redisUrl ?? ('embedded' as const),
+    ...{ store: values.redisUrl ?? ('embedded' as const), tracing: readTracing(env) },
     ...secretsOf(values),
     rateLimits: {
       oauth: values.rateLimitOAuth ?? 300,

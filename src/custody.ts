@@ -18,6 +18,15 @@ import { createMemoryJournal } from './memory/journal.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import type { Store } from './store.js';
+import { tracedDisconnect } from './tracing/traced-disconnect.js';
+import { tracedEvents } from './tracing/traced-events.js';
+import { refreshLock, tracedLock } from './tracing/traced-lock.js';
+import { tracedRefresher } from './tracing/traced-refresher.js';
+import { tracedRevocations } from './tracing/traced-revocations.js';
+import { tracedSignIn } from './tracing/traced-sign-in.js';
+import { tracedTokenEndpoint } from './tracing/traced-token-endpoint.js';
+import { tracedVault } from './tracing/traced-vault.js';
+import { type Tracer, noTracer } from './tracing/tracer.js';
 
 export const TOKEN_TIMEOUT_MS = 20_000;
 /** A revocation is tried again; one that hangs must not hold up the others. */
@@ -34,28 +43,26 @@ export interface CustodyParts {
   readonly revocationRetryMs?: number;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
+  readonly tracer?: Tracer;
 }
 
 /** Everything that handles tokens, and a way to wait for what of it is under way. */
 export function composeCustody(parts: CustodyParts) {
-  const { config, log, store, journal, registration, events } = parts;
+  const { config, log, store, journal, registration, tracer = noTracer } = parts;
   const now = Date.now;
-  const { lock, failures, pending, records } = store;
-  const tokenEndpoint = createTokenEndpoint({
-    timeoutMs: parts.tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
-    revokeTimeoutMs: parts.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
-    now,
-  });
+  const { failures, pending } = store;
   const cipher = createCipher(config.sealingKeys);
   warnOfLackedKeys(journal, cipher, log);
-  const vault = tellingVault(createVault({ records, cipher }), store.signals);
+  const { vault, lock, tokenEndpoint, events } = openTools(parts, cipher);
   const revoke = { tokenEndpoint, registration, events, now, cipher };
   const retry = { vault, queue: store.revocations, firstWaitMs: parts.revocationRetryMs };
-  const revocations = createRevocations({ ...revoke, ...retry });
+  const revocations = tracedRevocations(createRevocations({ ...revoke, ...retry }), tracer);
   const deps = { ...revoke, vault, lock, failures, journal, revocations };
-  const refresher = createTokenRefresher(deps);
-  const signIn = createSignIn({ ...deps, pending, disabledUsers: store.disabledUsers });
-  const disconnect = createDisconnect(deps);
+  const refresh = { ...deps, lock: refreshLock(lock, tracer) };
+  const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
+  const admission = { pending, disabledUsers: store.disabledUsers };
+  const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);
+  const disconnect = tracedDisconnect(createDisconnect(deps), tracer);
   const { track, settled } = createInFlight();
   return {
     vault,
@@ -76,6 +83,22 @@ export function composeCustody(parts: CustodyParts) {
       if (entries > 0)
         log.warn({ entries }, 'the journal holds pairs to be saved at the next start');
     },
+  };
+}
+
+/** What custody works with, each use of it in a span where traces are wanted. */
+function openTools({ tracer = noTracer, ...parts }: CustodyParts, cipher: Cipher) {
+  const { records, signals, lock } = parts.store;
+  const tokenEndpoint = createTokenEndpoint({
+    timeoutMs: parts.tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
+    revokeTimeoutMs: parts.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
+    now: Date.now,
+  });
+  return {
+    vault: tracedVault(tellingVault(createVault({ records, cipher }), signals), tracer),
+    lock: tracedLock(lock, tracer),
+    tokenEndpoint: tracedTokenEndpoint(tokenEndpoint, tracer),
+    events: tracedEvents(parts.events, tracer),
   };
 }
 

@@ -27,7 +27,13 @@ export type { ListedSession, UserSessions, Visitor } from './grants/user-session
 export { createVault } from './grants/vault.js';
 export type { Vault } from './grants/vault.js';
 export { createApiClient } from './fullscript/api-client.js';
-export type { ApiClient, ApiRequest, ApiResponse, TokenSource } from './fullscript/api-client.js';
+export type {
+  ApiClient,
+  ApiRequest,
+  ApiResponse,
+  AroundCall,
+  TokenSource,
+} from './fullscript/api-client.js';
 export { getBrand, getVariant, listBrands, listProducts } from './fullscript/catalog.js';
 export { getClinic, getResourceOwner } from './fullscript/clinic.js';
 export { listPatientOrders } from './fullscript/orders.js';

@@ -5,6 +5,7 @@ import { openJournal } from './custody.js';
 import { type Lifecycle, addressOf, drain, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { openStore } from './store.js';
+import { openTracing } from './tracing/open-tracing.js';
 
 export type { ServerOptions } from './compose.js';
 
@@ -27,12 +28,15 @@ export async function startServer(
   };
   try {
     warnOfMissingProxy(config, log);
+    const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
+    opened.push(closeTracing);
     const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
     const store = await openStore({ config, log, now: Date.now });
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };
-    const parts = { config, log, registrations, simulatorUrl, store, journal, lifecycle, options };
+    const surroundings = { registrations, simulatorUrl, store, journal, lifecycle, tracer };
+    const parts = { config, log, options, ...surroundings };
     const { app, settled, keepReplaying, keepSharing, revocations, streams } = compose(parts);
     opened.push(settled, keepReplaying(), keepSharing());
     const server = await listen(app, config.listen, lifecycle);

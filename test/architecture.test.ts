@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { numbersIn, renderDocs } from '../scripts/render-docs.js';
+import { OTEL_VARIABLES } from '../src/config/tracing.js';
 import { PER_REGION, VARIABLES } from '../src/config/variables.js';
 import { STATEMENTS } from './security/statements.js';
 
@@ -23,7 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'config.ts': ['config', 'oauth', 'grants', 'redis/store-url.ts'],
   'logger.ts': [],
   'listen.ts': [],
-  'app.ts': ['http', 'routes', 'oauth', 'grants'],
+  'app.ts': ['http', 'routes', 'oauth', 'grants', 'fullscript'],
   'compose.ts': '*',
   'every.ts': [],
   'custody.ts': '*',
@@ -49,6 +50,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'http/device-label.ts',
   ],
   'main.ts': ['server.ts', 'environment.ts', 'logger.ts'],
+  // Decorators of other people's ports, and what makes their spans.
+  tracing: ['oauth', 'grants', 'fullscript', 'http/request-id.ts', 'config/tracing.ts'],
   'index.ts': '*',
 };
 
@@ -61,6 +64,11 @@ const ONLY_IN: Record<string, string> = {
   'prom-client': 'http',
   bowser: 'http',
   'pino-pretty': 'logger.ts',
+  '@opentelemetry/api': 'tracing',
+  '@opentelemetry/resources': 'tracing',
+  '@opentelemetry/sdk-trace-node': 'tracing',
+  '@opentelemetry/exporter-trace-otlp-http': 'tracing',
+  '@opentelemetry/exporter-trace-otlp-proto': 'tracing',
 };
 
 /** Files without a test of their own: entries, pure types, and pages made of text. */
@@ -171,6 +179,7 @@ describe('the documents', () => {
     const app = compose.slice(compose.indexOf('environment:'), compose.indexOf('volumes:'));
     const known = new Set<string>([
       'NODE_ENV',
+      ...OTEL_VARIABLES.map(([name]) => name),
       ...Object.values(VARIABLES).map(({ name }) => name),
       ...Object.values(VARIABLES).flatMap(({ name }) =>
         ['US', 'CA'].map((region) => name.replace('FULLSCRIPT_', `FULLSCRIPT_${region}_`)),
@@ -184,7 +193,8 @@ describe('the documents', () => {
         VARIABLES[name].name.replace('FULLSCRIPT_', `FULLSCRIPT_${region}_`),
       ),
     );
-    const wanted = [...Object.values(VARIABLES).map(({ name }) => name), ...perRegion];
+    const own = Object.values(VARIABLES).map(({ name }) => name);
+    const wanted = [...own, ...perRegion, ...OTEL_VARIABLES.map(([name]) => name)];
     expect(wanted.filter((name) => !passed.includes(name))).toEqual([
       // Fixed by the compose file: the simulator is a service of its own.
       'SIMULATOR_PORT',

@@ -48,6 +48,20 @@ export interface ApiClient {
   readonly request: (request: ApiRequest) => Promise<ApiResponse>;
 }
 
+/** One request that goes out, without what tells users or patients apart. */
+export interface OutgoingCall {
+  readonly method: string;
+  readonly hostname: string;
+  /** How often the same request was sent before. */
+  readonly resent: number;
+}
+
+/** Sees each request that goes out: calls `send`, and answers what it answers. */
+export type AroundCall = (call: OutgoingCall, send: () => Promise<Sent>) => Promise<Sent>;
+export type Sent = ApiResponse | FullscriptApiError;
+
+const straight: AroundCall = (_call, send) => send();
+
 const agent = {
   http: new http.Agent({ keepAlive: true, maxSockets: 256 }),
   https: new https.Agent({ keepAlive: true, maxSockets: 256 }),
@@ -61,13 +75,18 @@ export function createApiClient(deps: {
   tokenSource: TokenSource;
   timeoutMs: number;
   sleep?: (ms: number) => Promise<unknown>;
+  aroundCall?: AroundCall | undefined;
 }): ApiClient {
   const { apiUrl, tokenSource, timeoutMs, sleep = wait } = deps;
+  const { aroundCall = straight } = deps;
 
-  async function send(request: ApiRequest, url: URL, token: string): Promise<ApiResponse> {
+  async function send(sending: Sending, token: string): Promise<ApiResponse> {
+    const { request, url } = sending;
+    const { method } = request;
     for (let attempt = 1; ; attempt += 1) {
-      const result = await sendOnce({ request, url, token, timeoutMs });
-      const { method } = request;
+      const call = { method, hostname: url.hostname, resent: sending.sent };
+      sending.sent += 1;
+      const result = await aroundCall(call, () => sendOnce({ request, url, token, timeoutMs }));
       const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
       if (pause === undefined) {
         if (result instanceof FullscriptApiError) throw result;
@@ -81,10 +100,11 @@ export function createApiClient(deps: {
     request: async (request) => {
       const url = apiUrlFor(apiUrl, request.path, request.query);
       const token = await tokenSource.current();
-      const answer = await send(request, url, token);
+      const sending = { request, url, sent: 0 };
+      const answer = await send(sending, token);
       if (answer.status !== 401) return withoutBearer(answer, token);
       const replacement = await tokenSource.replacing(token);
-      const second = await send(request, url, replacement);
+      const second = await send(sending, replacement);
       tokenSource.replaced?.(second.status !== 401);
       return withoutBearer(second, replacement);
     },
@@ -99,9 +119,16 @@ function withoutBearer(answer: ApiResponse, token: string): ApiResponse {
   return answer;
 }
 
-function outcomeOf(result: ApiResponse | FullscriptApiError): CallOutcome {
+function outcomeOf(result: Sent): CallOutcome {
   if (!(result instanceof FullscriptApiError)) return result.status;
   return result.code === 'fullscript_unreachable' ? 'connection_lost' : 'given_up';
+}
+
+interface Sending {
+  readonly request: ApiRequest;
+  readonly url: URL;
+  /** How often, with whichever token. */
+  sent: number;
 }
 
 interface OneCall {
@@ -111,7 +138,7 @@ interface OneCall {
   readonly timeoutMs: number;
 }
 
-async function sendOnce(call: OneCall): Promise<ApiResponse | FullscriptApiError> {
+async function sendOnce(call: OneCall): Promise<Sent> {
   const tooLarge = new AbortController();
   try {
     const answer = got(call.url, { ...optionsOf(call), signal: tooLarge.signal });

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { type ApiClient, createApiClient } from '../fullscript/api-client.js';
+import { type ApiClient, type AroundCall, createApiClient } from '../fullscript/api-client.js';
 import type { Grant, GrantKey } from '../grants/grant.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
@@ -36,8 +36,9 @@ export function requireGrant(deps: {
   registration: (id: RegistrationId) => Registration;
   apiTimeoutMs: number;
   signInPath: (req: Request) => string;
+  aroundCall?: AroundCall | undefined;
 }): RequestHandler {
-  const { refresher, registration, apiTimeoutMs, signInPath } = deps;
+  const { refresher, registration, apiTimeoutMs, signInPath, aroundCall } = deps;
   return async (req, res, next) => {
     const user = signedIn(req);
     if (user === undefined) {
@@ -55,7 +56,7 @@ export function requireGrant(deps: {
         refresher.renewed(user.key, accepted);
       },
     };
-    const api = createApiClient({ apiUrl, tokenSource, timeoutMs: apiTimeoutMs });
+    const api = createApiClient({ apiUrl, tokenSource, timeoutMs: apiTimeoutMs, aroundCall });
     res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
     next();
   };

@@ -27,7 +27,10 @@ export interface Stage {
   readonly close: () => Promise<void>;
 }
 
-export async function openStage(pkce: 'on' | 'off'): Promise<Stage> {
+export async function openStage(
+  pkce: 'on' | 'off',
+  extra: Record<string, string> = {},
+): Promise<Stage> {
   const secrets: KnownSecret[] = [];
   const materials: Material[] = [];
   const stop = record({
@@ -37,7 +40,7 @@ export async function openStage(pkce: 'on' | 'off'): Promise<Stage> {
   const [redis, simulator] = await Promise.all([startRedis({ args: KEEP_ALL }), startSimulator()]);
   const port = await freePort();
   const env = { ...environment({ simulator, redisUrl: redis.url, port }), FULLSCRIPT_PKCE: pkce };
-  const app = await startApp({ ...env, METRICS_TOKEN }, { revocationRetryMs: 50 });
+  const app = await startApp({ ...env, ...extra, METRICS_TOKEN }, { revocationRetryMs: 50 });
   return {
     ...{ origin: app.origin, simulator, redis, secrets, materials },
     browser: () => createBrowser(app.origin),
