@@ -10,7 +10,7 @@ import type { SignIn } from './grants/sign-in.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import type { UserActivity } from './grants/user-activity.js';
 import type { Vault } from './grants/vault.js';
-import { type Audit, ownerTag } from './http/audit.js';
+import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
 import { assetVersion } from './http/asset-version.js';
@@ -22,9 +22,10 @@ import { isApi } from './http/is-api.js';
 import type { LiveStreams } from './http/live-streams.js';
 import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
+import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
 import { requestId } from './http/request-id.js';
-import { requestLog } from './http/request-log.js';
+import { rememberUser, requestLog } from './http/request-log.js';
 import { requireGrant } from './http/require-grant.js';
 import { noReferrer, noStore, securityHeaders } from './http/security-headers.js';
 import {
@@ -74,6 +75,7 @@ export interface AppDeps {
   /** How many refreshed pairs wait in the journal. */
   readonly unsaved: () => number;
   readonly audit: Audit;
+  readonly ownerTags: OwnerTags;
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
   /** Makes each request a part of a trace, where traces are wanted. */
@@ -127,9 +129,9 @@ export function createApp(deps: AppDeps): Express {
     sessions({ ...deps, secure, secrets, store: sessionStore, lifetime: deps.sessionLifetime }),
   );
   // Ahead of csrf: the token may be a form field.
-  app.use(express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
+  app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
-  app.use(pageLocals(csrf));
+  app.use(pageLocals(csrf, deps.ownerTags));
   app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
@@ -154,17 +156,17 @@ function assetFiles(versioned: string): express.Router {
 }
 
 /** Tells the live scripts when somebody else has signed in in this browser. */
-function whoIs(req: express.Request): string | undefined {
+function whoIs(req: express.Request, { inPages }: OwnerTags): string | undefined {
   const user = signedIn(req);
-  return user && ownerTag(user.key);
+  return user && inPages(user.key);
 }
 
 /** For the forms of every page; views take it for a sign that somebody is signed in. */
-function pageLocals({ token }: Csrf): express.RequestHandler {
+function pageLocals({ token }: Csrf, tags: OwnerTags): express.RequestHandler {
   return (req, res, next) => {
     // Looked at when a page is rendered: most answers are none, and a damaged session shall not be in their way.
     Object.defineProperty(res.locals, 'csrfToken', { enumerable: true, get: () => token(req) });
-    Object.defineProperty(res.locals, 'who', { enumerable: true, get: () => whoIs(req) });
+    Object.defineProperty(res.locals, 'who', { enumerable: true, get: () => whoIs(req, tags) });
     next();
   };
 }
@@ -205,11 +207,20 @@ function signInPaths({ registrations, sameSite }: AppDeps) {
   };
 }
 
-function reportRequest({ log, metrics }: AppDeps): Parameters<typeof requestLog>[0] {
-  return (line) => {
+function reportRequest({ log, metrics, ownerTags }: AppDeps): Parameters<typeof requestLog>[0] {
+  return ({ key, ...line }) => {
     metrics.request(line);
-    log.info(line, 'request');
+    log.info({ ...line, owner: key && tagOrNone(key, ownerTags) }, 'request');
   };
+}
+
+/** A session that is damaged must not end the process: nobody catches what is thrown here. */
+function tagOrNone(key: GrantKey, { inLogs }: OwnerTags): string | undefined {
+  try {
+    return inLogs(key);
+  } catch {
+    return undefined;
+  }
 }
 
 function reasonOf(err: unknown): string {

@@ -8,16 +8,18 @@ import type { Journal } from './grants/journal.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import { createActivityRecorder } from './http/activity-recorder.js';
 import { createAudit } from './http/audit.js';
+import { createAuditRecorder } from './http/audit-recorder.js';
 import { RouteError } from './http/errors.js';
 import { grantAudit } from './http/grant-audit.js';
 import { createLiveStreams } from './http/live-streams.js';
 import { createMetrics } from './http/metrics.js';
+import { type OwnerTags, createOwnerTags } from './http/owner-tags.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
-import { sayActivityTrouble } from './store-log.js';
+import { sayActivityTrouble, sayTrailTrouble } from './store-log.js';
 import { serverSpans } from './tracing/server-spans.js';
 import { tracedApiCalls } from './tracing/traced-api-calls.js';
 import type { Tracer } from './tracing/tracer.js';
@@ -62,32 +64,27 @@ export function compose(parts: Parts) {
   const metrics = createMetrics();
   const streams = createLiveStreams({ onCount: metrics.liveStreams });
   const registration = lookUp(registrations);
-  const { audit, recorded } = composeAudit(parts);
+  const ownerTags = createOwnerTags(config.session.secrets);
+  const { audit, recorded } = composeAudit(parts, ownerTags);
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events });
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const app = createApp({
     ...custody,
     ...limiting,
-    ...{ baseUrl: config.baseUrl, trustProxy: config.trustProxy },
+    ...settings(parts),
     registrations,
     registration,
-    simulatorUrl: parts.simulatorUrl,
-    ...{ signals: store.signals, streams, streamTiming: parts.options.streamTiming },
+    ...{ signals: store.signals, streams },
     sessionStore: store.sessions,
     activity: store.activity,
-    sessionSecrets: config.session.secrets,
-    sessionLifetime: config.session,
-    sameSite: config.session.sameSite,
     ping: () => (parts.lifecycle.draining ? Promise.reject(new Error('draining')) : store.ping()),
     unsaved: custody.refresher.waiting,
     audit,
+    ownerTags,
     metrics,
-    metricsToken: config.metricsToken,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
     aroundCall: tracedApiCalls(parts.tracer),
-    apiTimeoutMs: API_TIMEOUT_MS,
-    patienceMs: parts.options.patienceMs ?? PATIENCE_MS,
     log,
     now: Date.now,
   });
@@ -97,6 +94,20 @@ export function compose(parts: Parts) {
   return { app, settled, keepReplaying, keepSharing, revocations: custody.revocations, streams };
 }
 
+/** What is set by the environment, or by a test. */
+function settings({ config, options, simulatorUrl }: Parts) {
+  const { baseUrl, trustProxy, metricsToken, session } = config;
+  return {
+    ...{ baseUrl, trustProxy, metricsToken, simulatorUrl },
+    sessionSecrets: session.secrets,
+    sessionLifetime: session,
+    sameSite: session.sameSite,
+    streamTiming: options.streamTiming,
+    apiTimeoutMs: API_TIMEOUT_MS,
+    patienceMs: options.patienceMs ?? PATIENCE_MS,
+  };
+}
+
 function replaying({ replay }: TokenRefresher, log: Logger): () => Promise<void> {
   return () =>
     replay().catch((err: unknown) => {
@@ -104,11 +115,19 @@ function replaying({ replay }: TokenRefresher, log: Logger): () => Promise<void>
     });
 }
 
-/** One line in the log for each event, and an entry for the user it is about. */
-function composeAudit({ log, store: { activity } }: Parts) {
+/** For each event a line in the log, an entry in the audit trail, and one for the user it is about. */
+function composeAudit({ log, store }: Parts, { inLogs: ownerTag }: OwnerTags) {
+  const { activity, auditTrail: trail } = store;
+  const { onLost, rest } = sayTrailTrouble(log);
   const onError = sayActivityTrouble(log);
-  const recorder = createActivityRecorder({ activity, now: Date.now, onError });
-  return { audit: createAudit(log, recorder.note), recorded: recorder.settled };
+  const now = Date.now;
+  const forUsers = createActivityRecorder({ activity, now, onError });
+  const forAll = createAuditRecorder({ trail, now, onLost, ownerTag });
+  const recorded = async () => {
+    await Promise.all([forUsers.settled(), forAll.settled()]);
+    rest();
+  };
+  return { audit: createAudit({ log, ownerTag, notes: [forUsers.note, forAll.note] }), recorded };
 }
 
 /** Anybody can send a `traceparent`; a trusted proxy is there to see to what comes in. */

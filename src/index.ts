@@ -2,6 +2,7 @@
  * For other people's Express apps: the flow, the custody of grants and the middleware, to be composed
  * as `server.ts` composes them.
  */
+export type { AuditEntry, AuditKind, AuditTrail } from './grants/audit-trail.js';
 export { createCipher } from './grants/cipher.js';
 export type { Cipher, SealingKey } from './grants/cipher.js';
 export type { DisabledUsers } from './grants/disabled-users.js';
@@ -48,6 +49,8 @@ export { createActivityRecorder } from './http/activity-recorder.js';
 export type { ActivityRecorder } from './http/activity-recorder.js';
 export { createAudit } from './http/audit.js';
 export type { Audit, AuditDetails, AuditEvent } from './http/audit.js';
+export { createAuditRecorder } from './http/audit-recorder.js';
+export type { AuditRecorder } from './http/audit-recorder.js';
 export { createBindingCookies } from './http/binding-cookie.js';
 export { createCallCounts } from './http/call-counts.js';
 export type { CallCounts } from './http/call-counts.js';
@@ -56,6 +59,8 @@ export { createCallers } from './http/callers.js';
 export { createCsrf } from './http/csrf.js';
 export { createDeviceCookie } from './http/device-cookie.js';
 export { errorHandler } from './http/error-handler.js';
+export { createOwnerTags } from './http/owner-tags.js';
+export type { OwnerTag, OwnerTags } from './http/owner-tags.js';
 export { createRateLimits } from './http/rate-limits.js';
 export type { Limits, RateLimits } from './http/rate-limits.js';
 export { fullscriptOf, requireGrant } from './http/require-grant.js';
@@ -69,6 +74,7 @@ export {
 } from './http/session.js';
 export { signedIn } from './http/signed-in.js';
 export type { SignedIn } from './http/signed-in.js';
+export { createMemoryAuditTrail } from './memory/audit-trail.js';
 export { createMemoryConnectionSignals } from './memory/connection-signals.js';
 export { createMemoryDisabledUsers } from './memory/disabled-users.js';
 export { createMemoryGrantRecords } from './memory/grant-records.js';
@@ -93,6 +99,7 @@ export type { TokenEndpoint } from './oauth/token-endpoint.js';
 export type { TokenSet } from './oauth/token-set.js';
 export { closeRedis, connectRedis } from './redis/client.js';
 export type { RedisClient } from './redis/client.js';
+export { createRedisAuditTrail } from './redis/audit-trail.js';
 export { createRedisConnectionSignals } from './redis/connection-signals.js';
 export { createRedisDisabledUsers } from './redis/disabled-users.js';
 export { createRedisGrantRecords } from './redis/grant-records.js';

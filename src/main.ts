@@ -1,4 +1,5 @@
 import { readConfig } from './environment.js';
+import { currentRequestId } from './http/request-id.js';
 import { createLogger } from './logger.js';
 import { type RunningServer, startServer } from './server.js';
 
@@ -12,7 +13,8 @@ interface Listening {
 
 async function main(): Promise<void> {
   const config = readConfig();
-  const log = createLogger({ level: config.logLevel, production: config.production });
+  const { logLevel: level, production } = config;
+  const log = createLogger({ level, production, requestId: currentRequestId });
   let server: RunningServer;
   try {
     server = await startServer(config, log);

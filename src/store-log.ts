@@ -75,6 +75,27 @@ export function sayActivityTrouble(log: Logger) {
   };
 }
 
+/** The log has what these entries were about. `rest` says what was not said yet, at the end. */
+export function sayTrailTrouble(log: Logger) {
+  const throttle = onceAMinute();
+  const missing = { entries: 0, err: undefined as unknown };
+
+  function rest(): void {
+    if (missing.entries === 0) return;
+    log.warn({ ...missing }, 'entries are missing from the audit trail; the log has them');
+    missing.entries = 0;
+  }
+
+  return {
+    rest,
+    onLost: (entries: number, err: unknown): void => {
+      missing.entries += entries;
+      missing.err = err;
+      if (throttle.due('')) rest();
+    },
+  };
+}
+
 /** Says what is wrong with the connections, but not with every attempt to mend them. */
 export function watchConnection(log: Logger) {
   let throttle = onceAMinute();

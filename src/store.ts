@@ -1,6 +1,7 @@
 import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import type { AuditTrail } from './grants/audit-trail.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisabledUsers } from './grants/disabled-users.js';
 import type { GrantRecords } from './grants/grant-records.js';
@@ -16,6 +17,7 @@ import {
   sessionTtl,
   sessionVisitor,
 } from './http/session.js';
+import { createMemoryAuditTrail } from './memory/audit-trail.js';
 import { createMemoryConnectionSignals } from './memory/connection-signals.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
@@ -28,6 +30,7 @@ import { createMemorySessionStore } from './memory/session-store.js';
 import { createMemorySharedCounts } from './memory/shared-counts.js';
 import { createMemoryUserActivity } from './memory/user-activity.js';
 import type { PendingAuthorizations } from './oauth/pending-authorizations.js';
+import { createRedisAuditTrail } from './redis/audit-trail.js';
 import {
   type RedisClient,
   closeRedis,
@@ -69,6 +72,7 @@ export interface Store {
   readonly signals: ConnectionSignals;
   readonly disabledUsers: DisabledUsers;
   readonly activity: UserActivity;
+  readonly auditTrail: AuditTrail;
   readonly revocations: RevocationQueue;
   /** Exact counts for one limit. */
   readonly rateLimit: (name: string) => RateLimitStore;
@@ -173,6 +177,7 @@ function redisUsers(deps: StoreDeps, client: RedisClient, { tell: onEnded }: Con
     sessions: createRedisSessionStore({ client, ...rules }),
     disabledUsers: createRedisDisabledUsers(client),
     activity: createRedisUserActivity(client),
+    auditTrail: createRedisAuditTrail(client),
   };
 }
 
@@ -198,6 +203,7 @@ function openMemory(deps: StoreDeps): Store {
     signals,
     disabledUsers: createMemoryDisabledUsers(),
     activity: createMemoryUserActivity(),
+    auditTrail: createMemoryAuditTrail({ now }),
     revocations,
     rateLimit: () => createMemoryRateLimitStore({ now }),
     sharedCounts: createMemorySharedCounts({ now }),

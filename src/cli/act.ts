@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
+import type { AuditEntry } from '../grants/audit-trail.js';
 import type { GrantKey } from '../grants/grant.js';
 import type { ActivityEntry } from '../grants/user-activity.js';
-import { ownerTag } from '../http/audit.js';
-import type { AuditEntry } from '../redis/audit-trail.js';
+import type { OwnerTag } from '../http/owner-tags.js';
 
 /** What a command changed, for the audit trail. */
 export interface Act {
@@ -13,13 +13,15 @@ export interface Act {
 }
 
 /** The entry: what, when in UTC, to whom, by which account of the machine. */
-export function auditEntry({ event, key, sessions }: Act, now: number): AuditEntry {
+export function auditEntry(
+  act: Act,
+  { ownerTag, at }: { ownerTag: OwnerTag; at: number },
+): AuditEntry {
+  const { event, key, sessions } = act;
   return {
-    event,
-    at: new Date(now).toISOString(),
-    by: operator(),
-    ...(key === undefined ? { owner: 'everybody' } : about(key)),
-    ...(sessions === undefined ? {} : { sessions: String(sessions) }),
+    ...{ event, at, by: operator() },
+    ...(key === undefined ? { owner: 'everybody' } : about(key, ownerTag)),
+    ...(sessions === undefined ? {} : { sessions }),
   };
 }
 
@@ -30,7 +32,7 @@ export function activityEntry({ event, sessions }: Act, at: number): ActivityEnt
   return { event, at, reason: 'administrator', ...counted };
 }
 
-function about(key: GrantKey) {
+function about(key: GrantKey, ownerTag: OwnerTag) {
   return { registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) };
 }
 

@@ -13,7 +13,7 @@ export class UsageError extends Error {
 }
 
 /** What commands that need the store work on. */
-export interface CommandStore extends Pick<OpenClient, 'client' | 'reasonOf'> {
+export interface CommandStore extends Pick<OpenClient, 'client' | 'reasonOf' | 'openAnother'> {
   readonly sessions: UserSessions;
   readonly disabledUsers: DisabledUsers;
   readonly records: GrantRecords;
@@ -26,7 +26,8 @@ export type SubjectKind = 'user' | 'all' | 'none';
 
 /** What came of a command: for programs, and a line each for people. */
 export interface Outcome {
-  readonly json: Record<string, unknown>;
+  /** Undefined when everything was printed as it came. */
+  readonly json: Record<string, unknown> | undefined;
   readonly lines: readonly string[];
   /** What was done, for the audit trail; undefined when there was nothing to do. */
   readonly act?: Act;
@@ -74,6 +75,8 @@ interface Described {
   readonly examples: readonly string[];
   /** It heeds `signal`; others end at once when the process is told to stop. */
   readonly stoppable?: true;
+  /** Being told to stop is how it ends, and nothing that went wrong: exit code 0. */
+  readonly endless?: true;
 }
 
 /** Works on the store that the configuration names. */

@@ -1,3 +1,4 @@
+import { AUDIT_COMMANDS } from './audit-commands.js';
 import type { Command } from './command.js';
 import { KEY_COMMANDS } from './key-commands.js';
 import { SESSION_COMMANDS } from './session-commands.js';
@@ -8,4 +9,5 @@ export const COMMANDS: readonly Command[] = [
   ...SESSION_COMMANDS,
   ...USER_COMMANDS,
   ...KEY_COMMANDS,
+  ...AUDIT_COMMANDS,
 ];

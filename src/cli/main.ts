@@ -37,7 +37,8 @@ async function main(): Promise<void> {
   // Where nothing heeds the signal, Node ends at once, as every other program does.
   const signal = line.command.stoppable ? stopOnSignals() : new AbortController().signal;
   const ended = await runCommand({ line, readConfig, print, terminal: process.stderr, signal });
-  if (signal.aborted) process.exitCode = EXIT_SIGNALS[signal.reason as Signal];
+  if (signal.aborted && !line.command.endless)
+    process.exitCode = EXIT_SIGNALS[signal.reason as Signal];
   else if (ended === 'failed') process.exitCode = EXIT_FAILURE;
 }
 

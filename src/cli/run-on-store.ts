@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
+import { createOwnerTags } from '../http/owner-tags.js';
 import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
 import { createRedisAuditTrail } from '../redis/audit-trail.js';
 import type { RedisClient } from '../redis/client.js';
@@ -57,7 +58,7 @@ export async function runOnStore({ config, command, call }: RunDeps): Promise<Ou
   }
   try {
     const outcome = await command.run(storeOf(opened), call, config);
-    if (outcome.act !== undefined) await writeDown(opened.client, outcome.act);
+    if (outcome.act !== undefined) await writeDown(opened.client, outcome.act, config);
     return outcome;
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
@@ -69,20 +70,21 @@ export async function runOnStore({ config, command, call }: RunDeps): Promise<Ou
 }
 
 /** For whoever answers for the installation, and for the user. */
-async function writeDown(client: RedisClient, act: Act): Promise<void> {
-  const now = Date.now();
-  await createRedisAuditTrail(client).record(auditEntry(act, now));
-  const entry = activityEntry(act, now);
+async function writeDown(client: RedisClient, act: Act, { session }: Config): Promise<void> {
+  const at = Date.now();
+  const ownerTag = createOwnerTags(session.secrets).inLogs;
+  await createRedisAuditTrail(client).record('administration', [auditEntry(act, { ownerTag, at })]);
+  const entry = activityEntry(act, at);
   if (act.key === undefined || entry === undefined) return;
   await createRedisUserActivity(client).record(grantId(act.key), entry);
 }
 
-function storeOf({ client, reasonOf }: OpenClient): CommandStore {
+function storeOf({ client, reasonOf, openAnother }: OpenClient): CommandStore {
   // What is not told shows a quarter of a minute later.
   const onEnded = createRedisTeller({ client, onError: () => undefined });
   const known = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
   return {
-    ...{ client, reasonOf },
+    ...{ client, reasonOf, openAnother },
     sessions: createRedisUserSessions({ client, ...known, onEnded }),
     disabledUsers: createRedisDisabledUsers(client),
     records: createRedisGrantRecords(client),

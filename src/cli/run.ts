@@ -40,5 +40,6 @@ async function run({ line, readConfig }: RunDeps, call: CommandCall): Promise<Ou
 }
 
 function resultText({ json, lines }: Outcome, asJson: boolean): string {
-  return asJson ? JSON.stringify(json) : lines.join('\n');
+  if (asJson) return json === undefined ? '' : JSON.stringify(json);
+  return lines.join('\n');
 }

@@ -6,6 +6,8 @@ export interface ActivityEntry extends Visitor {
   readonly event: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** Which request it was done for; the log has the same. */
+  readonly requestId?: string;
   /** A stable code. */
   readonly reason?: string;
   readonly outcome?: string;

@@ -3,6 +3,8 @@ import { grantId } from '../grants/grant.js';
 import { createInFlight } from '../grants/in-flight.js';
 import type { ActivityEntry, UserActivity } from '../grants/user-activity.js';
 import type { AuditDetails, AuditEvent } from './audit.js';
+import { codeOf, shortTexts } from './audit-entry.js';
+import { currentRequestId } from './request-id.js';
 
 /** Keeps for users what the audit lines say about them. */
 export interface ActivityRecorder {
@@ -101,22 +103,11 @@ function createRepeats() {
 function entryOf(event: AuditEvent, details: AuditDetails, at: number): ActivityEntry {
   const { outcome, sessions, device, address, missing } = details;
   const reason = details.reason ?? codeOf(details.err);
+  const requestId = currentRequestId();
   return {
     ...{ event, at },
-    ...(reason !== undefined && { reason: short(reason) }),
-    ...(outcome !== undefined && { outcome: short(outcome) }),
+    ...shortTexts({ requestId, reason, outcome, device, address }),
     ...(sessions !== undefined && { sessions }),
-    ...(device !== undefined && { device: short(device) }),
-    ...(address !== undefined && { address: short(address) }),
     ...(missing !== undefined && { missing: missing.join(' ').slice(0, 500) }),
   };
-}
-
-function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined | null)?.code;
-  return typeof code === 'string' ? code : undefined;
-}
-
-function short(text: string): string {
-  return text.slice(0, 64);
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { type GrantKey, grantId } from '../grants/grant.js';
+import type { GrantKey } from '../grants/grant.js';
 import type { Visitor } from '../grants/user-sessions.js';
 import type { RegistrationId } from '../oauth/registration.js';
+import type { OwnerTag } from './owner-tags.js';
 import { currentRequestId } from './request-id.js';
 
 /** Everything that is audited: sign-ins, sessions and grants, by stable names. */
@@ -28,7 +28,7 @@ export type AuditEvent =
   | 'revocation_given_up'
   | 'disconnected';
 
-/** Where it was done is for the user's own eyes: it is not in the line. */
+/** Where it was done is not in the line. */
 export interface AuditDetails extends Visitor {
   readonly message: string;
   /** `info` unless told. */
@@ -56,29 +56,34 @@ export type Audit = (event: AuditEvent, details: AuditDetails) => void;
 /**
  * Audit lines go where the log goes, whatever its level, unless it is switched off altogether.
  *
- * @param note told the same; it must neither take time nor fail.
+ * @param deps.notes told the same; they must neither take time nor fail.
  */
-export function createAudit(log: Logger, note?: Audit): Audit {
+export function createAudit(deps: {
+  log: Logger;
+  ownerTag: OwnerTag;
+  notes?: readonly Audit[];
+}): Audit {
+  const { log, ownerTag, notes = [] } = deps;
   const lines = log.level === 'silent' ? log : log.child({}, { level: 'info' });
   return (event, details) => {
-    const { message, level = 'info', key, registration } = details;
-    const whose = key === undefined ? { registration } : about(key);
+    const { message, level = 'info' } = details;
+    const whose = aboutWhom(details, ownerTag);
     const line = { audit: event, requestId: currentRequestId(), ...whose, ...shown(details) };
     lines[level](line, message);
-    note?.(event, details);
+    for (const note of notes) note(event, details);
   };
 }
 
-/** Not where it was done: addresses are for the user's own eyes. */
+/** Not where it was done: addresses are for the user's own eyes, and for the audit trail. */
 function shown({ err, reason, missing, outcome, tookMs, sessions }: AuditDetails) {
   return { err, reason, missing, outcome, tookMs, sessions };
 }
 
-/** Names a user in logs without saying who it is. */
-export function ownerTag(key: GrantKey): string {
-  return createHash('sha256').update(grantId(key)).digest('base64url').slice(0, 12);
-}
-
-function about(key: GrantKey) {
+/** Whom an event is about, as the log and the audit trail name it. */
+export function aboutWhom(
+  { key, registration }: Pick<AuditDetails, 'key' | 'registration'>,
+  ownerTag: OwnerTag,
+): { registration?: RegistrationId; ownerType?: string; owner?: string } {
+  if (key === undefined) return registration === undefined ? {} : { registration };
   return { registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) };
 }

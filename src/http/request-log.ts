@@ -1,5 +1,7 @@
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import type { GrantKey } from '../grants/grant.js';
 import { requestIdOf } from './request-id.js';
+import { signedIn } from './signed-in.js';
 
 /** What the log line of a request says. The query is left out: it carries codes and states. */
 export interface RequestLine {
@@ -12,15 +14,27 @@ export interface RequestLine {
   readonly stream?: true;
 }
 
+/** The line, and who was signed in when the answer was out; not for the log as it is. */
+export interface ReportedRequest extends RequestLine {
+  readonly key?: GrantKey;
+}
+
 const STREAM = 'stream';
+const USER = 'signedInKey';
 
 /** Says that this answer goes on until somebody has enough of it. */
 export function markStream(res: Response): void {
   res.locals[STREAM] = true;
 }
 
+/** Remembers who makes a request, for those that take the session off it or end it. Behind the session. */
+export const rememberUser: RequestHandler = (req, res, next) => {
+  res.locals[USER] = signedIn(req)?.key;
+  next();
+};
+
 /** Reports each request when its answer is out, or when the caller went away without it. */
-export function requestLog(report: (line: RequestLine) => void): RequestHandler {
+export function requestLog(report: (request: ReportedRequest) => void): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     const { method } = req;
@@ -31,8 +45,15 @@ export function requestLog(report: (line: RequestLine) => void): RequestHandler 
       // 499: the caller closed the connection; nobody saw a status. That of a stream was seen.
       const status = stream || res.writableFinished ? res.statusCode : 499;
       const line = { requestId: requestIdOf(res), method, path, status, ms };
-      report(stream ? { ...line, stream } : line);
+      const key = userOf(req, res);
+      const who = key === undefined ? {} : { key };
+      report(stream ? { ...line, ...who, stream } : { ...line, ...who });
     });
     next();
   };
+}
+
+/** Who has signed in by this request, or was signed in before it. */
+function userOf(req: Request, res: Response): GrantKey | undefined {
+  return signedIn(req)?.key ?? (res.locals[USER] as GrantKey | undefined);
 }

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import type { Request } from 'express';
 import type { Visitor } from '../grants/user-sessions.js';
 import { deviceLabel } from './device-label.js';
 
@@ -7,8 +6,14 @@ const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 /** The longest that an address can be; a zone may follow it, which says nothing to anybody else. */
 const LONGEST = 45;
 
+/** What of a request of Express is looked at. */
+export interface Visit {
+  readonly ip?: string | undefined;
+  readonly get: (name: 'user-agent') => string | undefined;
+}
+
 /** With which browser a request was sent, and from where, as its user may be shown it. */
-export function visitorOf(req: Request): Visitor {
+export function visitorOf(req: Visit): Visitor {
   const device = deviceLabel(req.get('user-agent'));
   const address = plainAddress(req.ip);
   return address === undefined ? { device } : { device, address };

@@ -113,5 +113,13 @@ export function ownerOfSignals(channel: string): string {
   return channel.slice(signalChannel('').length);
 }
 
-/** What administrators did: stream, the latest ten thousand or so. No lifetime. */
+/** What administrators did by command: stream, the latest ten thousand or so. No lifetime. */
 export const AUDIT_TRAIL_KEY = `${PREFIX}:audit-trail`;
+
+/**
+ * What servers did: stream, bounded by number and age. The braces put it into the slot of the one
+ * above, whose name has none: they are read together.
+ */
+export function auditKey(kind: 'events' | 'frequent'): string {
+  return `${PREFIX}:audit:{${AUDIT_TRAIL_KEY}}:${kind}`;
+}

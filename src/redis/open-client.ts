@@ -8,6 +8,8 @@ export interface OpenClient {
   readonly client: RedisClient;
   /** Why the store failed, in words for people. */
   readonly reasonOf: (error: StoreUnavailableError) => string;
+  /** One more connection to the same, for commands that take longer; whoever opens it closes it. */
+  readonly openAnother: (commandTimeoutMs: number) => RedisClient;
   readonly close: () => Promise<void>;
 }
 
@@ -51,6 +53,7 @@ async function connect(address: StoreAddress, say: (text: string) => void): Prom
       if (client.status !== 'ready') return `Redis cannot be reached: ${problem}`;
       return cause instanceof Error ? `${message}: ${cause.message}` : message;
     },
+    openAnother: (commandTimeoutMs) => connectRedis(address, { commandTimeoutMs, onError }),
     close: () => closeRedis(client),
   };
 }

@@ -20,6 +20,7 @@ const CURSOR = /^[1-9]\d{0,14}-\d{1,9}$/;
 const storedEntry = z.object({
   event: z.string(),
   at: z.coerce.number().min(0).max(LAST_MOMENT),
+  requestId: z.string().exactOptional(),
   reason: z.string().exactOptional(),
   outcome: z.string().exactOptional(),
   device: z.string().exactOptional(),

@@ -1,7 +1,7 @@
 import type { SessionData, Store } from 'express-session';
 import type { Grant, GrantKey } from '../grants/grant.js';
 import type { Vault } from '../grants/vault.js';
-import { ownerTag } from '../http/audit.js';
+import type { OwnerTags } from '../http/owner-tags.js';
 
 /** What an open page is told; never a token. */
 export type LiveState =
@@ -19,6 +19,7 @@ export type LiveState =
 export interface LiveStateDeps {
   readonly vault: Pick<Vault, 'read'>;
   readonly sessionStore: Pick<Store, 'get'>;
+  readonly ownerTags: Pick<OwnerTags, 'inPages'>;
 }
 
 /**
@@ -27,11 +28,12 @@ export interface LiveStateDeps {
  * @throws StoreUnavailableError, and SealError for a grant that does not open.
  */
 export async function readLiveState(
-  { vault, sessionStore }: LiveStateDeps,
+  { vault, sessionStore, ownerTags }: LiveStateDeps,
   { sid, key }: { sid: string; key: GrantKey },
 ): Promise<LiveState> {
   if (!(await hasSession(sessionStore, sid))) return { signedIn: false };
-  return { signedIn: true, who: ownerTag(key), ...grantView(await vault.read(key)) };
+  const who = ownerTags.inPages(key);
+  return { signedIn: true, who, ...grantView(await vault.read(key)) };
 }
 
 function grantView(grant: Grant | undefined) {

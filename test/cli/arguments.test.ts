@@ -28,6 +28,7 @@ describe('readArguments', () => {
     ['users enable', [NAME], { user: ADA }],
     ['users disabled', [], 'none'],
     ['keys rotate', [], 'none'],
+    ['audit tail', [], 'none'],
   ] as const)('%s %j → that command, about them', (name, rest, subject) => {
     const line = readArguments([...name.split(' '), ...rest, '--json']);
     expect(line).toMatchObject({ command: { name }, subject, json: true });

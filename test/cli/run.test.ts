@@ -8,6 +8,7 @@ import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../../src/redis/keys.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { secret } from '../../src/oauth/secret.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { runLine } from '../support/command.js';
@@ -17,6 +18,7 @@ import { type TestRedis, startRedis } from '../support/redis-server.js';
 const ADA: GrantKey = { registration: 'us-sandbox', owner: { id: 'a/d a', type: 'Practitioner' } };
 const BOB: GrantKey = { registration: 'us-sandbox', owner: { id: 'bob', type: 'Staff' } };
 const [ADA_NAME, BOB_NAME] = ['us-sandbox/Practitioner/a/d a', 'us-sandbox/Staff/bob'];
+const SESSION = { secrets: [secret('the secret of an installation')] } as never;
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 let redis: TestRedis;
@@ -45,7 +47,7 @@ async function keepSession(key: GrantKey, hash: string, device?: string): Promis
 }
 
 const run = (args: string[], url = redis.url) =>
-  runLine(args, { store: parseStoreUrl(url), dataDir });
+  runLine(args, { store: parseStoreUrl(url), dataDir, session: SESSION });
 
 const sessionKeys = () => client.keys('fc:1:session:*');
 

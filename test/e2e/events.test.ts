@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { LiveStreamsFullError } from '../../src/http/errors.js';
 import { createLiveStreams } from '../../src/http/live-streams.js';
+import { secret } from '../../src/oauth/secret.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
 import { gate } from '../support/world.js';
+import { SECRETS } from '../support/app.js';
 import { runLine } from '../support/command.js';
 import { until } from '../support/until.js';
 
@@ -204,7 +206,8 @@ describe('GET /portal/events', () => {
     const [noun = '', verb = ''] = name.split(' ');
     const user = `us-sandbox/Practitioner/${person}`;
     const store = { kind: 'socket', path: scene.redis.socketPath, db: 0 } as const;
-    expect(await runLine([noun, verb, user], { store })).toMatchObject({ ended: 'done' });
+    const session = { secrets: [secret(SECRETS.SESSION_SECRET)] } as never;
+    expect(await runLine([noun, verb, user], { store, session })).toMatchObject({ ended: 'done' });
   }
 });
 

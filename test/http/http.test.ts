@@ -19,7 +19,7 @@ import {
   UserDisabledError,
 } from '../../src/grants/errors.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
-import { createAudit, ownerTag } from '../../src/http/audit.js';
+import { createAudit } from '../../src/http/audit.js';
 import { type BindingCookies, createBindingCookies } from '../../src/http/binding-cookie.js';
 import { cookieName, readCookies } from '../../src/http/cookies.js';
 import { createCsrf } from '../../src/http/csrf.js';
@@ -35,6 +35,7 @@ import { formTargets } from '../../src/http/form-targets.js';
 import { grantAudit } from '../../src/http/grant-audit.js';
 import { createMetrics } from '../../src/http/metrics.js';
 import { navigationOf } from '../../src/http/navigation.js';
+import { createOwnerTags } from '../../src/http/owner-tags.js';
 import { requestId, requestIdOf } from '../../src/http/request-id.js';
 import { requestLog, type RequestLine } from '../../src/http/request-log.js';
 import { parseReturnTo } from '../../src/http/return-to.js';
@@ -69,6 +70,8 @@ function cookiesOf(response: supertest.Response): string[] {
 function sentBack(lines: string[]): string {
   return lines.map((line) => line.split(';')[0]).join('; ');
 }
+
+const { inLogs: ownerTag } = createOwnerTags([secret('the secret of an installation')]);
 
 /** Collects the lines of a real logger. */
 function recordingLogger(level = 'trace') {
@@ -1229,31 +1232,14 @@ describe('createMetrics', () => {
   });
 });
 
-describe('ownerTag', () => {
-  it('a user → the same twelve characters each time, which do not say who it is', () => {
-    expect(ownerTag(ADA)).toMatch(/^[\w-]{12}$/);
-    expect(ownerTag({ ...ADA, owner: { ...ADA.owner } })).toBe(ownerTag(ADA));
-    expect(ownerTag(ADA)).not.toContain('ada');
-  });
-
-  it('another id, type or registration → another tag', () => {
-    const others: GrantKey[] = [
-      ADA,
-      BOB,
-      { ...ADA, owner: { ...ADA.owner, type: 'Staff' } },
-      { ...ADA, registration: 'ca-sandbox' },
-    ];
-    expect(new Set(others.map(ownerTag)).size).toBe(4);
-  });
-});
-
 describe('createAudit', () => {
   it('told where something was done → passes it on, and leaves it out of the line', () => {
     const { log, records, lines } = recordingLogger();
     const told: unknown[] = [];
     const visitor = { device: 'Chrome on Windows', address: '203.0.113.9' };
     const details = { key: ADA, ...visitor, sessions: 2, message: 'ended' };
-    createAudit(log, (event, all) => told.push({ event, all }))('sessions_ended', details);
+    const notes = [(event: string, all: unknown) => void told.push({ event, all })];
+    createAudit({ log, ownerTag, notes })('sessions_ended', details);
     expect(told).toEqual([{ event: 'sessions_ended', all: details }]);
     expect(records()).toMatchObject([{ audit: 'sessions_ended', sessions: 2, msg: 'ended' }]);
     expect(lines.join('')).not.toMatch(/Chrome|203\.0|device|address|undefined|null/);
@@ -1263,7 +1249,7 @@ describe('createAudit', () => {
 describe('grantAudit', () => {
   it('each event → one line with level, tag and what matters, without the id', () => {
     const { log, lines, records } = recordingLogger();
-    const events = grantAudit(createAudit(log));
+    const events = grantAudit(createAudit({ log, ownerTag }));
     const error = Object.assign(new TokenEndpointError('no_answer'), {
       options: { json: { refresh_token: 'refresh-token-1' } },
     });

@@ -4,6 +4,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Options } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
+import { followAuditTrail } from '../../src/redis/audit-follower.js';
+import { auditPosition } from '../../src/redis/audit-reader.js';
+import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis, connectRedis, ping } from '../../src/redis/client.js';
 import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
@@ -89,7 +92,26 @@ async function useEverything(client: RedisClient): Promise<void> {
   const activity = createRedisUserActivity(client);
   await activity.record('me', { event: 'signed_in', at: 1 });
   expect((await activity.list('me', { limit: 1 })).entries).toHaveLength(1);
+  await useAuditTrail(client);
   await ping(client);
+}
+
+/** Written, read, and waited for. */
+async function useAuditTrail(client: RedisClient): Promise<void> {
+  const trail = createRedisAuditTrail(client);
+  const at = Date.now();
+  await trail.record('administration', [{ event: 'user_enabled', at }]);
+  const from = await auditPosition(client);
+  await trail.record('events', [{ event: 'signed_in', at }]);
+  const { signal } = new AbortController();
+  const onError = (error: Error) => {
+    throw error;
+  };
+  for await (const { event } of followAuditTrail({ client, from, signal, onError })) {
+    expect(event).toBe('signed_in');
+    break;
+  }
+  expect((await trail.newestFirst().next()).value).toMatchObject({ at });
 }
 
 /** Listening, telling, and listening no more. */

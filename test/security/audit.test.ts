@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ownerTag } from '../../src/http/audit.js';
+import { createOwnerTags } from '../../src/http/owner-tags.js';
+import { secret } from '../../src/oauth/secret.js';
 import type { Browser } from '../support/browser.js';
 import { type OpenApp, callbackWith, openApp } from '../support/open-app.js';
 import { until } from '../support/until.js';
@@ -20,7 +21,8 @@ beforeAll(async () => {
   app = await openApp({ env: () => ({ LOG_LEVEL: 'error' }) });
   person = app.simulator.people.find(({ type }) => type === 'Practitioner')!;
   const owner = { id: person.id, type: 'Practitioner' } as const;
-  tag = ownerTag({ registration: 'us-sandbox', owner });
+  const { inLogs } = createOwnerTags([secret(app.env.SESSION_SECRET)]);
+  tag = inLogs({ registration: 'us-sandbox', owner });
 });
 
 afterAll(() => app.close());

@@ -5,10 +5,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { sign } from 'cookie-signature';
 import { disableUser } from '../../src/grants/disabled-users.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
-import { ownerTag } from '../../src/http/audit.js';
+import { createOwnerTags } from '../../src/http/owner-tags.js';
 import { sessionOwner, sessionStart } from '../../src/http/session.js';
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../../src/redis/client.js';
+import { secret } from '../../src/oauth/secret.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
 import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, grantKey } from '../../src/redis/keys.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
@@ -20,6 +21,8 @@ import { startProcess } from '../support/process.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { gate, until } from '../support/world.js';
+
+const { inLogs: ownerTag } = createOwnerTags([secret(SECRETS.SESSION_SECRET)]);
 
 /** Turns of the event loop between one moment of a sign-in and the next that is tried. */
 const TURNS = 12;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { loadConfig } from '../../src/config.js';
+import { currentRequestId } from '../../src/http/request-id.js';
 import { createLogger } from '../../src/logger.js';
 import { type ServerOptions, startServer } from '../../src/server.js';
 import {
@@ -56,7 +57,10 @@ export async function startApp(env: Record<string, string>, options: ServerOptio
     },
   });
   const level = env['LOG_LEVEL'] ?? 'trace';
-  const log = createLogger({ level, production: true, destination });
+  const log = createLogger({
+    ...{ level, production: true, destination },
+    requestId: currentRequestId,
+  });
   const config = loadConfig(env);
   const server = await startServer(config, log, options);
   const close = async () => {

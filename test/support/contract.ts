@@ -1,10 +1,12 @@
 import type { Store as RateLimitStore } from 'express-rate-limit';
 import type { SessionData } from 'express-session';
+import type { AuditTrail } from '../../src/grants/audit-trail.js';
 import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
 import type { DisabledUsers } from '../../src/grants/disabled-users.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
 import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
+import { createMemoryAuditTrail } from '../../src/memory/audit-trail.js';
 import { createMemoryConnectionSignals } from '../../src/memory/connection-signals.js';
 import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
@@ -21,6 +23,7 @@ import type { SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import { createMemoryUserActivity } from '../../src/memory/user-activity.js';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
+import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import {
   type RedisClient,
   closeRedis,
@@ -56,6 +59,7 @@ export interface Stage {
   readonly signals: readonly [ConnectionSignals, ConnectionSignals];
   readonly disabledUsers: DisabledUsers;
   readonly activity: UserActivity;
+  readonly auditTrail: AuditTrail;
   readonly sharedCounts: SharedCounts;
   /** Exact counts for the limit of that name. */
   readonly rateLimit: (name: string) => RateLimitStore;
@@ -91,6 +95,7 @@ function openMemoryStage(): Promise<Stage> {
     failures: createMemoryRefreshFailures(),
     disabledUsers: createMemoryDisabledUsers(),
     activity: createMemoryUserActivity(),
+    auditTrail: createMemoryAuditTrail(),
     sharedCounts: createMemorySharedCounts(),
     rateLimit: () => createMemoryRateLimitStore(),
     openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
@@ -122,6 +127,7 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     failures: createRedisRefreshFailures(client),
     disabledUsers: createRedisDisabledUsers(client),
     activity: createRedisUserActivity(client),
+    auditTrail: createRedisAuditTrail(client),
     sharedCounts: createRedisSharedCounts(client),
     rateLimit: (name) => createRedisRateLimitStore(client, name),
     openRevocations: (afterErrorMs) =>
