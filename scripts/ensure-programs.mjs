@@ -1,5 +1,5 @@
-// The tests run against a real redis-server and a real Chromium. Where one is missing and can be
-// installed, this installs it; otherwise it says in one line what to install.
+// The tests run against a real redis-server, a real nginx and a real Chromium. Where one is missing and
+// can be installed, this installs it; otherwise it says in one line what to install.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -13,6 +13,13 @@ const PROGRAMS = [
     packages: ['redis-server'],
     isThere: () => found('redis-server'),
     others: 'brew install redis, apk add redis',
+  },
+  {
+    name: 'nginx',
+    packages: ['nginx-light'],
+    // Debian keeps it where not everybody looks.
+    isThere: () => found('nginx') || existsSync('/usr/sbin/nginx'),
+    others: 'brew install nginx, apk add nginx',
   },
   {
     name: 'chromium',
@@ -34,17 +41,19 @@ if (missing.length > 0) {
     install(packages);
   }
   const wanted = missing.filter(({ isThere }) => !isThere());
-  for (const { name, others } of wanted) {
+  for (const { name, packages, others } of wanted) {
     console.error(
-      `The tests need ${name}: install it (apt-get install ${name}, ${others}) and run them again.`,
+      `The tests need ${name}: install it (apt-get install ${packages.join(' ')}, ${others}) and run them again.`,
     );
   }
   if (wanted.length > 0) process.exit(1);
 }
 
 function install(packages) {
-  // A container has no init to start a service with; the tests start their own servers anyway.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  // No service is started: by the old init because of the run level, by systemd because it is told
+  // that it is not there. The tests start their own servers.
+  const quiet = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1', SYSTEMD_OFFLINE: '1' };
+  const env = { ...process.env, ...quiet };
   for (const args of [
     ['update', '-qq'],
     ['install', '-y', '-qq', '--no-install-recommends', ...packages],

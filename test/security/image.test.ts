@@ -8,7 +8,7 @@ import { VARIABLES } from '../../src/config/variables.js';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
 import { environment, freePort } from '../support/app.js';
 import { type Browser, createBrowser } from '../support/browser.js';
-import { type Node, readCompose } from '../support/compose-file.js';
+import { readCompose } from '../support/compose-file.js';
 import { type Stage, buildContext, readDockerfile } from '../support/dockerfile.js';
 import { type ServerProcess, ready, startProcess } from '../support/process.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
@@ -61,9 +61,13 @@ describe('the image', () => {
     expect(build.name).toBe('build');
   });
 
-  it('runs as node, who owns nothing of it but the folder for data', () => {
+  it('is for production, unless somebody says otherwise', () => {
+    expect(of(last, 'ENV').flatMap(({ words }) => words)).toContain('NODE_ENV=production');
+  });
+
+  it('runs as a user who owns nothing of it but the folder for data', () => {
     const names = last.instructions.map(({ name }) => name);
-    expect(of(last, 'USER').map(({ text }) => text)).toEqual(['node']);
+    expect(of(last, 'USER').map(({ text }) => text)).toEqual(['1000:1000']);
     expect(names.indexOf('USER')).toBeLessThan(names.indexOf('CMD'));
     expect(names.indexOf('USER')).toBeGreaterThan(
       Math.max(names.lastIndexOf('COPY'), names.lastIndexOf('RUN')),
@@ -71,7 +75,8 @@ describe('the image', () => {
     for (const { flags } of of(last, 'COPY')) expect(Object.keys(flags)).not.toContain('chown');
     for (const { flags } of of(last, 'COPY')) expect(Object.keys(flags)).not.toContain('chmod');
     expect(of(last, 'RUN').map(({ text }) => text)).toEqual([
-      'mkdir /data && chown node:node /data',
+      'groupadd --gid 1000 node && useradd --uid 1000 --gid node --no-log-init --no-create-home node' +
+        ' && mkdir /data && chown node:node /data',
     ]);
     expect(of(last, 'VOLUME').map(({ text }) => text)).toEqual(['/data']);
     const writable = context.filter((path) => (statSync(join(ROOT, path)).mode & 0o002) !== 0);
@@ -87,10 +92,13 @@ describe('the image', () => {
 
   it('is told no secret while it is built', () => {
     const all = stages.flatMap(({ instructions }) => [...instructions]);
-    expect(all.filter(({ name }) => ['ARG', 'ADD', 'ONBUILD'].includes(name))).toEqual([]);
+    expect(all.filter(({ name }) => ['ADD', 'ONBUILD'].includes(name))).toEqual([]);
+    const told = all.filter(({ name }) => name === 'ARG').map(({ text }) => text.split('=')[0]);
+    expect(told).toEqual(['VERSION', 'REVISION']);
     expect(all.filter(({ flags }) => 'mount' in flags)).toEqual([]);
     const env = all.filter(({ name }) => name === 'ENV').flatMap(({ words }) => words);
-    expect(env.map((pair) => pair.split('=')[0])).toEqual(['HOST', 'PORT', 'DATA_DIR']);
+    const names = env.map((pair) => pair.split('=')[0]);
+    expect(names).toEqual(['NODE_ENV', 'HOST', 'PORT', 'DATA_DIR']);
   });
 
   it('is made of what the allow-list names, and of nothing that may lie beside it', () => {
@@ -99,22 +107,33 @@ describe('the image', () => {
     expect(context).toEqual(expect.arrayContaining(['package.json', 'src/main.ts']));
     const places = new Set(context.map((path) => path.split('/')[0]!));
     expect([...places].sort()).toEqual([
-      ...['package-lock.json', 'package.json', 'public', 'src'],
+      ...['package-lock.json', 'package.json', 'public', 'scripts', 'src'],
       ...['tsconfig.build.json', 'tsconfig.json', 'views'],
     ]);
+    const scripts = context.filter((path) => path.startsWith('scripts/'));
+    expect(scripts).toEqual(['scripts/prune-packages.mjs']);
     const copies = stages
       .flatMap((stage) => of(stage, 'COPY'))
       .filter(({ flags }) => !('from' in flags));
     const sources = copies.flatMap(({ words }) => words.slice(0, -1));
-    expect(new Set(sources)).toEqual(places);
+    expect(new Set(sources)).toEqual(
+      new Set(
+        [...places].map(
+          (place) => scripts.find((script) => script.startsWith(`${place}/`)) ?? place,
+        ),
+      ),
+    );
   });
 
-  it('takes from its build the compiled server and the packages it runs with', () => {
+  it('takes from its build Node, the compiled server and the packages it runs with', () => {
     const taken = of(last, 'COPY').filter(({ flags }) => flags['from'] === 'build');
-    expect(taken.map(({ words }) => words[0])).toEqual(['/app/node_modules', '/app/dist']);
+    expect(taken.map(({ words }) => words[0])).toEqual([
+      ...['/usr/local/bin/node', '/app/node_modules', '/app/dist'],
+    ]);
     const runs = of(build, 'RUN').map(({ text }) => text);
     expect(runs[0]).toMatch(/^npm ci --ignore-scripts /);
-    expect(runs.at(-1)).toMatch(/npm run build && npm prune --omit=dev --ignore-scripts /);
+    expect(runs[1]).toMatch(/npm run build && npm prune --omit=dev --ignore-scripts /);
+    expect(runs.slice(2)).toEqual(['node scripts/prune-packages.mjs node_modules']);
   });
 
   it('holds every package the server imports, and none of those for development', () => {
@@ -136,27 +155,36 @@ describe('the image', () => {
 });
 
 describe('docker-compose.yml', () => {
-  const services = readCompose(read('docker-compose.yml'))['services'] as Record<
-    string,
-    Record<string, Node>
-  >;
+  const { services } = readCompose(read('docker-compose.yml'));
+  const HARDENED = [
+    'app',
+    'simulator',
+    'replica-1',
+    'replica-2',
+    'replica-3',
+    'balancer',
+    'cluster-app',
+  ];
 
-  it.each(['app', 'simulator'])(
-    '%s: read-only, no privileges to be had, no capabilities',
-    (name) => {
-      expect(services[name]).toMatchObject({
-        read_only: 'true',
-        security_opt: ['no-new-privileges:true'],
-        cap_drop: ['ALL'],
-      });
-      expect(Object.keys(services[name]!)).not.toEqual(
-        expect.arrayContaining(['privileged', 'cap_add', 'user', 'network_mode', 'pid']),
-      );
-    },
-  );
+  it.each(HARDENED)('%s: read-only, no privileges to be had, no capabilities', (name) => {
+    expect(services[name]).toMatchObject({
+      read_only: true,
+      security_opt: ['no-new-privileges:true'],
+      cap_drop: ['ALL'],
+    });
+    const taken = ['privileged', 'cap_add', 'network_mode', 'pid'];
+    expect(Object.keys(services[name]!).filter((key) => taken.includes(key))).toEqual([]);
+    const { user = 'nginx' } = services[name] as { user?: string };
+    expect(user).toBe('nginx');
+  });
+
+  it('nobody but Redis is left out of that', () => {
+    const others = Object.keys(services).filter((name) => !HARDENED.includes(name));
+    for (const name of others) expect(services[name]!.image).toMatch(/^redis:/);
+  });
 
   it('secrets are passed through from outside and stand nowhere in it', () => {
-    const env = services['app']!['environment'] as Record<string, string>;
+    const env = (services['app']!.environment ?? {}) as Record<string, string>;
     const secrets = Object.keys(env).filter((name) => /SECRET|KEY|TOKEN|CLIENT_ID/.test(name));
     expect(secrets).toEqual(expect.arrayContaining(['SESSION_SECRET', 'TOKEN_ENCRYPTION_KEYS']));
     const literal = secrets.filter((name) => !/_URL$/.test(name) && env[name] !== `\${${name}:-}`);
@@ -169,7 +197,7 @@ describe('docker-compose.yml', () => {
 
   it('ports are open to this machine only', () => {
     for (const { ports = [] } of Object.values(services)) {
-      for (const port of ports as string[]) expect(port).toMatch(/^127\.0\.0\.1:/);
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
     }
   });
 });

@@ -1,49 +1,62 @@
-/** A mapping, a list or a word of a compose file. */
-export type Node = string | Node[] | { [key: string]: Node };
+import { parse } from 'yaml';
 
-interface Line {
-  readonly depth: number;
-  readonly text: string;
+export interface Service {
+  readonly image: string;
+  readonly build?: unknown;
+  readonly profiles?: readonly string[];
+  readonly command?: string | readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | number>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly restart?: string;
 }
+
+export interface ComposeFile {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+}
+
+/** The file as Compose sees it before it fills in variables. */
+export function readCompose(source: string): ComposeFile {
+  return parse(source, { merge: true }) as ComposeFile;
+}
+
+export type Dotenv = Readonly<Record<string, string>>;
+
+const INNERMOST = /\$\{(\w+)(?::-([^${}]*))?\}/;
 
 /**
- * Reads the plain YAML a compose file is written in: mappings and lists by indentation, one entry a
- * line. Folded text is kept as a word.
+ * Fills in `${NAME}` and `${NAME:-otherwise}`, one within the other too.
+ *
+ * @see https://docs.docker.com/reference/compose-file/interpolation/
  */
-export function readCompose(source: string): Record<string, Node> {
-  const lines = source
-    .split('\n')
-    .filter((line) => !/^\s*(#|$)/.test(line))
-    .map((line) => ({ depth: line.search(/\S/), text: line.trim() }));
-  return readNode(lines) as Record<string, Node>;
-}
-
-function readNode(lines: readonly Line[]): Node {
-  const [first] = lines;
-  if (first === undefined) return '';
-  const entries = entriesOf(lines);
-  if (first.text.startsWith('- ')) return entries.map(({ head }) => word(head.text.slice(2)));
-  if (!/^[\w.-]+:/.test(first.text)) return lines.map(({ text }) => text).join(' ');
-  return Object.fromEntries(
-    entries.map(({ head, below }) => {
-      const at = head.text.indexOf(':');
-      const value = head.text.slice(at + 1).trim();
-      const folded = value === '' || value === '>-';
-      return [head.text.slice(0, at), folded ? readNode(below) : word(value)];
-    }),
+export function filledIn(text: string, dotenv: Dotenv): string {
+  const [whole, name = '', otherwise = ''] = INNERMOST.exec(text) ?? [];
+  if (whole === undefined) return text;
+  return filledIn(
+    text.replace(whole, () => dotenv[name] || otherwise),
+    dotenv,
   );
 }
 
-/** Each line of the outermost depth, with what is indented below it. */
-function entriesOf(lines: readonly Line[]): { head: Line; below: Line[] }[] {
-  const entries: { head: Line; below: Line[] }[] = [];
-  for (const line of lines) {
-    if (line.depth === lines[0]?.depth) entries.push({ head: line, below: [] });
-    else entries.at(-1)?.below.push(line);
-  }
-  return entries;
+/** What a service's first process finds in its environment. */
+export function environmentOf({ environment = {} }: Service, dotenv: Dotenv) {
+  const pairs = Object.entries(environment);
+  return Object.fromEntries(pairs.map(([name, value]) => [name, filledIn(String(value), dotenv)]));
 }
 
-function word(text: string): string {
-  return text.replace(/^'(.*)'$/, '$1');
+/** `host:container` of what a service publishes to this machine. */
+export function portsOf({ ports = [] }: Service, dotenv: Dotenv) {
+  return ports.map((port) => {
+    const [container = '', host = ''] = filledIn(port, dotenv).split(':').reverse();
+    return { host: Number(host), container: Number(container) };
+  });
+}
+
+/** The words of a command, whichever way it is written. */
+export function wordsOf(command: Service['command'] = ''): string[] {
+  return typeof command === 'string' ? command.trim().split(/\s+/) : [...command];
 }
