@@ -14,6 +14,7 @@ import { grantAudit } from './http/grant-audit.js';
 import { createLiveStreams } from './http/live-streams.js';
 import { createMetrics } from './http/metrics.js';
 import { type OwnerTags, createOwnerTags } from './http/owner-tags.js';
+import { keepIndex } from './index-keeper.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
@@ -90,8 +91,10 @@ export function compose(parts: Parts) {
   });
   const settled = () => custody.settled().then(recorded);
   const keepReplaying = () => every(REPLAY_MS, replaying(custody.refresher, log));
+  const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(SHARE_MS, share);
-  return { app, settled, keepReplaying, keepSharing, revocations: custody.revocations, streams };
+  const keep = { keepReplaying, keepIndexed, keepSharing };
+  return { app, settled, ...keep, revocations: custody.revocations, streams };
 }
 
 /** What is set by the environment, or by a test. */

@@ -6,6 +6,8 @@ import { type Cipher, createCipher } from './grants/cipher.js';
 import { createDisconnect } from './grants/disconnect.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
+import { createIndexUpkeep } from './grants/index-upkeep.js';
+import { indexedVault } from './grants/indexed-vault.js';
 import { createInFlight } from './grants/in-flight.js';
 import type { Journal } from './grants/journal.js';
 import { createRevocations } from './grants/revocations.js';
@@ -18,6 +20,7 @@ import { createMemoryJournal } from './memory/journal.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import type { Store } from './store.js';
+import { sayIndexTrouble } from './store-log.js';
 import { tracedDisconnect } from './tracing/traced-disconnect.js';
 import { tracedEvents } from './tracing/traced-events.js';
 import { refreshLock, tracedLock } from './tracing/traced-lock.js';
@@ -32,10 +35,21 @@ export const TOKEN_TIMEOUT_MS = 20_000;
 /** A revocation is tried again; one that hangs must not hold up the others. */
 export const REVOKE_TIMEOUT_MS = 5_000;
 
+/** What of a store has to do with tokens. */
+export interface CustodyStore extends Pick<
+  Store,
+  'records' | 'grantIndex' | 'lock' | 'failures' | 'pending' | 'disabledUsers' | 'revocations'
+> {
+  readonly signals: Pick<Store['signals'], 'tell'>;
+}
+
+/** What of a log is needed here. */
+export type CustodyLog = Pick<Logger, 'warn' | 'error'>;
+
 export interface CustodyParts {
   readonly config: Pick<Config, 'sealingKeys'>;
-  readonly log: Logger;
-  readonly store: Store;
+  readonly log: CustodyLog;
+  readonly store: CustodyStore;
   readonly journal: Journal;
   readonly registration: (id: RegistrationId) => Registration;
   readonly events: GrantEvents;
@@ -53,7 +67,7 @@ export function composeCustody(parts: CustodyParts) {
   const { failures, pending } = store;
   const cipher = createCipher(config.sealingKeys);
   warnOfLackedKeys(journal, cipher, log);
-  const { vault, lock, tokenEndpoint, events } = openTools(parts, cipher);
+  const { vault, indexUpkeep, lock, tokenEndpoint, events } = openTools(parts, cipher);
   const revoke = { tokenEndpoint, registration, events, now, cipher };
   const retry = { vault, queue: store.revocations, firstWaitMs: parts.revocationRetryMs };
   const revocations = tracedRevocations(createRevocations({ ...revoke, ...retry }), tracer);
@@ -66,6 +80,7 @@ export function composeCustody(parts: CustodyParts) {
   const { track, settled } = createInFlight();
   return {
     vault,
+    indexUpkeep,
     refresher,
     revocations,
     // Browsers go away; a spent code and a half-done disconnect must be seen through all the same.
@@ -79,24 +94,32 @@ export function composeCustody(parts: CustodyParts) {
       await Promise.all([refresher.settled(), signIn.settled()]);
       await revocations.settled();
       await refresher.replay();
-      const entries = refresher.waiting();
-      if (entries > 0)
-        log.warn({ entries }, 'the journal holds pairs to be saved at the next start');
+      await indexUpkeep.settled();
+      warnOfLeftPairs(refresher.waiting(), log);
     },
   };
 }
 
+/** Grants, with all that has to follow when they change. */
+function openVault({ store, log, tracer = noTracer }: CustodyParts, cipher: Cipher) {
+  const { records, grantIndex: index, signals } = store;
+  const vault = createVault({ records, cipher });
+  const indexUpkeep = createIndexUpkeep({ index, vault, onTrouble: sayIndexTrouble(log) });
+  const told = tellingVault(indexedVault(vault, indexUpkeep), signals);
+  return { indexUpkeep, vault: tracedVault(told, tracer) };
+}
+
 /** What custody works with, each use of it in a span where traces are wanted. */
-function openTools({ tracer = noTracer, ...parts }: CustodyParts, cipher: Cipher) {
-  const { records, signals, lock } = parts.store;
+function openTools(parts: CustodyParts, cipher: Cipher) {
+  const { tracer = noTracer } = parts;
   const tokenEndpoint = createTokenEndpoint({
     timeoutMs: parts.tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
     revokeTimeoutMs: parts.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
     now: Date.now,
   });
   return {
-    vault: tracedVault(tellingVault(createVault({ records, cipher }), signals), tracer),
-    lock: tracedLock(lock, tracer),
+    ...openVault(parts, cipher),
+    lock: tracedLock(parts.store.lock, tracer),
     tokenEndpoint: tracedTokenEndpoint(tokenEndpoint, tracer),
     events: tracedEvents(parts.events, tracer),
   };
@@ -118,8 +141,12 @@ export async function openJournal({ dataDir }: Config, log: Logger): Promise<Jou
   }
 }
 
+function warnOfLeftPairs(entries: number, log: CustodyLog): void {
+  if (entries > 0) log.warn({ entries }, 'the journal holds pairs to be saved at the next start');
+}
+
 /** Until the keys are back, the owners of these pairs get an error, and `/readyz` stays red. */
-function warnOfLackedKeys(journal: Journal, cipher: Cipher, log: Logger): void {
+function warnOfLackedKeys(journal: Journal, cipher: Cipher, log: CustodyLog): void {
   const keys = keysLacked(journal, cipher);
   if (keys.length === 0) return;
   log.error(

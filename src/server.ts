@@ -37,8 +37,8 @@ export async function startServer(
     const lifecycle: Lifecycle = { draining: false };
     const surroundings = { registrations, simulatorUrl, store, journal, lifecycle, tracer };
     const parts = { config, log, options, ...surroundings };
-    const { app, settled, keepReplaying, keepSharing, revocations, streams } = compose(parts);
-    opened.push(settled, keepReplaying(), keepSharing());
+    const { app, settled, revocations, streams, ...keep } = compose(parts);
+    opened.push(settled, keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing());
     const server = await listen(app, config.listen, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.

@@ -29,6 +29,15 @@ export async function openSimulator(deps: Deps): Promise<Simulated> {
   return simulated(simulator, await joinOrStart(deps));
 }
 
+/** The same for a command, which starts none: a server may come back and find its own in its place. */
+export async function joinSimulator(deps: Omit<Deps, 'log'>): Promise<Registration> {
+  const { simulator, config } = deps;
+  const noted = await readFile(noteOf(deps), 'utf8').catch(() => '');
+  const usual = `http://127.0.0.1:${simulator.port ?? otherPort(config.listen.port)}`;
+  const origin = simulator.url ?? (URL.canParse(noted) ? noted : usual);
+  return simulated(simulator, { apiUrl: `${origin}/api`, origin }).registration;
+}
+
 interface Running {
   readonly apiUrl: string;
   readonly origin: string;
@@ -98,11 +107,11 @@ function isTaken(error: unknown): boolean {
 }
 
 /** Says where the simulator of this data folder is. */
-function noteOf(deps: Deps): string {
+function noteOf(deps: Pick<Deps, 'config'>): string {
   return inDataDir(deps, 'simulator.origin');
 }
 
-function inDataDir({ config }: Deps, name: string): string {
+function inDataDir({ config }: Pick<Deps, 'config'>, name: string): string {
   return joinPath(config.dataDir, name);
 }
 

@@ -96,6 +96,14 @@ export function sayTrailTrouble(log: Logger) {
   };
 }
 
+/** Tried again each second, and looked for once a day. */
+export function sayIndexTrouble(log: Pick<Logger, 'warn'>) {
+  const throttle = onceAMinute();
+  return (err: unknown): void => {
+    if (throttle.due('')) log.warn({ err }, 'the index of grants is behind; trying again');
+  };
+}
+
 /** Says what is wrong with the connections, but not with every attempt to mend them. */
 export function watchConnection(log: Logger) {
   let throttle = onceAMinute();

@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import type { AuditTrail } from './grants/audit-trail.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisabledUsers } from './grants/disabled-users.js';
+import type { GrantIndex } from './grants/grant-index.js';
 import type { GrantRecords } from './grants/grant-records.js';
 import type { Lock } from './grants/lock.js';
 import type { RefreshFailures } from './grants/refresh-failures.js';
@@ -20,6 +21,7 @@ import {
 import { createMemoryAuditTrail } from './memory/audit-trail.js';
 import { createMemoryConnectionSignals } from './memory/connection-signals.js';
 import { createMemoryDisabledUsers } from './memory/disabled-users.js';
+import { createMemoryGrantIndex } from './memory/grant-index.js';
 import { createMemoryGrantRecords } from './memory/grant-records.js';
 import { createMemoryLock } from './memory/lock.js';
 import { createMemoryPendingAuthorizations } from './memory/pending-authorizations.js';
@@ -42,6 +44,7 @@ import { createRedisConnectionSignals } from './redis/connection-signals.js';
 import { createRedisDisabledUsers } from './redis/disabled-users.js';
 import type { DurabilityCheck } from './redis/durability-check.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
+import { createRedisGrantIndex } from './redis/grant-index.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
@@ -65,6 +68,7 @@ import {
 /** One implementation of every port, and its end. */
 export interface Store {
   readonly records: GrantRecords;
+  readonly grantIndex: GrantIndex;
   readonly lock: Lock;
   readonly failures: RefreshFailures;
   readonly pending: PendingAuthorizations;
@@ -144,6 +148,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   await refuseUnusable(saves.check, close);
   return {
     records: createRedisGrantRecords(client, saves.runSave),
+    grantIndex: createRedisGrantIndex(client),
     lock: createRedisLock(client),
     failures: createRedisRefreshFailures(client),
     pending: createRedisPendingAuthorizations(client),
@@ -196,6 +201,7 @@ function openMemory(deps: StoreDeps): Store {
   const signals = createMemoryConnectionSignals();
   return {
     records: createMemoryGrantRecords({ now }),
+    grantIndex: createMemoryGrantIndex({ now }),
     lock: createMemoryLock(),
     failures: createMemoryRefreshFailures({ now }),
     pending: createMemoryPendingAuthorizations({ now }),

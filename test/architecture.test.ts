@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'compose.ts': '*',
   'every.ts': [],
   'custody.ts': '*',
+  'index-keeper.ts': '*',
   'limits.ts': '*',
   'store.ts': '*',
   'store-log.ts': ['redis'],
@@ -37,10 +38,15 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'environment.ts': ['config.ts', 'config'],
   terminal: [],
   rotation: ['config.ts', 'grants', 'redis', 'disk', 'terminal'],
-  // A session is told apart by what the session middleware put into it.
+  // A session is told apart by what the session middleware put into it. Grants are refreshed and
+  // disconnected by the same parts as in a server.
   cli: [
     'config.ts',
+    'custody.ts',
+    'simulated.ts',
+    'disk',
     'environment.ts',
+    'memory/journal.ts',
     'grants',
     'oauth',
     'redis',

@@ -6,10 +6,18 @@ import type { OwnerTag } from '../http/owner-tags.js';
 
 /** What a command changed, for the audit trail. */
 export interface Act {
-  readonly event: 'sessions_ended' | 'user_disabled' | 'user_enabled';
+  readonly event:
+    | 'sessions_ended'
+    | 'user_disabled'
+    | 'user_enabled'
+    | 'refreshed'
+    | 'refresh_failed'
+    | 'disconnected';
   /** Whom it was done to; undefined for everybody. */
   readonly key?: GrantKey;
   readonly sessions?: number;
+  /** A stable code. */
+  readonly outcome?: string;
 }
 
 /** The entry: what, when in UTC, to whom, by which account of the machine. */
@@ -17,19 +25,23 @@ export function auditEntry(
   act: Act,
   { ownerTag, at }: { ownerTag: OwnerTag; at: number },
 ): AuditEntry {
-  const { event, key, sessions } = act;
+  const { event, key, sessions, outcome } = act;
   return {
     ...{ event, at, by: operator() },
     ...(key === undefined ? { owner: 'everybody' } : about(key, ownerTag)),
     ...(sessions === undefined ? {} : { sessions }),
+    ...(outcome === undefined ? {} : { outcome }),
   };
 }
 
 /** What the user is shown of it; undefined when nothing changed for the user. */
-export function activityEntry({ event, sessions }: Act, at: number): ActivityEntry | undefined {
-  if (event === 'sessions_ended' && sessions === 0) return undefined;
+export function activityEntry(act: Act, at: number): ActivityEntry | undefined {
+  const { event, sessions, outcome } = act;
+  const changedNothing = event === 'sessions_ended' && sessions === 0;
+  if (changedNothing || event === 'refresh_failed') return undefined;
   const counted = sessions === undefined ? {} : { sessions };
-  return { event, at, reason: 'administrator', ...counted };
+  const known = outcome === undefined ? {} : { outcome };
+  return { event, at, reason: 'administrator', ...counted, ...known };
 }
 
 function about(key: GrantKey, ownerTag: OwnerTag) {

@@ -13,7 +13,10 @@ export class UsageError extends Error {
 }
 
 /** What commands that need the store work on. */
-export interface CommandStore extends Pick<OpenClient, 'client' | 'reasonOf' | 'openAnother'> {
+export interface CommandStore extends Pick<
+  OpenClient,
+  'client' | 'address' | 'reasonOf' | 'openAnother'
+> {
   readonly sessions: UserSessions;
   readonly disabledUsers: DisabledUsers;
   readonly records: GrantRecords;

@@ -1,11 +1,13 @@
 import { AUDIT_COMMANDS } from './audit-commands.js';
 import type { Command } from './command.js';
+import { GRANT_COMMANDS } from './grant-commands.js';
 import { KEY_COMMANDS } from './key-commands.js';
 import { SESSION_COMMANDS } from './session-commands.js';
 import { USER_COMMANDS } from './user-commands.js';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  ...GRANT_COMMANDS,
   ...SESSION_COMMANDS,
   ...USER_COMMANDS,
   ...KEY_COMMANDS,

@@ -79,12 +79,13 @@ async function writeDown(client: RedisClient, act: Act, { session }: Config): Pr
   await createRedisUserActivity(client).record(grantId(act.key), entry);
 }
 
-function storeOf({ client, reasonOf, openAnother }: OpenClient): CommandStore {
+/** What commands work on, as `openClient` has opened it. */
+export function storeOf({ client, address, reasonOf, openAnother }: OpenClient): CommandStore {
   // What is not told shows a quarter of a minute later.
   const onEnded = createRedisTeller({ client, onError: () => undefined });
   const known = { ownerOf: sessionOwner, signedInAt: sessionStart, visitor: sessionVisitor };
   return {
-    ...{ client, reasonOf, openAnother },
+    ...{ client, address, reasonOf, openAnother },
     sessions: createRedisUserSessions({ client, ...known, onEnded }),
     disabledUsers: createRedisDisabledUsers(client),
     records: createRedisGrantRecords(client),

@@ -2,6 +2,7 @@
 export function createBoundedMap<V>(limit: number) {
   const entries = new Map<string, V>();
   return {
+    entries: (): [string, V][] => [...entries],
     get: (key: string): V | undefined => entries.get(key),
     delete: (key: string): void => void entries.delete(key),
     set: (key: string, value: V): void => {

@@ -55,7 +55,10 @@ function plus(tally: KeyTally = { records: 0, unopenable: 0 }, { state }: Visite
 }
 
 /** Waits for all that was begun, also when one fails: nothing goes on behind the caller's back. */
-async function someAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function someAtOnce<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = items.values();
   const worker = async () => {
     for (const item of queue) await work(item);

@@ -1,8 +1,19 @@
-import type { AuthorizationServer, Environment, Region } from './authorization-server.js';
+import {
+  type AuthorizationServer,
+  type Environment,
+  REGIONS,
+  type Region,
+} from './authorization-server.js';
 import type { Secret } from './secret.js';
 
 /** Which application at Fullscript: one per country and environment. */
 export type RegistrationId = `${Region}-${Environment}`;
+
+/** All there can be, in the order of their names. */
+export const REGISTRATION_IDS: readonly RegistrationId[] = REGIONS.flatMap((region) => [
+  registrationId(region, 'production'),
+  registrationId(region, 'sandbox'),
+]).sort();
 
 /** One OAuth application as entered on Fullscript's dashboard. */
 export interface Registration {

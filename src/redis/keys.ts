@@ -19,6 +19,15 @@ export function idOfGrantKey(key: string): string {
   return key.slice(GRANT_KEYS.indexOf('*'), -1);
 }
 
+/**
+ * Which grants there are: sorted set, all with score 0, of `<status>:<id>`. No lifetime. An entry may
+ * outlive its grant.
+ */
+export const GRANT_INDEX_KEY = `${PREFIX}:grant-index:entries`;
+
+/** When the index was last compared with the grants: string, epoch milliseconds. Lives for a day. */
+export const GRANT_INDEX_CHECKED_KEY = `${PREFIX}:grant-index:checked`;
+
 /** The lock on an id: string, the holder's random name. Lives as long as its lease, seconds. */
 export function lockKey(id: string): string {
   return `${PREFIX}:lock:{${id}}`;

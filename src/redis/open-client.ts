@@ -6,6 +6,8 @@ import type { StoreAddress } from './store-url.js';
 /** The store as a command of its own process has it. */
 export interface OpenClient {
   readonly client: RedisClient;
+  /** For further connections. */
+  readonly address: StoreAddress;
   /** Why the store failed, in words for people. */
   readonly reasonOf: (error: StoreUnavailableError) => string;
   /** One more connection to the same, for commands that take longer; whoever opens it closes it. */
@@ -47,7 +49,7 @@ async function connect(address: StoreAddress, say: (text: string) => void): Prom
   const client = connectRedis(address, { onError });
   await waitUntilReady(client, READY_WAIT_MS);
   return {
-    client,
+    ...{ client, address },
     reasonOf: ({ message, cause }) => {
       // What a command says then is that there is no connection; why, the connection has said.
       if (client.status !== 'ready') return `Redis cannot be reached: ${problem}`;

@@ -67,7 +67,7 @@ const SAYS: Record<string, (entry: ActivityEntry) => Said> = {
   scope_missing: ({ missing }) => ['bad', 'Fullscript granted fewer permissions', lost(missing)],
   save_failed: () => ['bad', 'A renewed connection could not be stored', 'It is tried again.'],
   late_pair_discarded: () => ['plain', 'A renewal came too late and was thrown away'],
-  disconnected: ({ outcome }) => lookUp(FOR_DISCONNECT, outcome) ?? ['plain', 'Disconnected'],
+  disconnected,
   revocation_confirmed: () => ['good', 'Fullscript confirmed the disconnect'],
   revocation_given_up: () => [
     'bad',
@@ -112,6 +112,11 @@ function inRuns(entries: readonly ActivityEntry[]): Run[] {
     else runs.push({ newest: entry, oldest: entry, length: 1 });
   }
   return runs;
+}
+
+function disconnected({ outcome, reason }: ActivityEntry): Said {
+  const [tone, text, detail] = lookUp(FOR_DISCONNECT, outcome) ?? ['plain', 'Disconnected'];
+  return [tone, reason === 'administrator' ? `${text} (by an administrator)` : text, detail];
 }
 
 function sessionsEnded({ reason, sessions = 1, ...entry }: ActivityEntry): Said {

@@ -85,6 +85,11 @@ describe('activityView', () => {
       'bad: Disconnected here only | The stored connection could not be opened. End it in your Fullscript account, too.',
     ],
     ['disconnected', {}, 'plain: Disconnected'],
+    [
+      'disconnected',
+      { outcome: 'revoked', reason: 'administrator', sessions: 1 },
+      'plain: Disconnected; Fullscript confirmed it (by an administrator)',
+    ],
     ['revocation_confirmed', {}, 'good: Fullscript confirmed the disconnect'],
     [
       'revocation_given_up',

@@ -3,12 +3,14 @@ import type { SessionData } from 'express-session';
 import type { AuditTrail } from '../../src/grants/audit-trail.js';
 import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
 import type { DisabledUsers } from '../../src/grants/disabled-users.js';
+import type { GrantIndex } from '../../src/grants/grant-index.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Lock } from '../../src/grants/lock.js';
 import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
 import { createMemoryAuditTrail } from '../../src/memory/audit-trail.js';
 import { createMemoryConnectionSignals } from '../../src/memory/connection-signals.js';
 import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
+import { createMemoryGrantIndex } from '../../src/memory/grant-index.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
@@ -32,6 +34,7 @@ import {
 } from '../../src/redis/client.js';
 import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
+import { createRedisGrantIndex } from '../../src/redis/grant-index.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
@@ -50,6 +53,7 @@ export { until } from './until.js';
 /** One implementation of every port. */
 export interface Stage {
   readonly grantRecords: GrantRecords;
+  readonly grantIndex: GrantIndex;
   readonly pending: PendingAuthorizations;
   readonly sessions: SessionStore;
   /** Locks of two processes, as far as the implementation can have two. */
@@ -88,6 +92,7 @@ function openMemoryStage(): Promise<Stage> {
   const signals = createMemoryConnectionSignals();
   return Promise.resolve({
     grantRecords: createMemoryGrantRecords(),
+    grantIndex: createMemoryGrantIndex(),
     pending: createMemoryPendingAuthorizations(),
     sessions: createMemorySessionStore({ ...sessionRules, onEnded: signals.tell }),
     signals: [signals, signals],
@@ -120,6 +125,7 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
   ] as const;
   return {
     grantRecords: createRedisGrantRecords(client),
+    grantIndex: createRedisGrantIndex(client),
     pending: createRedisPendingAuthorizations(client),
     sessions: createRedisSessionStore({ client, ...sessionRules, onEnded: signals[0].tell }),
     signals,
