@@ -52,12 +52,24 @@ export interface SimulatorConfig {
 
 const HOUR_MS = 3_600_000;
 
-/**
- * Reads the configuration.
- *
- * @throws ConfigError with every problem at once.
- */
-export function loadConfig(env: Environment): Config {
+/** What the environment says, right or wrong. */
+export interface Survey {
+  /** Everything that is wrong with it. */
+  readonly problems: readonly Problem[];
+  readonly production: boolean;
+  readonly baseUrl: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** Those that are complete. */
+  readonly registrations: readonly Registration[];
+  /** Nothing names a registration. */
+  readonly simulated: boolean;
+  /** What could be read. */
+  readonly values: Values;
+}
+
+/** Looks at everything and touches nothing: for those who want to know more than that it is wrong. */
+export function surveyConfig(env: Environment): Survey {
   const problems: Problem[] = [];
   const values = readVariables(env, problems);
   const production = env['NODE_ENV'] === 'production';
@@ -78,6 +90,22 @@ export function loadConfig(env: Environment): Config {
     });
   }
   if (production) problems.push(...productionProblems({ env, values, baseUrl, simulated }));
+  const dataDir = resolve(values.dataDir ?? '.data');
+  return { problems, production, baseUrl, port, dataDir, registrations, simulated, values };
+}
+
+/**
+ * Reads the configuration.
+ *
+ * @param options.secretsFrom where secrets come from that are not set: kept in DATA_DIR if nothing is said.
+ * @throws ConfigError with every problem at once.
+ */
+export function loadConfig(
+  env: Environment,
+  { secretsFrom = generatedSecrets }: { secretsFrom?: typeof generatedSecrets } = {},
+): Config {
+  const survey = surveyConfig(env);
+  const { problems, production, baseUrl, port, registrations, simulated, values } = survey;
   if (problems.length > 0) throw new ConfigError(problems);
 
   return deepFreeze({
@@ -90,7 +118,7 @@ export function loadConfig(env: Environment): Config {
     registrations,
     simulator: simulated ? simulatorConfig(values, baseUrl) : undefined,
     ...{ store: values.redisUrl ?? ('embedded' as const), tracing: readTracing(env) },
-    ...secretsOf(values),
+    ...secretsOf(survey, secretsFrom),
     rateLimits: {
       oauth: values.rateLimitOAuth ?? 300,
       api: values.rateLimitApi ?? 60_000,
@@ -118,9 +146,12 @@ function simulatorConfig(values: Values, baseUrl: string): SimulatorConfig {
   };
 }
 
-function secretsIn(dataDir: string): ReturnType<typeof generatedSecrets> {
+function secretsIn(
+  dataDir: string,
+  secretsFrom: typeof generatedSecrets,
+): ReturnType<typeof generatedSecrets> {
   try {
-    return generatedSecrets(dataDir);
+    return secretsFrom(dataDir);
   } catch (error) {
     const { code = 'its secrets.json is damaged' } = error as NodeJS.ErrnoException;
     const problem = `cannot keep generated secrets (${dataDir}: ${code})`;
@@ -128,11 +159,13 @@ function secretsIn(dataDir: string): ReturnType<typeof generatedSecrets> {
   }
 }
 
-function secretsOf(values: Values): Pick<Config, 'dataDir' | 'session' | 'sealingKeys'> {
-  const dataDir = resolve(values.dataDir ?? '.data');
+function secretsOf(
+  { values, dataDir }: Survey,
+  secretsFrom: typeof generatedSecrets,
+): Pick<Config, 'dataDir' | 'session' | 'sealingKeys'> {
   const { sessionSecret, encryptionKeys } = values;
   const complete = sessionSecret !== undefined && encryptionKeys !== undefined;
-  const made = complete ? undefined : secretsIn(dataDir);
+  const made = complete ? undefined : secretsIn(dataDir, secretsFrom);
   const [first = '', ...others] = sessionSecret ?? [made?.sessionSecret ?? ''];
   const generated = {
     id: 'generated',

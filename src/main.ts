@@ -1,9 +1,14 @@
-import { readConfig } from './environment.js';
+import { readFileSync } from 'node:fs';
+import { configSummary } from './config-summary.js';
+import { readConfig, readEnvironment } from './environment.js';
 import { currentRequestId } from './http/request-id.js';
 import { createLogger } from './logger.js';
+import { SERVER_HELP, serverWish } from './server-arguments.js';
 import { type RunningServer, startServer } from './server.js';
 
 const EXIT_FAILURE = 1;
+/** EX_USAGE of sysexits.h. */
+const EXIT_USAGE = 64;
 
 /** What Node adds to the error of a listen that failed. */
 interface Listening {
@@ -12,6 +17,58 @@ interface Listening {
 }
 
 async function main(): Promise<void> {
+  const asked = serverWish(process.argv.slice(2));
+  switch (asked.wish) {
+    case 'start':
+      await start();
+      return;
+    case 'check-config':
+      print(configSummary(readConfig({ dry: true }), readEnvironment()));
+      return;
+    case 'help':
+      print(SERVER_HELP);
+      return;
+    case 'version':
+      print(`${version()}\n`);
+      return;
+    case 'wrong use':
+      process.stderr.write(`${asked.reason}\nSee node dist/main.js --help\n`);
+      process.exitCode = EXIT_USAGE;
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
+
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST']);
+
+/** What the operator can mend, in a line; everything else with its stack. */
+function whyNot(err: unknown): { fields: object; text: string } {
+  const {
+    code = '',
+    syscall,
+    path,
+    address = '',
+    port = '',
+  } = err as NodeJS.ErrnoException & Listening;
+  if (syscall === 'listen') {
+    const text = `cannot listen on ${address}:${port} (${code}): choose another PORT or HOST`;
+    return { fields: {}, text };
+  }
+  if (path !== undefined && NOT_WRITABLE.has(code)) {
+    const text = `cannot use ${path} (${code}): give DATA_DIR a folder that this account can write to`;
+    return { fields: {}, text };
+  }
+  return { fields: { err }, text: 'the server could not start' };
+}
+
+async function start(): Promise<void> {
   const config = readConfig();
   const { logLevel: level, production } = config;
   const log = createLogger({ level, production, requestId: currentRequestId });
@@ -19,12 +76,8 @@ async function main(): Promise<void> {
   try {
     server = await startServer(config, log);
   } catch (err) {
-    const { code, address = '', port = '' } = err as NodeJS.ErrnoException & Listening;
-    if (code === 'EADDRINUSE' || code === 'EACCES') {
-      log.fatal(`cannot listen on ${address}:${port} (${code}): choose another PORT or HOST`);
-    } else {
-      log.fatal({ err }, 'the server could not start');
-    }
+    const { fields, text } = whyNot(err);
+    log.fatal(fields, text);
     process.exitCode = EXIT_FAILURE;
     return;
   }

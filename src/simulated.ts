@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, SimulatorConfig } from './config.js';
@@ -72,6 +72,8 @@ async function joinOrStart(deps: Deps): Promise<Running> {
 }
 
 async function start(deps: Deps, port: number): Promise<Running> {
+  // Ahead of the simulator, which would be left behind when there is no place to note it.
+  await mkdir(deps.config.dataDir, { recursive: true, mode: 0o700 });
   const stateFile = inDataDir(deps, 'simulator.json');
   const running = await startSimulator({ port, stateFile });
   await writeFile(noteOf(deps), running.origin);

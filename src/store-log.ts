@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ClientState } from './redis/client.js';
 import type { Durability } from './redis/durability.js';
+import type { ClockReading } from './redis/server-clock.js';
 import { createTouchThrottle } from './redis/touch-throttle.js';
 
 const SAID_AGAIN_MS = 60_000;
@@ -102,6 +103,18 @@ export function sayIndexTrouble(log: Pick<Logger, 'warn'>) {
   return (err: unknown): void => {
     if (throttle.due('')) log.warn({ err }, 'the index of grants is behind; trying again');
   };
+}
+
+const CLOCKS_APART_MS = 30_000;
+
+/** Lifetimes are counted by both clocks. */
+export function sayClocksApart(log: Logger, reading: ClockReading | undefined): void {
+  const ms = reading === undefined ? 0 : reading.ours - reading.theirs;
+  if (Math.abs(ms) < CLOCKS_APART_MS) return;
+  log.warn(
+    { aheadSeconds: Math.round(ms / 1_000) },
+    'the clocks of this machine and of Redis differ: have both set by the network (NTP)',
+  );
 }
 
 /** Says what is wrong with the connections, but not with every attempt to mend them. */

@@ -51,6 +51,7 @@ import { createRedisPendingAuthorizations } from './redis/pending-authorizations
 import { createRedisRateLimitStore } from './redis/rate-limit-store.js';
 import { createRedisRevocationQueue, loadRevocationQueue } from './redis/revocation-queue.js';
 import { openSaves } from './redis/saves.js';
+import { readServerClock } from './redis/server-clock.js';
 import { createRedisRefreshFailures } from './redis/refresh-failures.js';
 import { createRedisSessionStore } from './redis/session-store.js';
 import { createRedisSharedCounts } from './redis/shared-counts.js';
@@ -58,6 +59,7 @@ import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
 import { createRedisUserActivity } from './redis/user-activity.js';
 import {
+  sayClocksApart,
   saySignalTrouble,
   sayQueueTrouble,
   sayUnconfirmed,
@@ -146,12 +148,10 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   };
   await waitAWhile(clients, log);
   await refuseUnusable(saves.check, close);
+  sayClocksApart(log, await readServerClock(client, deps.now));
   return {
     records: createRedisGrantRecords(client, saves.runSave),
-    grantIndex: createRedisGrantIndex(client),
-    lock: createRedisLock(client),
-    failures: createRedisRefreshFailures(client),
-    pending: createRedisPendingAuthorizations(client),
+    ...redisGrants(client),
     revocations,
     ...redisUsers(deps, client, signals),
     signals,
@@ -170,6 +170,16 @@ async function waitAWhile(clients: readonly RedisClient[], log: Logger): Promise
   if (ready.includes(false)) {
     log.error('Redis does not answer at REDIS_URL; starting anyway and trying on');
   }
+}
+
+/** What is kept around grants. */
+function redisGrants(client: RedisClient) {
+  return {
+    grantIndex: createRedisGrantIndex(client),
+    lock: createRedisLock(client),
+    failures: createRedisRefreshFailures(client),
+    pending: createRedisPendingAuthorizations(client),
+  };
 }
 
 /** What is kept of users beside their grants. */

@@ -36,6 +36,9 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'simulated.ts': '*',
   'server.ts': '*',
   'environment.ts': ['config.ts', 'config'],
+  'server-arguments.ts': [],
+  'config-summary.ts': ['config.ts', 'config', 'oauth', 'redis/store-label.ts'],
+  doctor: ['config.ts', 'config', 'grants', 'oauth', 'redis', 'disk'],
   terminal: [],
   rotation: ['config.ts', 'grants', 'redis', 'disk', 'terminal'],
   // A session is told apart by what the session middleware put into it. Grants are refreshed and
@@ -45,6 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'custody.ts',
     'simulated.ts',
     'disk',
+    'doctor',
     'environment.ts',
     'memory/journal.ts',
     'grants',
@@ -56,7 +60,14 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'http/owner-tags.ts',
     'http/device-label.ts',
   ],
-  'main.ts': ['server.ts', 'environment.ts', 'logger.ts', 'http/request-id.ts'],
+  'main.ts': [
+    'server.ts',
+    'environment.ts',
+    'logger.ts',
+    'http/request-id.ts',
+    'server-arguments.ts',
+    'config-summary.ts',
+  ],
   // Decorators of other people's ports, and what makes their spans.
   tracing: ['oauth', 'grants', 'fullscript', 'http/request-id.ts', 'config/tracing.ts'],
   'index.ts': '*',

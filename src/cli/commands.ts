@@ -1,5 +1,6 @@
 import { AUDIT_COMMANDS } from './audit-commands.js';
 import type { Command } from './command.js';
+import { DOCTOR_COMMANDS } from './doctor-command.js';
 import { GRANT_COMMANDS } from './grant-commands.js';
 import { KEY_COMMANDS } from './key-commands.js';
 import { SESSION_COMMANDS } from './session-commands.js';
@@ -7,6 +8,7 @@ import { USER_COMMANDS } from './user-commands.js';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  ...DOCTOR_COMMANDS,
   ...GRANT_COMMANDS,
   ...SESSION_COMMANDS,
   ...USER_COMMANDS,

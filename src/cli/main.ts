@@ -54,3 +54,6 @@ try {
     process.exitCode = EXIT_FAILURE;
   }
 }
+
+// All is said. A name server that does not answer is waited for by nobody.
+setTimeout(() => process.exit(), 1_000).unref();

@@ -1,7 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
+
+interface GeneratedSecrets {
+  sessionSecret: string;
+  encryptionKey: Buffer;
+}
 
 const file = z.object({ sessionSecret: z.string().min(32), encryptionKey: z.string().min(43) });
 
@@ -9,13 +23,31 @@ const file = z.object({ sessionSecret: z.string().min(32), encryptionKey: z.stri
  * Secrets for development, made once and kept, so that a restart signs nobody out. Of several
  * processes that start at the same moment the first one's are used by all.
  */
-export function generatedSecrets(dataDir: string): {
-  sessionSecret: string;
-  encryptionKey: Buffer;
-} {
+export function generatedSecrets(dataDir: string): GeneratedSecrets {
   const path = join(dataDir, 'secrets.json');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   if (!existsSync(path)) make(path);
+  return kept(path);
+}
+
+/**
+ * Those that are kept; where a start would make them, others that nothing is sealed with. Makes no file.
+ *
+ * @throws Error where a start could not make them either.
+ */
+export function secretsWithoutMaking(dataDir: string): GeneratedSecrets {
+  const path = join(dataDir, 'secrets.json');
+  if (existsSync(path)) return kept(path);
+  accessSync(nearestFolder(dataDir), constants.W_OK | constants.X_OK);
+  return { sessionSecret: randomBytes(32).toString('base64url'), encryptionKey: randomBytes(32) };
+}
+
+/** The folder itself, or the one that it would be made in. */
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
+}
+
+function kept(path: string): GeneratedSecrets {
   const { sessionSecret, encryptionKey } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
   return { sessionSecret, encryptionKey: Buffer.from(encryptionKey, 'base64') };
 }

@@ -30,15 +30,18 @@ export function productionProblems(at: {
   missing('redisUrl', 'the embedded store is not for production');
   missing('sessionSecret', 'production needs secrets of its own');
   missing('encryptionKeys', 'production needs keys of its own');
-  if (values.sessionSecret?.some((part) => part.length < SHORTEST_SECRET)) {
-    const problem = `is too short: each secret needs ${SHORTEST_SECRET} characters or more`;
-    problems.push({ variable: 'SESSION_SECRET', problem });
-  }
-  problems.push(...published(values));
+  problems.push(...weakSecrets(values));
   if (baseUrl.startsWith('http:') && !isLoopback(baseUrl)) {
     problems.push({ variable: 'BASE_URL', problem: 'must be https, except on this machine' });
   }
   return problems;
+}
+
+/** Secrets that can be guessed. */
+export function weakSecrets(values: Values): Problem[] {
+  const short = values.sessionSecret?.some((part) => part.length < SHORTEST_SECRET) === true;
+  const problem = `is too short: each secret needs ${SHORTEST_SECRET} characters or more`;
+  return [...(short ? [{ variable: 'SESSION_SECRET', problem }] : []), ...published(values)];
 }
 
 /** Secrets that everybody can read: those of the documentation, and words that wait for a secret. */

@@ -132,13 +132,18 @@ function tooOld(version: string): DurabilityProblem {
   return { severity: 'fatal', text };
 }
 
-function parse({ info = '', settings }: ServerFacts): Server | undefined {
-  const fields = new Map(
+/** The lines of an answer to INFO, by name. */
+export function infoFields(info: string): ReadonlyMap<string, string> {
+  return new Map(
     info.split(/\r?\n/).map((line) => {
       const colon = line.indexOf(':');
       return [line.slice(0, colon), line.slice(colon + 1)] as const;
     }),
   );
+}
+
+function parse({ info = '', settings }: ServerFacts): Server | undefined {
+  const fields = infoFields(info);
   // Valkey names here the release of Redis that it speaks like, 7.2.4.
   const version = fields.get('redis_version') ?? '';
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];

@@ -132,3 +132,11 @@ export const AUDIT_TRAIL_KEY = `${PREFIX}:audit-trail`;
 export function auditKey(kind: 'events' | 'frequent'): string {
   return `${PREFIX}:audit:{${AUDIT_TRAIL_KEY}}:${kind}`;
 }
+
+/**
+ * What the doctor writes to see whether it may, and how long it takes: one key of each type. Lives for a
+ * second.
+ */
+export function trialKey(id: string, type: string): string {
+  return `${PREFIX}:trial:{${id}}:${type}`;
+}

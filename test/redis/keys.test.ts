@@ -9,6 +9,7 @@ import {
   rateLimitKey,
   sessionHash,
   sessionKey,
+  trialKey,
   userSessionsKey,
 } from '../../src/redis/keys.js';
 
@@ -22,6 +23,7 @@ describe('keys', () => {
     expect(callCountsKey(60_000)).toBe('fc:1:rate-calls:60000');
     expect(userSessionsKey('abc')).toBe('fc:1:user-sessions:{abc}');
     expect(activityKey('abc')).toBe('fc:1:activity:{abc}');
+    expect(trialKey('abc', 'hash')).toBe('fc:1:trial:{abc}:hash');
     expect(sessionKey('abc')).toBe(`${SESSION_KEY_PREFIX}abc`);
   });
 });
