@@ -20,7 +20,6 @@ import { errorHandler } from './http/error-handler.js';
 import { formTargets } from './http/form-targets.js';
 import { isApi } from './http/is-api.js';
 import type { LiveStreams } from './http/live-streams.js';
-import type { Metrics } from './http/metrics.js';
 import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
@@ -36,6 +35,7 @@ import {
   sessions,
 } from './http/session.js';
 import { signedIn } from './http/signed-in.js';
+import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { accountRoutes } from './routes/account.js';
@@ -72,6 +72,8 @@ export interface AppDeps {
   readonly sessionLifetime: SessionLifetime;
   readonly sameSite: SameSite;
   readonly ping: () => Promise<void>;
+  /** Whether the end of this process has been announced. */
+  readonly draining: () => boolean;
   /** How many refreshed pairs wait in the journal. */
   readonly unsaved: () => number;
   readonly audit: Audit;

@@ -12,18 +12,20 @@ import { createAuditRecorder } from './http/audit-recorder.js';
 import { RouteError } from './http/errors.js';
 import { grantAudit } from './http/grant-audit.js';
 import { createLiveStreams } from './http/live-streams.js';
-import { createMetrics } from './http/metrics.js';
 import { type OwnerTags, createOwnerTags } from './http/owner-tags.js';
 import { keepIndex } from './index-keeper.js';
+import type { ScrapedSources } from './metrics/scraped-gauges.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
+import { type Metrics, createMetrics } from './metrics/metrics.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
 import { sayActivityTrouble, sayTrailTrouble } from './store-log.js';
 import { serverSpans } from './tracing/server-spans.js';
 import { tracedApiCalls } from './tracing/traced-api-calls.js';
 import type { Tracer } from './tracing/tracer.js';
+import { packageVersion } from './version.js';
 
 export interface ServerOptions {
   /** Between the first attempt of a revocation and the second. */
@@ -62,13 +64,14 @@ export interface Parts {
 /** Builds every object once, in the order of their needs. */
 export function compose(parts: Parts) {
   const { config, log, registrations, store } = parts;
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version: packageVersion() });
   const streams = createLiveStreams({ onCount: metrics.liveStreams });
   const registration = lookUp(registrations);
   const ownerTags = createOwnerTags(config.session.secrets);
-  const { audit, recorded } = composeAudit(parts, ownerTags);
+  const { audit, recorded } = composeAudit(parts, ownerTags, metrics);
   const events = both(grantAudit(audit), metrics.grants);
-  const custody = composeCustody({ ...parts, ...parts.options, registration, events });
+  const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
+  metrics.lookUp(scraped(store, custody.refresher));
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const app = createApp({
     ...custody,
@@ -79,7 +82,8 @@ export function compose(parts: Parts) {
     ...{ signals: store.signals, streams },
     sessionStore: store.sessions,
     activity: store.activity,
-    ping: () => (parts.lifecycle.draining ? Promise.reject(new Error('draining')) : store.ping()),
+    ping: store.ping,
+    draining: () => parts.lifecycle.draining,
     unsaved: custody.refresher.waiting,
     audit,
     ownerTags,
@@ -93,8 +97,17 @@ export function compose(parts: Parts) {
   const keepReplaying = () => every(REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(SHARE_MS, share);
-  const keep = { keepReplaying, keepIndexed, keepSharing };
+  const keepMeasuring = metrics.countStoreCalls;
+  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring };
   return { app, settled, ...keep, revocations: custody.revocations, streams };
+}
+
+/** What is looked up for each scrape. */
+function scraped(
+  { ping, revocations, grantIndex }: Store,
+  { waiting }: TokenRefresher,
+): ScrapedSources {
+  return { unsaved: waiting, ping, revocations: revocations.counts, grants: grantIndex.counts };
 }
 
 /** What is set by the environment, or by a test. */
@@ -119,7 +132,7 @@ function replaying({ replay }: TokenRefresher, log: Logger): () => Promise<void>
 }
 
 /** For each event a line in the log, an entry in the audit trail, and one for the user it is about. */
-function composeAudit({ log, store }: Parts, { inLogs: ownerTag }: OwnerTags) {
+function composeAudit({ log, store }: Parts, { inLogs: ownerTag }: OwnerTags, metrics: Metrics) {
   const { activity, auditTrail: trail } = store;
   const { onLost, rest } = sayTrailTrouble(log);
   const onError = sayActivityTrouble(log);
@@ -130,7 +143,8 @@ function composeAudit({ log, store }: Parts, { inLogs: ownerTag }: OwnerTags) {
     await Promise.all([forUsers.settled(), forAll.settled()]);
     rest();
   };
-  return { audit: createAudit({ log, ownerTag, notes: [forUsers.note, forAll.note] }), recorded };
+  const audit = createAudit({ log, ownerTag, notes: [forUsers.note, forAll.note] });
+  return { audit: metrics.countingSessions(audit), recorded };
 }
 
 /** Anybody can send a `traceparent`; a trusted proxy is there to see to what comes in. */

@@ -17,6 +17,7 @@ import { createTokenRefresher } from './grants/token-refresher.js';
 import { keysLacked } from './grants/unsaved-pairs.js';
 import { createVault } from './grants/vault.js';
 import { createMemoryJournal } from './memory/journal.js';
+import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import type { Store } from './store.js';
@@ -53,6 +54,8 @@ export interface CustodyParts {
   readonly journal: Journal;
   readonly registration: (id: RegistrationId) => Registration;
   readonly events: GrantEvents;
+  /** Counts what the token endpoint and refreshes do, if somebody wants to know. */
+  readonly metrics?: Pick<Metrics, 'measured' | 'refreshes'>;
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number;
   readonly tokenTimeoutMs?: number;
@@ -72,7 +75,8 @@ export function composeCustody(parts: CustodyParts) {
   const retry = { vault, queue: store.revocations, firstWaitMs: parts.revocationRetryMs };
   const revocations = tracedRevocations(createRevocations({ ...revoke, ...retry }), tracer);
   const deps = { ...revoke, vault, lock, failures, journal, revocations };
-  const refresh = { ...deps, lock: refreshLock(lock, tracer) };
+  const measures = parts.metrics?.refreshes;
+  const refresh = { ...deps, lock: refreshLock(lock, tracer), measures };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
   const admission = { pending, disabledUsers: store.disabledUsers };
   const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);
@@ -112,17 +116,21 @@ function openVault({ store, log, tracer = noTracer }: CustodyParts, cipher: Ciph
 /** What custody works with, each use of it in a span where traces are wanted. */
 function openTools(parts: CustodyParts, cipher: Cipher) {
   const { tracer = noTracer } = parts;
-  const tokenEndpoint = createTokenEndpoint({
-    timeoutMs: parts.tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
-    revokeTimeoutMs: parts.revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
-    now: Date.now,
-  });
   return {
     ...openVault(parts, cipher),
     lock: tracedLock(parts.store.lock, tracer),
-    tokenEndpoint: tracedTokenEndpoint(tokenEndpoint, tracer),
+    tokenEndpoint: tracedTokenEndpoint(tokenEndpointOf(parts), tracer),
     events: tracedEvents(parts.events, tracer),
   };
+}
+
+function tokenEndpointOf({ tokenTimeoutMs, revokeTimeoutMs, metrics }: CustodyParts) {
+  const endpoint = createTokenEndpoint({
+    timeoutMs: tokenTimeoutMs ?? TOKEN_TIMEOUT_MS,
+    revokeTimeoutMs: revokeTimeoutMs ?? REVOKE_TIMEOUT_MS,
+    now: Date.now,
+  });
+  return metrics?.measured(endpoint) ?? endpoint;
 }
 
 /** Where refreshed pairs wait that Redis would not take. Without a folder they wait in memory. */

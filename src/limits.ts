@@ -5,9 +5,9 @@ import { createBindingCookies } from './http/binding-cookie.js';
 import { createCallCounts } from './http/call-counts.js';
 import { createCallers } from './http/callers.js';
 import { createDeviceCookie } from './http/device-cookie.js';
-import type { Metrics } from './http/metrics.js';
 import type { LimitEvents } from './http/rate-limit.js';
 import { createRateLimits } from './http/rate-limits.js';
+import type { Metrics } from './metrics/metrics.js';
 import type { Store } from './store.js';
 import { saySharingTrouble } from './store-log.js';
 

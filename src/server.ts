@@ -38,7 +38,8 @@ export async function startServer(
     const surroundings = { registrations, simulatorUrl, store, journal, lifecycle, tracer };
     const parts = { config, log, options, ...surroundings };
     const { app, settled, revocations, streams, ...keep } = compose(parts);
-    opened.push(settled, keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing());
+    opened.push(keep.keepMeasuring(), settled);
+    opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing());
     const server = await listen(app, config.listen, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.

@@ -3,6 +3,7 @@ import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import got, { type Method, TimeoutError } from 'got';
 import { apiUrlFor } from './api-path.js';
+import type { ApiMeasures } from './api-measures.js';
 import { FullscriptApiError } from './errors.js';
 import { type CallOutcome, retryDelay } from './retry-policy.js';
 
@@ -76,9 +77,10 @@ export function createApiClient(deps: {
   timeoutMs: number;
   sleep?: (ms: number) => Promise<unknown>;
   aroundCall?: AroundCall | undefined;
+  measures?: ApiMeasures | undefined;
 }): ApiClient {
   const { apiUrl, tokenSource, timeoutMs, sleep = wait } = deps;
-  const { aroundCall = straight } = deps;
+  const { aroundCall = straight, measures } = deps;
 
   async function send(sending: Sending, token: string): Promise<ApiResponse> {
     const { request, url } = sending;
@@ -86,12 +88,11 @@ export function createApiClient(deps: {
     for (let attempt = 1; ; attempt += 1) {
       const call = { method, hostname: url.hostname, resent: sending.sent };
       sending.sent += 1;
-      const result = await aroundCall(call, () => sendOnce({ request, url, token, timeoutMs }));
+      const once = () => sendOnce({ request, url, token, timeoutMs });
+      const result = await measured(method, () => aroundCall(call, once), measures);
       const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
-      if (pause === undefined) {
-        if (result instanceof FullscriptApiError) throw result;
-        return result;
-      }
+      if (pause === undefined) return answerOf(result);
+      measures?.retried('passing');
       await sleep(pause);
     }
   }
@@ -104,6 +105,7 @@ export function createApiClient(deps: {
       const answer = await send(sending, token);
       if (answer.status !== 401) return withoutBearer(answer, token);
       const replacement = await tokenSource.replacing(token);
+      measures?.retried('unauthorized');
       const second = await send(sending, replacement);
       tokenSource.replaced?.(second.status !== 401);
       return withoutBearer(second, replacement);
@@ -117,6 +119,23 @@ function withoutBearer(answer: ApiResponse, token: string): ApiResponse {
   const repeats = [contentType, requestId, retryAfter, body].some((part) => part?.includes(token));
   if (repeats) throw new FullscriptApiError('fullscript_unexpected', { status });
   return answer;
+}
+
+async function measured(
+  method: string,
+  send: () => Promise<Sent>,
+  measures: ApiMeasures | undefined,
+): Promise<Sent> {
+  const startedAt = performance.now();
+  const result = await send();
+  const outcome = result instanceof FullscriptApiError ? result.code : result.status;
+  measures?.called({ method, outcome, tookMs: performance.now() - startedAt });
+  return result;
+}
+
+function answerOf(result: Sent): ApiResponse {
+  if (result instanceof FullscriptApiError) throw result;
+  return result;
 }
 
 function outcomeOf(result: Sent): CallOutcome {

@@ -4,6 +4,7 @@ import type { TokenSet } from '../oauth/token-set.js';
 import { OwnerChangedError, StoreUnavailableError } from './errors.js';
 import { type Grant, type GrantKey, grantId, grantTokens } from './grant.js';
 import { patiently } from './patience.js';
+import type { PairPlace, RefreshMeasures } from './refresh-measures.js';
 import { dropKept, grantOf, replayPair } from './replay-pair.js';
 import { revokePair } from './revoke-pair.js';
 import { type SettleDeps, settlePair } from './settle-pair.js';
@@ -42,6 +43,7 @@ export interface PairSaver {
 export interface PairSaverDeps extends SettleDeps {
   readonly unsaved: UnsavedPairs;
   readonly sleep: (ms: number) => Promise<unknown>;
+  readonly measures: Pick<RefreshMeasures, 'pairSafe'>;
   /** Milliseconds of a clock that is never set. */
   readonly elapsed?: (() => number) | undefined;
 }
@@ -80,14 +82,19 @@ type SaveDeps = PairSaverDeps & {
   readonly replay: PairSaver['replay'];
 };
 
+/** Says where the pair is safe. */
+type Tell = (place: PairPlace) => void;
+
 function createSave(deps: SaveDeps) {
-  const { events, unsaved, unconfirmed, linger, replay } = deps;
+  const { events, unsaved, unconfirmed, linger, replay, measures } = deps;
+  const { elapsed = () => performance.now() } = deps;
 
   /** Without a journal the pair lives in the tries to save it, and must not be used. */
-  async function keep(pair: UnsavedPair, error: StoreUnavailableError): Promise<Grant> {
+  async function keep(pair: UnsavedPair, error: StoreUnavailableError, tell: Tell): Promise<Grant> {
     const { key } = pair;
     events.saveFailed(key, error);
     const kept = await unsaved.keep(pair).then(yes, no);
+    tell(kept ? 'journal' : 'memory');
     if (kept) unconfirmed.forget(key);
     linger(key, async () => {
       if (!kept) await settlePair(deps, pair);
@@ -98,22 +105,26 @@ function createSave(deps: SaveDeps) {
   }
 
   /** It is in the store's memory; without a journal that has to do, and has been reported. */
-  async function keepUntilConfirmed(pair: UnsavedPair): Promise<void> {
+  async function keepUntilConfirmed(pair: UnsavedPair, tell: Tell): Promise<void> {
     const kept = await unsaved.keep(pair).then(yes, no);
+    tell(kept ? 'unconfirmed' : 'memory');
     if (kept) unconfirmed.add(pair.key);
   }
 
   return async (pair: UnsavedPair, earlier: KeptPair | undefined): Promise<Grant> => {
+    const startedAt = elapsed();
+    const tell: Tell = (place) => measures.pairSafe(elapsed() - startedAt, place);
     let settled;
     try {
       // The journal's versions may be those of a store that has lost its data since.
       const expected = earlier === undefined ? pair.version : undefined;
       settled = await settlePair(deps, pair, { expected });
     } catch (error) {
-      if (error instanceof StoreUnavailableError) return keep(pair, error);
+      if (error instanceof StoreUnavailableError) return keep(pair, error, tell);
       throw error;
     }
-    if (!settled.safe) await keepUntilConfirmed(pair);
+    if (settled.safe && settled.wrote) tell('store');
+    if (!settled.safe) await keepUntilConfirmed(pair, tell);
     else if (earlier !== undefined) await dropKept(deps, earlier);
     return settled.grant;
   };

@@ -50,8 +50,10 @@ const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
 export function createRefreshBackoff(deps: {
   failures: RefreshFailures;
   random?: () => number;
+  /** Told of each refresh that is turned away. */
+  onHeldOff?: () => void;
 }): RefreshBackoff {
-  const { failures, random = Math.random } = deps;
+  const { failures, random = Math.random, onHeldOff } = deps;
   const lastOf = async ({ key, version }: Refreshed) => {
     const last = await failures.read(grantId(key));
     return last?.version === version ? last : undefined;
@@ -62,7 +64,10 @@ export function createRefreshBackoff(deps: {
     begin: async (grant, byHand) => {
       const last = await lastOf(grant);
       const passes = byHand && last?.byHand === false;
-      if (last !== undefined && last.waitMs > 0 && !passes) throw failureOf(last, last.waitMs);
+      if (last !== undefined && last.waitMs > 0 && !passes) {
+        onHeldOff?.();
+        throw failureOf(last, last.waitMs);
+      }
       return { grant, byHand, last };
     },
 

@@ -1,9 +1,11 @@
 import type { Secret } from '../oauth/secret.js';
+import { LockTimeoutError } from './errors.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { InFlight } from './in-flight.js';
 import type { Lock } from './lock.js';
 import type { PairSaver } from './pair-saver.js';
 import type { Attempt, RefreshBackoff } from './refresh-backoff.js';
+import type { RefreshMeasures } from './refresh-measures.js';
 import { freshness } from './refresh-policy.js';
 
 /** One refresh that somebody asks for. */
@@ -22,6 +24,7 @@ export interface RenewalDeps {
   readonly redeem: (grant: Grant) => Promise<Grant>;
   readonly lingering: PairSaver['lingering'];
   readonly track: InFlight['track'];
+  readonly measures: Pick<RefreshMeasures, 'lockWaited'>;
   readonly now: () => number;
 }
 
@@ -31,16 +34,33 @@ export interface RenewalDeps {
  * did not take at once, the release) keeps nobody waiting.
  */
 export function createRenewal(deps: RenewalDeps): (request: RenewalRequest) => Promise<Grant> {
-  const { lock, backoff, track } = deps;
+  const { backoff, track } = deps;
   return async (request) => {
-    const { grant, byHand, waitMs } = request;
+    const { grant, byHand } = request;
     const attempt = await backoff.begin(grant, byHand);
     return new Promise((resolve, reject) => {
       const work = () => renewDue(deps, { request, attempt, resolve, reject });
       // Once there is an answer this changes nothing: a release that failed ends with its lease.
-      track(lock.run(grantId(grant.key), waitMs, work)).catch(reject);
+      track(underLock(deps, request, work)).catch(reject);
     });
   };
+}
+
+/** Who would not wait anyway has not waited: the work is being done. */
+async function underLock(
+  { lock, measures }: RenewalDeps,
+  { grant, waitMs }: RenewalRequest,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await lock.run(grantId(grant.key), waitMs, (waitedMs) => {
+      if (waitedMs > 0) measures.lockWaited(waitedMs, 'acquired');
+      return work();
+    });
+  } catch (error) {
+    if (error instanceof LockTimeoutError && waitMs > 0) measures.lockWaited(waitMs, 'timed_out');
+    throw error;
+  }
 }
 
 interface Renewal {

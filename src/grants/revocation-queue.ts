@@ -14,6 +14,18 @@ export interface Redelivery {
   readonly inMs: number;
 }
 
+/** How many revocations there are, by what they wait for. */
+export interface RevocationCounts {
+  /** To be delivered now. */
+  readonly waiting: number;
+  /** Being delivered. */
+  readonly active: number;
+  /** To be delivered later. */
+  readonly delayed: number;
+  /** Given up by the queue itself, which never happens while its handler answers. */
+  readonly failed: number;
+}
+
 /** @returns undefined when the revocation is done with. */
 export type RevocationHandler = (entry: QueuedRevocation) => Promise<Redelivery | undefined>;
 
@@ -40,6 +52,8 @@ export interface RevocationQueue {
    * again later.
    */
   readonly deliver: (handle: RevocationHandler) => void;
+  /** @throws StoreUnavailableError */
+  readonly counts: () => Promise<RevocationCounts>;
   /** Delivers nothing more, and waits a while for what is being delivered. */
   readonly close: () => Promise<void>;
 }

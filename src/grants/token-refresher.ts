@@ -17,6 +17,7 @@ import {
   landed,
 } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
+import { type RefreshMeasures, UNMEASURED } from './refresh-measures.js';
 import { createRenewal } from './renewal.js';
 import { watchStore } from './store-trouble.js';
 import { createRetirement } from './superseded.js';
@@ -78,6 +79,7 @@ export interface TokenRefresherDeps extends RedeemerDeps {
   readonly cipher: Cipher;
   readonly sleep?: (ms: number) => Promise<unknown>;
   readonly waitMs?: number;
+  readonly measures?: RefreshMeasures | undefined;
   /** Milliseconds of a clock that is never set. */
   readonly elapsed?: () => number;
 }
@@ -145,11 +147,12 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 }
 
 function createParts(deps: TokenRefresherDeps) {
-  const { sleep = wait, now, elapsed = () => performance.now() } = deps;
+  const { sleep = wait, now, elapsed = () => performance.now(), measures = UNMEASURED } = deps;
   const { vault, hadTrouble } = watchStore({ vault: deps.vault, elapsed });
   const retirement = createRetirement(deps);
   const useless = createUselessRenewals({ elapsed });
-  const saver = createPairSaver({ ...deps, vault, sleep, unsaved: createUnsavedPairs(deps) });
+  const unsaved = createUnsavedPairs(deps);
+  const saver = createPairSaver({ ...deps, vault, sleep, unsaved, measures });
   /** What the journal keeps is newer than what storage holds. */
   const read = async (key: GrantKey) =>
     usable((await saver.replay(key)) ?? (await vault.read(key)));
@@ -159,9 +162,9 @@ function createParts(deps: TokenRefresherDeps) {
     ...{ save, recall, hadTrouble },
   });
   const background = createInFlight();
-  const backoff = createRefreshBackoff(deps);
+  const backoff = createRefreshBackoff({ ...deps, onHeldOff: measures.heldOff });
   const renew = createRenewal({
-    ...{ lock: deps.lock, backoff, read, now },
+    ...{ lock: deps.lock, backoff, read, now, measures },
     redeem: async (grant) => {
       const goodByTheClock = freshness(grant.tokens, { now: now() }) === 'fresh';
       const pointless = goodByTheClock && !useless.mayRenew(grantId(grant.key));

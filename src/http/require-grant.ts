@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { type ApiClient, type AroundCall, createApiClient } from '../fullscript/api-client.js';
+import type { ApiMeasures } from '../fullscript/api-measures.js';
 import type { Grant, GrantKey } from '../grants/grant.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
@@ -37,8 +38,12 @@ export function requireGrant(deps: {
   apiTimeoutMs: number;
   signInPath: (req: Request) => string;
   aroundCall?: AroundCall | undefined;
+  metrics: {
+    /** Told of every call of the API. */
+    readonly api: ApiMeasures;
+  };
 }): RequestHandler {
-  const { refresher, registration, apiTimeoutMs, signInPath, aroundCall } = deps;
+  const { refresher, registration, apiTimeoutMs: timeoutMs, signInPath, aroundCall } = deps;
   return async (req, res, next) => {
     const user = signedIn(req);
     if (user === undefined) {
@@ -56,7 +61,8 @@ export function requireGrant(deps: {
         refresher.renewed(user.key, accepted);
       },
     };
-    const api = createApiClient({ apiUrl, tokenSource, timeoutMs: apiTimeoutMs, aroundCall });
+    const measures = deps.metrics.api;
+    const api = createApiClient({ apiUrl, tokenSource, timeoutMs, aroundCall, measures });
     res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
     next();
   };

@@ -8,10 +8,16 @@ type Waiters = Set<() => void>;
 export function createMemoryLock(): Lock {
   const held = new Map<string, Waiters>();
 
-  async function acquire(id: string, waitMs: number): Promise<void> {
+  /** Resolves to how long it was waited for. */
+  async function acquire(id: string, waitMs: number): Promise<number> {
     const waiters = held.get(id);
-    if (waiters) await turn(waiters, waitMs);
-    else held.set(id, new Set());
+    if (waiters === undefined) {
+      held.set(id, new Set());
+      return 0;
+    }
+    const startedAt = performance.now();
+    await turn(waiters, waitMs);
+    return performance.now() - startedAt;
   }
 
   function release(id: string): void {
@@ -27,9 +33,9 @@ export function createMemoryLock(): Lock {
 
   return {
     run: async (id, waitMs, work) => {
-      await acquire(id, waitMs);
+      const waitedMs = await acquire(id, waitMs);
       try {
-        return await work();
+        return await work(waitedMs);
       } finally {
         release(id);
       }

@@ -20,6 +20,7 @@ export function createMemoryRevocationQueue(deps: { afterErrorMs?: number } = {}
   const waiting = new Map<string, Waiting>();
   const { track, settled } = createInFlight();
   let handler: RevocationHandler | undefined;
+  let active = 0;
 
   function keep(entry: QueuedRevocation, dueAt: number): void {
     const due = () => void track(deliver(entry));
@@ -28,8 +29,9 @@ export function createMemoryRevocationQueue(deps: { afterErrorMs?: number } = {}
 
   async function deliver(entry: QueuedRevocation): Promise<void> {
     waiting.delete(entry.id);
-    const same = { sealed: entry.sealed, inMs: afterErrorMs };
-    const again = await handler?.(entry).catch(() => same);
+    active += 1;
+    const again = await handler?.(entry).catch(() => ({ ...entry, inMs: afterErrorMs }));
+    active -= 1;
     if (again === undefined) return;
     keep({ ...entry, sealed: again.sealed }, performance.now() + again.inMs);
   }
@@ -44,6 +46,7 @@ export function createMemoryRevocationQueue(deps: { afterErrorMs?: number } = {}
       waiting.delete(id);
       return Promise.resolve();
     },
+    counts: () => Promise.resolve({ waiting: 0, active, delayed: waiting.size, failed: 0 }),
     deliver: (handle) => {
       handler = handle;
       for (const { entry, dueAt } of [...waiting.values()]) keep(entry, dueAt);

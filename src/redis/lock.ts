@@ -42,10 +42,10 @@ export function createRedisLock(client: RedisClient, options: RedisLockOptions =
     run: async (id, waitMs, work) => {
       const owner = randomBytes(16).toString('base64url');
       const lease = { client, key: lockKey(id), owner, leaseMs };
-      await acquire(lease, waitMs, options);
+      const waitedMs = await acquire(lease, waitMs, options);
       const stopRenewing = renewEvery(renewEveryMs, lease);
       try {
-        const result = await work();
+        const result = await work(waitedMs);
         await release(lease);
         return result;
       } catch (error) {
@@ -60,16 +60,21 @@ export function createRedisLock(client: RedisClient, options: RedisLockOptions =
   };
 }
 
-async function acquire(lease: Lease, waitMs: number, options: RedisLockOptions): Promise<void> {
+/** Resolves to how long it was waited for; the first try is no wait. */
+async function acquire(lease: Lease, waitMs: number, options: RedisLockOptions): Promise<number> {
   const { pollMs = 25, sleep = delay, elapsed = () => performance.now() } = options;
-  const deadline = elapsed() + waitMs;
+  const startedAt = elapsed();
+  const deadline = startedAt + waitMs;
+  let waited = false;
   for (let pause = pollMs; !(await tryOnce(lease)); pause *= 1.5) {
     const left = deadline - elapsed();
     if (left <= 0) throw new LockTimeoutError();
     // Jitter keeps waiters of several processes from trying in step; the last try is at the limit.
     const jittered = Math.min(pause, SLOWEST_POLL * pollMs) * (0.5 + Math.random());
     await sleep(Math.min(jittered, left));
+    waited = true;
   }
+  return waited ? elapsed() - startedAt : 0;
 }
 
 async function tryOnce(lease: Lease): Promise<boolean> {

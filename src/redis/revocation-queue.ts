@@ -53,6 +53,13 @@ export function createRedisRevocationQueue(deps: RedisRevocationQueueDeps): Revo
         await (await queue()).remove(id);
       }),
 
+    counts: () =>
+      storeCall('revocation count', async () => {
+        const counts = await (await queue()).getJobCounts('wait', 'active', 'delayed', 'failed');
+        const { wait = 0, active = 0, delayed = 0, failed = 0 } = counts;
+        return { waiting: wait, active, delayed, failed };
+      }),
+
     deliver: (handle) => {
       worker ??= startRevocationWorker({ ...deps, handle }).catch((error: unknown) => {
         onError(error as Error);

@@ -3,17 +3,33 @@ import { type Request, Router } from 'express';
 import { RouteError } from '../http/errors.js';
 import type { Secret } from '../oauth/secret.js';
 
-/** For the machines that watch this one. No session is read or made here. */
-export function healthRoutes(deps: {
+/** Why this process should get no requests now. Stable: people's checks look for them. */
+export type UnreadyReason =
+  /** It is about to end. */
+  | 'draining'
+  /** The store does not answer, and neither could requests. */
+  | 'store_unavailable'
+  /** Refreshed pairs are in the journal only; their users are best served when they are saved. */
+  | 'journal_not_empty';
+
+export interface HealthRoutesDeps {
   /** Resolves when the store answers. */
-  ping: () => Promise<void>;
+  readonly ping: () => Promise<void>;
+  /** Whether the end has been announced. */
+  readonly draining: () => boolean;
   /** How many refreshed pairs wait to be saved. */
-  unsaved: () => number;
+  readonly unsaved: () => number;
   /** In the text format of Prometheus. */
-  registry: { readonly contentType: string; readonly metrics: () => Promise<string> };
-  metricsToken: Secret | undefined;
-}): Router {
-  const { ping, unsaved, registry, metricsToken } = deps;
+  readonly registry: { readonly contentType: string; readonly metrics: () => Promise<string> };
+  readonly metricsToken: Secret | undefined;
+}
+
+/** Seconds until it is worth asking again. A process that drains does not come back. */
+const ASK_AGAIN_S = '2';
+
+/** For the machines that watch this one. No session is read or made here. */
+export function healthRoutes(deps: HealthRoutesDeps): Router {
+  const { registry, metricsToken } = deps;
   const router = Router({ caseSensitive: true });
 
   router.get('/livez', (_req, res) => {
@@ -21,15 +37,9 @@ export function healthRoutes(deps: {
   });
 
   router.get('/readyz', async (_req, res) => {
-    const answers = await ping().then(
-      () => true,
-      () => false,
-    );
-    const waiting = unsaved();
-    const ready = answers && waiting === 0;
-    const store = answers ? 'ok' : 'no answer';
-    const journal = waiting === 0 ? 'empty' : `${waiting} to be saved`;
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', store, journal });
+    const readiness = await readinessOf(deps);
+    if (readiness.reasons.length > 0) res.status(503).set('Retry-After', ASK_AGAIN_S);
+    res.json(readiness);
   });
 
   router.get('/metrics', async (req, res) => {
@@ -42,6 +52,24 @@ export function healthRoutes(deps: {
 
   return router;
 }
+
+/** For people, what of it is well too; no names of hosts, no messages of errors. */
+async function readinessOf({ ping, draining, unsaved }: HealthRoutesDeps) {
+  // Whoever drains answers at once: balancers have half a second to learn of it.
+  const store = draining() ? 'not asked' : await ping().then(ok, noAnswer);
+  const waiting = unsaved();
+  const reasons: UnreadyReason[] = [
+    ...(store === 'not asked' ? (['draining'] as const) : []),
+    ...(store === 'no answer' ? (['store_unavailable'] as const) : []),
+    ...(waiting > 0 ? (['journal_not_empty'] as const) : []),
+  ];
+  const status = reasons.length === 0 ? 'ok' : 'unavailable';
+  const journal = waiting === 0 ? 'empty' : `${waiting} to be saved`;
+  return { status, reasons, store, journal };
+}
+
+const ok = () => 'ok' as const;
+const noAnswer = () => 'no answer' as const;
 
 /** Everything that no route took. */
 export function nothingHere(): never {

@@ -31,7 +31,7 @@ export interface OAuthRoutesDeps {
   readonly registrations: readonly Registration[];
   readonly baseUrl: string;
   readonly now: () => number;
-  readonly onSignIn: (outcome: string) => void;
+  readonly onSignIn: (outcome: string, tookMs: number) => void;
   readonly audit: Audit;
   /** Where a sign-in starts that leads to `returnTo`. */
   readonly signInPath: (returnTo: string | undefined) => string;
@@ -110,6 +110,8 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
   const { signIn, sessionStore, limits, now, onSignIn, audit } = deps;
   return async (req, res) => {
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
+    const startedAt = performance.now();
+    const tell = (outcome: string) => onSignIn(outcome, performance.now() - startedAt);
     let who: GrantKey | undefined;
     try {
       const { key, returnTo, sessionId, startedBy } = await finish(deps, { req, res, query });
@@ -121,14 +123,14 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
       deps.devices.keep(req, res);
       limits.giveBack(startedBy);
-      onSignIn('success');
+      tell('success');
       audit('signed_in', { key, ...visitor, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
       const before = isUnknownState(error) ? await signIn.finished(query) : undefined;
       const user = signedIn(req);
       if (before === undefined || user === undefined || grantId(user.key) !== before.grantId) {
-        onSignIn(outcomeOf(error));
+        tell(outcomeOf(error));
         const key = error instanceof UserDisabledError ? error.key : who;
         const failed = { key, reason: outcomeOf(error), message: 'sign-in failed' };
         audit('sign_in_failed', { ...failed, ...visitorOf(req), level: 'warn' });

@@ -9,9 +9,9 @@ export function tracedLock(lock: Lock, tracer: Tracer): Lock {
     run: async (id, waitMs, work) => {
       const wait = tracer.open({ name: 'lock wait' });
       try {
-        return await lock.run(id, waitMs, () => {
+        return await lock.run(id, waitMs, (waitedMs) => {
           wait.end();
-          return work();
+          return work(waitedMs);
         });
       } catch (error) {
         // Changes nothing where the wait was over.
@@ -31,10 +31,10 @@ export function refreshLock(lock: Lock, tracer: Tracer): Lock {
   return {
     run: (id, waitMs, work) =>
       tracer.span({ name, attributes: { 'fullscript_connect.outcome': 'lock_taken' } }, (span) =>
-        lock.run(id, waitMs, () => {
+        lock.run(id, waitMs, (waitedMs) => {
           // What `tracedEvents` hears of is said instead.
           span.set({ 'fullscript_connect.outcome': 'already_refreshed' });
-          return work();
+          return work(waitedMs);
         }),
       ),
   };

@@ -27,6 +27,7 @@ function createShelf() {
   const queue: RevocationQueue = {
     add: (entry, inMs) => call(() => kept.set(entry.id, { entry, inMs })),
     remove: (id) => call(() => kept.delete(id)),
+    counts: () => Promise.reject(new Error('not asked here')),
     deliver: () => undefined,
     close: () => Promise.resolve(),
   };

@@ -43,7 +43,7 @@ function failingStore() {
 }
 
 /** Lets everybody in: what is left of custody when a lease is outlived. */
-const noLock: Lock = { run: (_id, _waitMs, work) => work() };
+const noLock: Lock = { run: (_id, _waitMs, work) => work(0) };
 
 describe('a token that is fresh', () => {
   it('is returned without the lock and without a call', async () => {

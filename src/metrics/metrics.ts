@@ -1,0 +1,36 @@
+import { Registry } from 'prom-client';
+import type { ApiMeasures } from '../fullscript/api-measures.js';
+import { apiMetrics } from './api-metrics.js';
+import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
+import { processMetrics } from './process-metrics.js';
+import { type RequestMetrics, requestMetrics } from './request-metrics.js';
+import { type ScrapedSources, scrapedGauges } from './scraped-gauges.js';
+import { type SignInMetrics, signInMetrics } from './sign-in-metrics.js';
+import { type StoreMetrics, storeMetrics } from './store-metrics.js';
+import { type TokenEndpointMetrics, tokenEndpointMetrics } from './token-endpoint-metrics.js';
+
+/** Prometheus metrics. Labels come from small fixed sets: no ids, no paths, no tokens. */
+export interface Metrics
+  extends RequestMetrics, SignInMetrics, GrantMetrics, TokenEndpointMetrics, StoreMetrics {
+  readonly registry: Registry;
+  readonly api: ApiMeasures;
+  /** Says where to look when somebody asks for the metrics. Call it once. */
+  readonly lookUp: (sources: ScrapedSources) => void;
+}
+
+export function createMetrics({ version }: { version: string }): Metrics {
+  const registry = new Registry();
+  processMetrics(registry, version);
+  return {
+    registry,
+    ...requestMetrics(registry),
+    ...signInMetrics(registry),
+    ...grantMetrics(registry),
+    ...tokenEndpointMetrics(registry),
+    ...storeMetrics(registry),
+    api: apiMetrics(registry),
+    lookUp: (sources) => {
+      scrapedGauges(registry, sources);
+    },
+  };
+}

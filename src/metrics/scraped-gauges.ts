@@ -1,0 +1,101 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { RevocationCounts } from '../grants/revocation-queue.js';
+import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
+import { registrationId } from '../oauth/registration.js';
+import { OTHER } from './fixed-labels.js';
+import { inTime } from './in-time.js';
+
+/** How many grants of one registration are in one state. */
+export interface GrantCount {
+  readonly registration: string;
+  readonly status: 'active' | 'needs_reconnect';
+  readonly grants: number;
+}
+
+/** What is looked up when somebody asks for the metrics, and not before. */
+export interface ScrapedSources {
+  /** How many refreshed pairs wait to be saved. */
+  readonly unsaved: () => number;
+  /** Resolves when the store answers. */
+  readonly ping: () => Promise<void>;
+  /** Revocations by state. */
+  readonly revocations: () => Promise<RevocationCounts>;
+  /** Where nobody counts them, the gauge stays empty. */
+  readonly grants?: (() => Promise<readonly GrantCount[]>) | undefined;
+}
+
+/**
+ * Gauges of what the store holds. Every process reports the same numbers then, so they are not to be added
+ * up. What cannot be learned in time is left out: an old number would look like a new one.
+ */
+export function scrapedGauges(registry: Registry, sources: ScrapedSources): void {
+  processGauges(registry, sources);
+  revocationGauge(registry, sources);
+  grantGauge(registry, sources);
+}
+
+function processGauges(registry: Registry, { unsaved, ping }: ScrapedSources): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'fullscript_journal_pairs',
+    help: 'Refreshed pairs that wait in the journal of this process to be saved',
+    registers,
+    collect() {
+      this.set(unsaved());
+    },
+  });
+  new Gauge({
+    name: 'fullscript_store_up',
+    help: '1 when the store has answered this scrape, else 0',
+    registers,
+    async collect() {
+      this.set((await inTime(() => ping().then(() => true))) === true ? 1 : 0);
+    },
+  });
+}
+
+const STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
+
+function revocationGauge(registry: Registry, { revocations }: ScrapedSources): void {
+  new Gauge({
+    name: 'fullscript_revocations_queued',
+    help: 'Revocations that Fullscript has not confirmed yet, of all processes',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      const counts = await inTime(revocations);
+      this.reset();
+      if (counts === undefined) return;
+      for (const state of STATES) this.set({ state }, counts[state]);
+    },
+  });
+}
+
+const REGISTRATIONS = new Set<string>(
+  REGIONS.flatMap((region) =>
+    ENVIRONMENTS.map((environment) => registrationId(region, environment)),
+  ),
+);
+
+const STATUSES = new Set<string>(['active', 'needs_reconnect']);
+
+function grantGauge(registry: Registry, { grants = nobodyCounts }: ScrapedSources): void {
+  new Gauge({
+    name: 'fullscript_grants',
+    help: 'Grants by registration and status, of all processes',
+    labelNames: ['registration', 'status'],
+    registers: [registry],
+    async collect() {
+      const counts = await inTime(grants);
+      this.reset();
+      for (const { registration, status, grants: count } of counts ?? []) {
+        const known = REGISTRATIONS.has(registration) ? registration : OTHER;
+        this.inc({ registration: known, status: STATUSES.has(status) ? status : OTHER }, count);
+      }
+    },
+  });
+}
+
+function nobodyCounts(): Promise<readonly GrantCount[]> {
+  return Promise.resolve([]);
+}
