@@ -42,7 +42,8 @@ describe('serverSpans', () => {
     ['/api/fullscripts/17', 'GET', undefined],
     ['/nowhere/17', 'GET', undefined],
   ])('%s → %s', async (path, name, route) => {
-    await supertest(server).get(path);
+    // Not a random one, in which anything may be found.
+    await supertest(server).get(path).set('X-Request-Id', 'the-request');
     await until(() => spans[0]?.ended === true);
     expect(spans).toMatchObject([{ name, kind: 'server', failed: undefined }]);
     expect(spans[0]!.attributes['http.route']).toBe(route);
