@@ -27,6 +27,8 @@ ENV NODE_ENV=production \
     PORT=3000 \
     DATA_DIR=/data
 WORKDIR /app
+# Where the time of the build is given, the new account is of that day and not of today.
+ARG SOURCE_DATE_EPOCH
 # /data is the only place that is written to: journal, and secrets that were made for development.
 RUN groupadd --gid 1000 node && useradd --uid 1000 --gid node --no-log-init --no-create-home node \
  && mkdir /data && chown node:node /data

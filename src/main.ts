@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
 import { configSummary } from './config-summary.js';
 import { readConfig, readEnvironment } from './environment.js';
 import { currentRequestId } from './http/request-id.js';
 import { createLogger } from './logger.js';
 import { SERVER_HELP, serverWish } from './server-arguments.js';
 import { type RunningServer, startServer } from './server.js';
+import { packageVersion } from './version.js';
 
 const EXIT_FAILURE = 1;
 /** EX_USAGE of sysexits.h. */
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
       print(SERVER_HELP);
       return;
     case 'version':
-      print(`${version()}\n`);
+      print(`${packageVersion()}\n`);
       return;
     case 'wrong use':
       process.stderr.write(`${asked.reason}\nSee node dist/main.js --help\n`);
@@ -39,11 +40,6 @@ async function main(): Promise<void> {
 
 function print(text: string): void {
   process.stdout.write(text);
-}
-
-function version(): string {
-  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST']);
@@ -72,34 +68,41 @@ async function start(): Promise<void> {
   const config = readConfig();
   const { logLevel: level, production } = config;
   const log = createLogger({ level, production, requestId: currentRequestId });
-  let server: RunningServer;
+  const starting = startServer(config, log);
+  stopOnSignals(starting, log);
   try {
-    server = await startServer(config, log);
+    await starting;
   } catch (err) {
     const { fields, text } = whyNot(err);
     log.fatal(fields, text);
     process.exitCode = EXIT_FAILURE;
-    return;
   }
+}
+
+/**
+ * From the first moment on: as the first process of a container this one is not ended by a signal that
+ * it does not handle, and would start, serve, and be killed.
+ */
+function stopOnSignals(starting: Promise<RunningServer>, log: Logger): void {
   let closing = false;
-  const stop = (signal: string) => {
+  const stop = async (signal: string) => {
     // A second signal is somebody losing patience.
     if (closing) process.exit(EXIT_FAILURE);
     closing = true;
     log.info({ signal }, 'stopping: finishing what is under way');
-    server.close().then(
-      () => {
-        log.info('stopped');
-        process.exit(0);
-      },
-      (err: unknown) => {
-        log.error({ err }, 'stopped with an error');
-        process.exit(EXIT_FAILURE);
-      },
-    );
+    const server = await starting.catch(() => undefined);
+    // `start` has said why, and has closed what was open.
+    if (server === undefined) return;
+    try {
+      await server.close();
+      log.info('stopped');
+      process.exit(0);
+    } catch (err) {
+      log.error({ err }, 'stopped with an error');
+      process.exit(EXIT_FAILURE);
+    }
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, (name) => void stop(String(name)));
 }
 
 await main();

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { closeAll } from './close-all.js';
 import { type Parts, type ServerOptions, compose } from './compose.js';
 import type { Config } from './config.js';
 import { openJournal } from './custody.js';
@@ -23,9 +24,7 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<RunningServer> {
   const opened: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const closeOne of opened.splice(0).reverse()) await closeOne();
-  };
+  const close = () => closeAll(opened);
   try {
     warnOfMissingProxy(config, log);
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
@@ -51,7 +50,9 @@ export async function startServer(
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };
   } catch (error) {
-    await close();
+    await close().catch((err: unknown) => {
+      log.warn({ err }, 'not everything that was opened could be closed');
+    });
     throw error;
   }
 }

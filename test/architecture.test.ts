@@ -40,6 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'app.ts': ['http', 'routes', 'metrics', 'oauth', 'grants', 'fullscript'],
   'compose.ts': '*',
   'every.ts': [],
+  'close-all.ts': [],
   'custody.ts': '*',
   'index-keeper.ts': '*',
   'limits.ts': '*',
@@ -79,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'http/request-id.ts',
     'server-arguments.ts',
     'config-summary.ts',
+    'version.ts',
   ],
   // Decorators of other people's ports, and what makes their spans.
   tracing: ['oauth', 'grants', 'fullscript', 'http/request-id.ts', 'config/tracing.ts'],

@@ -27,8 +27,16 @@ function variables({ problems, values }: Survey): Finding[] {
 
 function mode({ production, baseUrl }: Survey): Finding {
   const check = 'configuration.mode';
+  const isHere = isLoopback(baseUrl);
+  if (production && isHere) {
+    return warning(
+      check,
+      `production, but BASE_URL is ${baseUrl}: only browsers on this machine can sign in`,
+      'Set BASE_URL to the address that browsers see.',
+    );
+  }
   if (production) return ok(check, 'production');
-  if (isLoopback(baseUrl)) return ok(check, 'development, on this machine');
+  if (isHere) return ok(check, 'development, on this machine');
   return warning(
     check,
     `NODE_ENV is not production, but BASE_URL is ${baseUrl}`,

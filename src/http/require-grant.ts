@@ -38,7 +38,7 @@ export function requireGrant(deps: {
   apiTimeoutMs: number;
   signInPath: (req: Request) => string;
   aroundCall?: AroundCall | undefined;
-  metrics: {
+  metrics?: {
     /** Told of every call of the API. */
     readonly api: ApiMeasures;
   };
@@ -61,7 +61,7 @@ export function requireGrant(deps: {
         refresher.renewed(user.key, accepted);
       },
     };
-    const measures = deps.metrics.api;
+    const measures = deps.metrics?.api;
     const api = createApiClient({ apiUrl, tokenSource, timeoutMs, aroundCall, measures });
     res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
     next();

@@ -48,6 +48,14 @@ describe('the Dockerfile', () => {
     expect(used).toEqual(['${NODE_IMAGE}', '${BASE_IMAGE}']);
   });
 
+  it('the day of the build is not in it where another is given: /etc/shadow has the day of an account', () => {
+    const last = readDockerfile(source).at(-1)!.instructions;
+    const told = last.findIndex(({ name, text }) => name === 'ARG' && text === 'SOURCE_DATE_EPOCH');
+    const made = last.findIndex(({ name, text }) => name === 'RUN' && text.includes('useradd'));
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(made);
+  });
+
   it('says the version of the package', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       version: string;

@@ -229,6 +229,22 @@ describe('a server that is configured wrongly', () => {
   });
 });
 
+describe('a server that is to end before it has started', () => {
+  it('SIGTERM while it waits for Redis → heeded, as by the first process of a container: exit code 0', async () => {
+    const [port, nobody] = [await freePort(), await freePort()];
+    const env = {
+      ...{ HOST: '127.0.0.1', PORT: String(port), BASE_URL: `http://127.0.0.1:${port}` },
+      REDIS_URL: `redis://127.0.0.1:${nobody}`,
+    };
+    const server = startProcess({ cwd: folder, env });
+    running.push(server);
+    await until(() => server.output().includes('Redis connection failed'));
+    expect(server.output()).not.toContain('ready: open');
+    expect(await server.stop()).toBe(0);
+    expect(server.output()).toContain('stopped');
+  });
+});
+
 describe('npm run simulator', () => {
   it('runs by itself, and a server uses it through SIMULATOR_URL', async () => {
     const SIMULATOR_PORT = String(await freePort());

@@ -83,13 +83,18 @@ function copyFromContext(source: string, target: string): void {
   }
 }
 
+/** What a machine may need to reach packages, or its cache of them. Nothing else of it gets in. */
+const ON_THE_WAY_TO_PACKAGES = [
+  ...['HOME', 'NODE_EXTRA_CA_CERTS', 'npm_config_registry', 'npm_config_cache'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+];
+
 function run(command: string, cwd: string): void {
-  const { PATH = '', HOME = '', NODE_EXTRA_CA_CERTS = '' } = process.env;
   const node = dirname(process.execPath);
+  const surroundings = ON_THE_WAY_TO_PACKAGES.map((name) => [name, process.env[name]]);
   const env = {
-    PATH: `${node}:${PATH}`,
-    HOME,
-    NODE_EXTRA_CA_CERTS,
+    ...(Object.fromEntries(surroundings) as Record<string, string | undefined>),
+    PATH: `${node}:${process.env['PATH']}`,
     npm_config_prefer_offline: 'true',
   };
   const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
