@@ -1,5 +1,6 @@
-// The tests run against a real redis-server, a real nginx and a real Chromium. Where one is missing and
-// can be installed, this installs it; otherwise it says in one line what to install.
+// The tests run against a real redis-server, a real nginx and a real Chromium, and have the files of
+// docs/monitoring checked by promtool. Where one is missing and can be installed, this installs it;
+// otherwise it says in one line what to install.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -20,6 +21,12 @@ const PROGRAMS = [
     // Debian keeps it where not everybody looks.
     isThere: () => found('nginx') || existsSync('/usr/sbin/nginx'),
     others: 'brew install nginx, apk add nginx',
+  },
+  {
+    name: 'promtool',
+    packages: ['prometheus'],
+    isThere: () => found('promtool'),
+    others: 'brew install prometheus, apk add prometheus',
   },
   {
     name: 'chromium',

@@ -45,6 +45,7 @@ export function requestMetrics(registry: Registry): RequestMetrics {
   const ofMethod = fixedChildren(METHODS, (method) =>
     fixedChildren([...STATUSES, ...CLASSES], (status) => durations.labels(method, status)),
   );
+  for (const limit of LIMITS) limited.inc({ limit }, 0);
   const ofLimit = fixedChildren(LIMITS, (limit) => limited.labels(limit));
   return {
     request: ({ method, status, ms, stream }) => {
