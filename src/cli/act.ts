@@ -12,10 +12,13 @@ export interface Act {
     | 'user_enabled'
     | 'refreshed'
     | 'refresh_failed'
+    | 'reconnect_needed'
     | 'disconnected';
   /** Whom it was done to; undefined for everybody. */
   readonly key?: GrantKey;
   readonly sessions?: number;
+  /** A stable code: why it came to be, where the administrator is not the reason. */
+  readonly reason?: string;
   /** A stable code. */
   readonly outcome?: string;
 }
@@ -25,23 +28,24 @@ export function auditEntry(
   act: Act,
   { ownerTag, at }: { ownerTag: OwnerTag; at: number },
 ): AuditEntry {
-  const { event, key, sessions, outcome } = act;
+  const { event, key, sessions, reason, outcome } = act;
   return {
     ...{ event, at, by: operator() },
     ...(key === undefined ? { owner: 'everybody' } : about(key, ownerTag)),
     ...(sessions === undefined ? {} : { sessions }),
+    ...(reason === undefined ? {} : { reason }),
     ...(outcome === undefined ? {} : { outcome }),
   };
 }
 
 /** What the user is shown of it; undefined when nothing changed for the user. */
 export function activityEntry(act: Act, at: number): ActivityEntry | undefined {
-  const { event, sessions, outcome } = act;
+  const { event, sessions, reason = 'administrator', outcome } = act;
   const changedNothing = event === 'sessions_ended' && sessions === 0;
   if (changedNothing || event === 'refresh_failed') return undefined;
   const counted = sessions === undefined ? {} : { sessions };
   const known = outcome === undefined ? {} : { outcome };
-  return { event, at, reason: 'administrator', ...counted, ...known };
+  return { event, at, reason, ...counted, ...known };
 }
 
 function about(key: GrantKey, ownerTag: OwnerTag) {

@@ -26,6 +26,10 @@ export function readArguments(args: readonly string[]): CommandLine {
   const rest = [...flags, ...words.slice(command.name.split(' ').length)];
   const { values, positionals } = parsed(rest, command);
   const { json, ...options } = values;
+  // What "nobody" is about is no user, however it is spelt.
+  if (positionals.length > 0 && !command.subjects.includes('user')) {
+    throw new UsageError(usageOf(command));
+  }
   const subject = subjectOf(positionals, values['all'] === true);
   const kind = typeof subject === 'object' ? 'user' : subject;
   if (!command.subjects.includes(kind)) throw new UsageError(usageOf(command));

@@ -63,7 +63,7 @@ async function tail(store: CommandStore, call: CommandCall, config: Config): Pro
     return { json: { entries: latest.map(auditJson) }, lines: latest.map(auditLine) };
   }
   for (const entry of latest) printEntry(call, entry);
-  await follow(store, call, { filter, position });
+  if (!call.signal.aborted) await follow(store, call, { filter, position });
   return { json: undefined, lines: [] };
 }
 

@@ -76,7 +76,10 @@ interface Described {
   readonly options?: Readonly<Record<string, CommandOption>>;
   /** Without the name of the program. */
   readonly examples: readonly string[];
-  /** It heeds `signal`; others end at once when the process is told to stop. */
+  /**
+   * It heeds `signal`, or is seen through, so that what was done is written down; others end at once when
+   * the process is told to stop.
+   */
   readonly stoppable?: true;
   /** Being told to stop is how it ends, and nothing that went wrong: exit code 0. */
   readonly endless?: true;

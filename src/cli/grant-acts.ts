@@ -9,7 +9,7 @@ import {
   TokenRejectedError,
 } from '../grants/errors.js';
 import type { DisconnectOutcome } from '../grants/grant-events.js';
-import { type Grant, type GrantKey, grantId } from '../grants/grant.js';
+import { type Grant, type GrantKey, type ReconnectReason, grantId } from '../grants/grant.js';
 import type { Journal } from '../grants/journal.js';
 import { TokenEndpointError } from '../oauth/errors.js';
 import {
@@ -36,9 +36,13 @@ export async function refreshGrant(
 ): Promise<Outcome> {
   const key = oneUser(subject);
   const journal = await openCommandJournal(config);
-  return withCustody({ store, config, journal, say }, async (custody) => {
+  let lost: ReconnectReason | undefined;
+  const onReconnectNeeded = (reason: ReconnectReason) => {
+    lost = reason;
+  };
+  return withCustody({ store, config, journal, say, onReconnectNeeded }, async (custody) => {
     const renewed = await custody.refresher.renew(key).catch(refusalOf);
-    if (!('tokens' in renewed)) return notRefreshed(key, renewed);
+    if (!('tokens' in renewed)) return notRefreshed(key, renewed, lost);
     const safe = await untilSafe(custody, journal, key);
     return refreshed(key, renewed, safe);
   });
@@ -100,12 +104,18 @@ function refusalOf(error: unknown): Refusal {
   throw error;
 }
 
-function notRefreshed(key: GrantKey, { code, text }: Refusal): Outcome {
+/** @param lost why the grant has just become one that only its user can mend. */
+function notRefreshed(
+  key: GrantKey,
+  { code, text }: Refusal,
+  lost: ReconnectReason | undefined,
+): Outcome {
   const user = userName(key);
+  const failed = { event: 'refresh_failed' as const, key, outcome: code };
   return {
     json: { user, refreshed: false, code },
     lines: [`${printable(user)} was not refreshed: ${text}.`],
-    act: { event: 'refresh_failed', key, outcome: code },
+    act: lost === undefined ? failed : { event: 'reconnect_needed', key, reason: lost },
     failed: true,
   };
 }

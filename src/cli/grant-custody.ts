@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { type CustodyStore, composeCustody } from '../custody.js';
 import { openFileJournal } from '../disk/file-journal.js';
 import type { GrantEvents } from '../grants/grant-events.js';
+import type { ReconnectReason } from '../grants/grant.js';
 import type { Journal } from '../grants/journal.js';
 import { createMemoryJournal } from '../memory/journal.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
@@ -25,6 +26,8 @@ interface CustodyDeps {
   readonly config: Config;
   readonly journal: Journal;
   readonly say: CommandCall['say'];
+  /** Told when this very command finds that the grant works no more. */
+  readonly onReconnectNeeded?: (reason: ReconnectReason) => void;
 }
 
 const READY_WAIT_MS = 5_000;
@@ -37,7 +40,7 @@ export async function withCustody<T>(
   deps: CustodyDeps,
   work: (custody: Custody) => Promise<T>,
 ): Promise<T> {
-  const { store, config, say } = deps;
+  const { store, config, say, onReconnectNeeded = () => undefined } = deps;
   const registration = await registrationsOf(config);
   const { parts, close } = await openParts(store);
   // What is told carries fields for a log; the words alone are for people.
@@ -45,7 +48,10 @@ export async function withCustody<T>(
     say(text);
   };
   const log = { warn: tell, error: tell };
-  const events = tellingEvents(say);
+  const reconnectNeeded: GrantEvents['reconnectNeeded'] = (_key, reason) => {
+    onReconnectNeeded(reason);
+  };
+  const events = { ...tellingEvents(say), reconnectNeeded };
   const custody = composeCustody({ ...deps, config, store: parts, log, registration, events });
   try {
     return await work(custody);
@@ -107,11 +113,11 @@ async function registrationsOf(config: Config): Promise<(id: RegistrationId) => 
 }
 
 /** What the result does not tell anyway. */
-function tellingEvents(say: (text: string) => void): GrantEvents {
+function tellingEvents(say: (text: string) => void): Omit<GrantEvents, 'reconnectNeeded'> {
   const nothing = () => undefined;
   return {
     ...{ connected: nothing, refreshed: nothing, refreshFailed: nothing, disconnected: nothing },
-    ...{ earlyRefreshFailed: nothing, reconnectNeeded: nothing, replayed: nothing },
+    ...{ earlyRefreshFailed: nothing, replayed: nothing },
     ...{ revokeFailed: nothing, revocationConfirmed: nothing, revocationGivenUp: nothing },
     scopeMissing: (_key, missing) => {
       say(`Fullscript granted fewer permissions than before: without ${missing.join(', ')}`);

@@ -1,7 +1,9 @@
 import type { Config } from '../config.js';
+import { embeddedState } from '../redis/embedded-state.js';
 import { reportText } from '../rotation/report-text.js';
 import { runRotation } from '../rotation/run.js';
 import type { Command, CommandCall, Outcome } from './command.js';
+import { isKept, nothingKept } from './kept-store.js';
 
 /** Commands about the keys that seal grants. */
 export const KEY_COMMANDS: readonly Command[] = [
@@ -28,10 +30,20 @@ const NOTHING_STORED =
   'with the server process.';
 
 async function rotate(config: Config, call: CommandCall): Promise<Outcome> {
-  const { signal, progress } = call;
+  const { signal, progress, say } = call;
+  if (await isElsewhere(config)) {
+    say(nothingKept(config.dataDir));
+    return { json: undefined, lines: [], failed: true };
+  }
   const dryRun = call.options['dry-run'] === true;
   const report = await runRotation({ config, dryRun, progress, signal });
   if (report === undefined) return { json: { status: 'nothing_stored' }, lines: [NOTHING_STORED] };
   const failed = report.status === 'left' || report.status === 'failed';
   return { json: { ...report }, lines: reportText(report), failed };
+}
+
+/** Whoever heard there that no grant needs the old key would remove it. */
+async function isElsewhere({ store, dataDir }: Config): Promise<boolean> {
+  if (store !== 'embedded' || isKept(dataDir)) return false;
+  return (await embeddedState(dataDir)).kind === 'not running';
 }

@@ -28,7 +28,20 @@ function stopOnSignals(): AbortSignal {
   return stop.signal;
 }
 
+/** Aborts when nobody reads on, as before `head`: that is no failure, and there is nobody to tell. */
+function stopWithoutReader(): AbortSignal {
+  const stop = new AbortController();
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    stop.abort();
+  };
+  process.stdout.on('error', onError);
+  process.stderr.on('error', onError);
+  return stop.signal;
+}
+
 async function main(): Promise<void> {
+  const unread = stopWithoutReader();
   const line = readArguments(process.argv.slice(2));
   if (line.help !== undefined) {
     process.stdout.write(line.help);
@@ -36,7 +49,13 @@ async function main(): Promise<void> {
   }
   // Where nothing heeds the signal, Node ends at once, as every other program does.
   const signal = line.command.stoppable ? stopOnSignals() : new AbortController().signal;
-  const ended = await runCommand({ line, readConfig, print, terminal: process.stderr, signal });
+  const ended = await runCommand({
+    ...{ line, print, terminal: process.stderr },
+    // Secrets that a command made in the wrong folder would open nothing.
+    readConfig: () => readConfig({ dry: true }),
+    // What changes something is seen through without anybody who reads.
+    signal: line.command.endless ? AbortSignal.any([signal, unread]) : signal,
+  });
   if (signal.aborted && !line.command.endless)
     process.exitCode = EXIT_SIGNALS[signal.reason as Signal];
   else if (ended === 'failed') process.exitCode = EXIT_FAILURE;

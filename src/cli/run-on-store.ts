@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
@@ -15,6 +13,7 @@ import { createRedisUserActivity } from '../redis/user-activity.js';
 import { createRedisUserSessions } from '../redis/user-sessions.js';
 import { type Act, activityEntry, auditEntry } from './act.js';
 import type { CommandCall, CommandStore, Outcome, StoreCommand } from './command.js';
+import { isKept, nothingKept } from './kept-store.js';
 
 export interface RunDeps {
   readonly config: Config;
@@ -26,19 +25,6 @@ const NOTHING_TO_ADMINISTER =
   'REDIS_URL is unset and no redis-server is installed, so sessions and users live in the memory of the ' +
   'server process, where no other process sees them. Nothing was done. Restarting the server ends all ' +
   'sessions.';
-
-/** What a server with an embedded Redis leaves in its folder. */
-function isKept(dataDir: string): boolean {
-  return existsSync(join(dataDir, 'appendonlydir'));
-}
-
-/** Else a command in the wrong folder would shut somebody out of a store that nobody uses. */
-function nothingKept(dataDir: string): string {
-  return (
-    `REDIS_URL is unset, and no server keeps anything in ${dataDir}. Nothing was done. Run this with the ` +
-    "server's own environment and working directory."
-  );
-}
 
 /**
  * Runs a command on the configured store, and writes down what it did.

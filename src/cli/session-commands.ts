@@ -30,6 +30,7 @@ export const SESSION_COMMANDS: readonly Command[] = [
     subjects: ['user', 'all'],
     options: { all: { does: 'everybody' } },
     examples: ['sessions end us-production/Staff/8d1c', 'sessions end --all'],
+    stoppable: true,
     run: endSessions,
   },
 ];
@@ -58,18 +59,34 @@ async function listSessions(
   };
 }
 
-async function endSessions({ sessions }: CommandStore, { subject }: CommandCall): Promise<Outcome> {
-  if (subject === 'all') {
-    const ended = await sessions.endEverybody();
-    const lines = [`Ended ${counted(ended, 'session')}: everybody's.`];
-    return { json: { ended }, lines, act: { event: 'sessions_ended', sessions: ended } };
-  }
+async function endSessions(store: CommandStore, call: CommandCall): Promise<Outcome> {
+  const { subject } = call;
+  if (subject === 'all') return endEverybody(store, call);
   const key = oneUser(subject);
   const user = userName(key);
-  const ended = await sessions.endAll(grantId(key));
+  const ended = await store.sessions.endAll(grantId(key));
   return {
     json: { user, ended },
     lines: [`Ended ${counted(ended, 'session')} of ${printable(user)}.`],
     act: { event: 'sessions_ended', key, sessions: ended },
   };
+}
+
+async function endEverybody(
+  { sessions }: CommandStore,
+  { signal, progress }: CommandCall,
+): Promise<Outcome> {
+  progress.start('ending sessions');
+  const onProgress = (ended: number) => {
+    progress.advance(ended);
+  };
+  const ended = await sessions.endEverybody({ signal, onProgress });
+  progress.end();
+  const act = { event: 'sessions_ended' as const, sessions: ended };
+  const number = counted(ended, 'session');
+  if (signal.aborted) {
+    const lines = [`Stopped. Ended ${number}; run it again for the others.`];
+    return { json: { status: 'interrupted', ended }, lines, act };
+  }
+  return { json: { ended }, lines: [`Ended ${number}: everybody's.`], act };
 }

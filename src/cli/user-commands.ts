@@ -20,6 +20,7 @@ export const USER_COMMANDS: readonly Command[] = [
     about: ['The connection with Fullscript stays, for when the user is enabled again.'],
     subjects: ['user'],
     examples: ['users disable us-production/Staff/8d1c'],
+    stoppable: true,
     run: disable,
   },
   {
@@ -29,6 +30,7 @@ export const USER_COMMANDS: readonly Command[] = [
     does: 'lets a user sign in again',
     subjects: ['user'],
     examples: ['users enable us-production/Staff/8d1c'],
+    stoppable: true,
     run: enable,
   },
   {

@@ -2,12 +2,15 @@ import type { Environment } from '../config/read-variables.js';
 import { PER_REGION, VARIABLES } from '../config/variables.js';
 import { type Finding, warning } from './finding.js';
 
-/** Others that a process of ours, or Node itself, reads. */
+/** Others that the simulator, Compose (docker-compose.yml) or Node itself reads. */
 const ALSO_KNOWN = [
   'NODE_ENV',
   'SIMULATOR_HOST',
   'SIMULATOR_PORT',
   'SIMULATOR_STATE_FILE',
+  'BALANCER_PORT',
+  'CLUSTER_APP_PORT',
+  'IMAGE_TAG',
 ] as const;
 /** A prefix of our own: whatever has it was meant for us. */
 const OURS = 'FULLSCRIPT_';

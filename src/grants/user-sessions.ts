@@ -42,7 +42,12 @@ export interface UserSessions {
   /**
    * Ends the sessions of everybody. One that begins meanwhile may stay.
    *
-   * @returns how many there were.
+   * @param run.signal stops it when what is under way is finished.
+   * @param run.onProgress told now and then how many were ended.
+   * @returns how many were ended.
    */
-  readonly endEverybody: () => Promise<number>;
+  readonly endEverybody: (run?: {
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (ended: number) => void;
+  }) => Promise<number>;
 }

@@ -48,7 +48,7 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
     endOne: async (owner, name) => (await end(owner, (one) => one === name)) > 0,
     endAll: (owner, except) => end(owner, (one) => one !== except),
 
-    endEverybody: async () => {
+    endEverybody: async ({ signal, onProgress } = {}) => {
       const wanted = { pattern: SESSION_KEYS, operation: 'listing of every session' };
       let ended = 0;
       for await (const keys of scanKeys(client, wanted)) {
@@ -56,6 +56,8 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
         const remove = () => Promise.all(hashes.map((hash) => endSession(records, hash, deps)));
         const removed = await storeCall('removal of every session', remove);
         ended += removed.filter(Boolean).length;
+        onProgress?.(ended);
+        if (signal?.aborted === true) break;
       }
       return ended;
     },

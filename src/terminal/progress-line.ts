@@ -24,10 +24,11 @@ export function progressLine(
   const seconds = Math.max(at.now - startedAt, 1) / 1000;
   const rate = seen / seconds;
   const speed = `${count(Math.round(rate))}/s`;
-  if (total === undefined || total === 0) return `${label}: ${count(seen)} seen, ${speed}`;
-  // There may be more by now than were counted.
-  const share = Math.min(seen / total, 1);
-  const remaining = rate > 0 ? `, ${duration(Math.max(total - seen, 0) / rate)} left` : '';
+  // Where there are more than were counted, nobody knows how many are left.
+  const isKnown = total !== undefined && total > 0 && seen <= total;
+  if (!isKnown) return `${label}: ${count(seen)} seen, ${speed}`;
+  const share = seen / total;
+  const remaining = rate > 0 ? `, ${duration((total - seen) / rate)} left` : '';
   const noted = note === '' ? '' : `, ${note}`;
   const of = `${count(seen)} of ${count(total)}${noted}, ${speed}${remaining}`;
   const text = `${String(Math.floor(share * 100)).padStart(3)} %  ${of}`;

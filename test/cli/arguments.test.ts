@@ -80,6 +80,8 @@ describe('readArguments', () => {
     [['users', 'disable'], 'it is used like this: users disable <user>'],
     [['users', 'disable', '--all'], "Unknown option '--all'"],
     [['users', 'disabled', NAME], 'it is used like this: users disabled, with nobody named'],
+    [['doctor', 'redis'], 'it is used like this: doctor, with nobody named'],
+    [['grants', 'list', 'a', 'b'], 'it is used like this: grants list, with nobody named'],
     [['users', 'disable', NAME, NAME], 'one user at a time'],
     [['users', 'disable', NAME, '--force'], "Unknown option '--force'"],
     [['users', 'disable', 'ada'], '"ada" is no user: a user is <registration>/<type>/<id>'],

@@ -297,7 +297,12 @@ describe('with a server and Fullscript', () => {
     const { grants } = await runJson<Listed>('grants list --status needs_reconnect');
     expect(grants.map((one) => one.user)).toEqual([user]);
     expect((await run(`grants show ${user}`)).printed).toMatch(/needs_reconnect \(refresh_token_/);
+    expect(await acts()).toEqual([['reconnect_needed']]);
+    const why = { event: 'reconnect_needed', reason: 'refresh_token_refused' };
+    expect(await shown()).toMatchObject(why);
+    expect((await client.xrange(AUDIT_TRAIL_KEY, '-', '+'))[0]?.[1]).toContain(why.reason);
     expect((await run(`grants refresh ${user}`)).printed).toContain('only the user can mend it');
+    expect((await acts()).at(-1)).toEqual(['refresh_failed', 'needs_reconnect']);
   }, 20_000);
 
   it('refresh without a grant, or without its registration → failed, and says so', async () => {

@@ -46,8 +46,8 @@ async function keepSession(key: GrantKey, hash: string, device?: string): Promis
   await records.create(hash, session, 60_000);
 }
 
-const run = (args: string[], url = redis.url) =>
-  runLine(args, { store: parseStoreUrl(url), dataDir, session: SESSION });
+const run = (args: string[], url = redis.url, signal?: AbortSignal) =>
+  runLine(args, { store: parseStoreUrl(url), dataDir, session: SESSION }, signal);
 
 const sessionKeys = () => client.keys('fc:1:session:*');
 
@@ -135,6 +135,22 @@ describe('runCommand', () => {
     ]);
     for (const { at } of entries) expect(at).toBeGreaterThanOrEqual(from);
     expect((await activity.list(grantId(BOB), { limit: 20 })).entries).toEqual([]);
+  });
+
+  it('sessions end --all that is stopped → some are left, and those that ended are written down', async () => {
+    const hashes = Array.from({ length: 500 }, (_, at) => `session-${at}`);
+    await Promise.all(hashes.map((hash) => keepSession(BOB, hash)));
+    const { printed } = await run(
+      ['sessions', 'end', '--all', '--json'],
+      redis.url,
+      AbortSignal.abort(),
+    );
+    const { status, ended } = JSON.parse(printed) as { status: string; ended: number };
+    const left = (await sessionKeys()).length;
+    expect({ status, all: ended + left }).toEqual({ status: 'interrupted', all: 500 });
+    expect(left).toBeGreaterThan(0);
+    const [[, fields] = ['', []]] = await client.xrevrange(AUDIT_TRAIL_KEY, '+', '-', 'COUNT', 1);
+    expect(fields.join(' ')).toContain(`sessions ${ended}`);
   });
 
   it('Redis is away → failed, with the reason', async () => {

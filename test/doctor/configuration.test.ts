@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { surveyConfig } from '../../src/config.js';
 import { examineConfiguration } from '../../src/doctor/configuration.js';
@@ -93,6 +94,13 @@ describe('unknownVariables', () => {
     };
     const others = { OTEL_EXPORTER_OTLP_ENDPOINT: 'x', NODE_OPTIONS: 'x', npm_config_cache: 'x' };
     expect(names({ ...env, ...others })).toEqual([]);
+  });
+
+  it('what Compose takes from .env → known', async () => {
+    const source = await readFile(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
+    const taken = [...source.matchAll(/\$\{(\w+)/g)].map(([, name = '']) => [name, 'x'] as const);
+    expect(taken.map(([name]) => name)).toContain('IMAGE_TAG');
+    expect(names({}, Object.fromEntries(taken))).toEqual([]);
   });
 
   it('with our prefix, or in .env, and like nothing we know → said; unset → not', () => {

@@ -245,6 +245,18 @@ describe('npm run keys:rotate with the embedded store', () => {
     expect((await browser!.send(CLINIC)).status).toBe(200);
   }, 60_000);
 
+  it('where no server keeps anything → fails, says so, and leaves no file', async () => {
+    const nowhere = join(folder, 'nowhere');
+    const settings = { REDIS_URL: '', DATA_DIR: nowhere };
+    const inWords = startRotation({ ...embedded(b, a), ...settings });
+    const list = { cwd: folder, env: settings, script: 'cli/main.js', args: ['grants', 'list'] };
+    for (const ran of [inWords, startProcess(list)]) {
+      expect(await ran.exited).toBe(1);
+      expect(ran.output()).toContain(`no server keeps anything in ${nowhere}`);
+    }
+    expect(existsSync(nowhere)).toBe(false);
+  });
+
   it('where no redis-server is installed → says that nothing is stored', async () => {
     const rotation = startRotation({ ...embedded(b, a), PATH: '/nowhere' });
     expect(await rotation.exited).toBe(0);

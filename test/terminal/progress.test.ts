@@ -35,9 +35,14 @@ describe('progressLine', () => {
     expect(line).toBe('counting: 5,000 seen, 2,500/s');
   });
 
-  it('more than were counted → 100 % and nothing left', () => {
-    const line = progressLine({ ...half, seen: 10_001 }, at);
+  it('all that were counted → 100 % and nothing left', () => {
+    const line = progressLine({ ...half, seen: 10_000 }, at);
     expect(line).toMatch(/100 % .*, 0 s left$/);
+  });
+
+  it('more than were counted → no share either, and no end in sight', () => {
+    const line = progressLine({ ...half, seen: 10_001 }, at);
+    expect(line).toBe('resealing: 10,001 seen, 5,001/s');
   });
 
   it('a long time → minutes', () => {
