@@ -13,8 +13,10 @@ export interface Act {
     | 'refreshed'
     | 'refresh_failed'
     | 'reconnect_needed'
-    | 'disconnected';
-  /** Whom it was done to; undefined for everybody. */
+    | 'disconnected'
+    | 'keys_rotated'
+    | 'index_checked';
+  /** Whom it was done to; undefined for everybody, or for nobody. */
   readonly key?: GrantKey;
   readonly sessions?: number;
   /** A stable code: why it came to be, where the administrator is not the reason. */

@@ -179,6 +179,7 @@ async function reindex(store: CommandStore, call: CommandCall, config: Config): 
   }
   const { grants, removed } = done;
   return {
+    act: { event: 'index_checked', outcome: 'done' },
     json: { status: 'done', grants, removed },
     lines: [
       `Grants in the index: ${count(grants)}. Entries without a grant that were removed: ${count(removed)}.`,

@@ -1,9 +1,11 @@
 import type { Config } from '../config.js';
+import { StoreUnavailableError } from '../grants/errors.js';
 import { embeddedState } from '../redis/embedded-state.js';
 import { reportText } from '../rotation/report-text.js';
-import { runRotation } from '../rotation/run.js';
+import { type RunDeps, runRotation } from '../rotation/run.js';
 import type { Command, CommandCall, Outcome } from './command.js';
 import { isKept, nothingKept } from './kept-store.js';
+import { writeDown } from './run-on-store.js';
 
 /** Commands about the keys that seal grants. */
 export const KEY_COMMANDS: readonly Command[] = [
@@ -36,10 +38,23 @@ async function rotate(config: Config, call: CommandCall): Promise<Outcome> {
     return { json: undefined, lines: [], failed: true };
   }
   const dryRun = call.options['dry-run'] === true;
-  const report = await runRotation({ config, dryRun, progress, signal });
+  const onResealed = writingDown(config, call);
+  const report = await runRotation({ config, dryRun, progress, signal, onResealed });
   if (report === undefined) return { json: { status: 'nothing_stored' }, lines: [NOTHING_STORED] };
   const failed = report.status === 'left' || report.status === 'failed';
   return { json: { ...report }, lines: reportText(report), failed };
+}
+
+/** What is sealed anew stays so, whether or not anybody reads of it. */
+function writingDown(config: Config, { say }: CommandCall): NonNullable<RunDeps['onResealed']> {
+  return async (client, { status }) => {
+    try {
+      await writeDown(client, { event: 'keys_rotated', outcome: status }, config);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      say(`This is missing from the audit trail: ${error.message}`);
+    }
+  };
 }
 
 /** Whoever heard there that no grant needs the old key would remove it. */

@@ -56,7 +56,11 @@ export async function runOnStore({ config, command, call }: RunDeps): Promise<Ou
 }
 
 /** For whoever answers for the installation, and for the user. */
-async function writeDown(client: RedisClient, act: Act, { session }: Config): Promise<void> {
+export async function writeDown(
+  client: RedisClient,
+  act: Act,
+  { session }: Pick<Config, 'session'>,
+): Promise<void> {
   const at = Date.now();
   const ownerTag = createOwnerTags(session.secrets).inLogs;
   await createRedisAuditTrail(client).record('administration', [auditEntry(act, { ownerTag, at })]);

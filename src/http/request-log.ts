@@ -3,7 +3,10 @@ import type { GrantKey } from '../grants/grant.js';
 import { requestIdOf } from './request-id.js';
 import { signedIn } from './signed-in.js';
 
-/** What the log line of a request says. The query is left out: it carries codes and states. */
+/**
+ * What the log line of a request says. The query is left out: it carries codes and states. So are ids, as
+ * far as they can be told: they are those of patients.
+ */
 export interface RequestLine {
   readonly requestId: string;
   readonly method: string;
@@ -38,7 +41,7 @@ export function requestLog(report: (request: ReportedRequest) => void): RequestH
   return (req, res, next) => {
     const startedAt = performance.now();
     const { method } = req;
-    const path = (req.originalUrl.split('?')[0] ?? '').slice(0, 200);
+    const path = pathShown(req.originalUrl);
     res.once('close', () => {
       const ms = Math.round(performance.now() - startedAt);
       const stream = res.locals[STREAM] === true;
@@ -51,6 +54,12 @@ export function requestLog(report: (request: ReportedRequest) => void): RequestH
     });
     next();
   };
+}
+
+/** No route has a digit in its name, and hardly an id has none. */
+function pathShown(url: string): string {
+  const [path = ''] = url.split('?');
+  return path.slice(0, 200).replace(/[^/]*\d[^/]*/g, ':id');
 }
 
 /** Who has signed in by this request, or was signed in before it. */

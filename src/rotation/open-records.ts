@@ -2,7 +2,7 @@ import type { GrantRecords } from '../grants/grant-records.js';
 import { createRedisGrantRecords } from '../redis/grant-records.js';
 import { type OpenClient, openClient } from '../redis/open-client.js';
 
-export interface OpenRecords extends Pick<OpenClient, 'reasonOf' | 'close'> {
+export interface OpenRecords extends Pick<OpenClient, 'client' | 'reasonOf' | 'close'> {
   readonly records: GrantRecords;
 }
 
@@ -17,5 +17,5 @@ export async function openRecords(
   const opened = await openClient(deps);
   if (opened === undefined) return undefined;
   const { client, reasonOf, close } = opened;
-  return { records: createRedisGrantRecords(client), reasonOf, close };
+  return { client, records: createRedisGrantRecords(client), reasonOf, close };
 }

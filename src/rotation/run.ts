@@ -7,6 +7,7 @@ import { createCipher } from '../grants/cipher.js';
 import type { StoreUnavailableError } from '../grants/errors.js';
 import type { JournalEntry } from '../grants/journal.js';
 import { rotateKeys } from '../grants/rotate-keys.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Progress } from '../terminal/progress.js';
 import { type OpenRecords, openRecords } from './open-records.js';
 import { type RotationReport, reportOf } from './report.js';
@@ -20,6 +21,8 @@ export interface RunDeps {
   readonly progress: Progress;
   /** Stops it when what is under way is finished. */
   readonly signal: AbortSignal;
+  /** Told what came of it where grants were sealed anew, as long as the store is open. */
+  readonly onResealed?: (client: RedisClient, report: RotationReport) => Promise<void>;
 }
 
 /**
@@ -33,7 +36,9 @@ export async function runRotation(deps: RunDeps): Promise<RotationReport | undef
   const opened = await openRecords({ config, say: progress.say });
   if (opened === undefined) return undefined;
   try {
-    return await rotate(deps, opened);
+    const report = await rotate(deps, opened);
+    if (report.resealed > 0) await deps.onResealed?.(opened.client, report);
+    return report;
   } finally {
     progress.end();
     await opened.close();

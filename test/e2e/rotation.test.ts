@@ -9,6 +9,7 @@ import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { createUnsavedPairs } from '../../src/grants/unsaved-pairs.js';
 import { createVault } from '../../src/grants/vault.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
+import { AUDIT_TRAIL_KEY } from '../../src/redis/keys.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import type { RotationReport } from '../../src/rotation/report.js';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
@@ -173,6 +174,11 @@ describe('npm run keys:rotate', () => {
     expect(await rotation.exited).toBe(0);
     expect(rotation.output()).toContain('2,000 grants are stored, all of them sealed with key "B"');
     expect(rotation.output()).toContain('Key "A" is no longer needed by any grant.');
+    // This test's own connection may still be on its way back.
+    const written = () => client.xrevrange(AUDIT_TRAIL_KEY, '+', '-').catch(() => undefined);
+    await until(async () => (await written()) !== undefined);
+    const [entry] = (await written()) ?? [];
+    expect(entry?.[1].join(' ')).toMatch(/event keys_rotated .*outcome done/);
   }, 60_000);
 
   it('--dry-run → tells how many grants need the old key, changes nothing, exits with 1', async () => {

@@ -699,6 +699,20 @@ describe('requestLog', () => {
     expect((await line).path).toBe(`/oauth/${'x'.repeat(193)}`);
   });
 
+  it.each([
+    ['/portal/patients/8d1c6a52-0f1e', '/portal/patients/:id'],
+    [
+      '/api/fullscript/clinic/patients/17/orders?page=2',
+      '/api/fullscript/clinic/patients/:id/orders',
+    ],
+    ['/portal/patients/a%20b1', '/portal/patients/:id'],
+    ['/oauth/authorize?state=s', '/oauth/authorize'],
+  ])('%s → %s, without the id of a patient', async (path, shown) => {
+    const { app, line } = appWith((_req, res) => void res.send('ok'));
+    await supertest(app).get(path);
+    expect(await line).toMatchObject({ path: shown });
+  });
+
   it.each<[string, RequestHandler]>([
     ['before the answer', (req) => void req.socket.emit('test-arrived')],
     [
