@@ -84,6 +84,24 @@ describe.each(stages)('Lock of %s', (_name, open) => {
     expect(await held).toBe('done');
   });
 
+  it('free → the work hears of no wait; held → of how long it was', async () => {
+    const id = newId();
+    const holder = openWork();
+    const waits: number[] = [];
+    const note = (waitedMs: number) => Promise.resolve(waits.push(waitedMs));
+    await one.run(id, 5_000, note);
+    const held = one.run(id, 0, holder.work);
+    await holder.begun;
+    const from = performance.now();
+    const waiting = two.run(id, 5_000, note);
+    await until(() => performance.now() - from > 60);
+    holder.finish();
+    await Promise.all([held, waiting]);
+    expect(waits[0]).toBe(0);
+    expect(waits[1]).toBeGreaterThan(50);
+    expect(waits[1]).toBeLessThanOrEqual(performance.now() - from);
+  });
+
   it('a waiter gave up → the next one still gets the lock', async () => {
     const id = newId();
     const holder = openWork();

@@ -138,6 +138,26 @@ describe.each(stages)('RevocationQueue of %s', (_name, open) => {
     finish();
   });
 
+  it('entries put off and under way → counted as such until they are done', async () => {
+    const { opened, open: finish } = gate();
+    const later = entry();
+    const { queue, seen } = delivering(async () => {
+      await opened;
+      return undefined;
+    });
+    const before = await queue.counts();
+    await queue.add(later, 60_000);
+    await queue.add(entry(), 0);
+    await until(() => seen.length === 1);
+    const during = await queue.counts();
+    expect(during.delayed - before.delayed).toBe(1);
+    expect(during.active - before.active).toBe(1);
+    finish();
+    await queue.remove(later.id);
+    await until(async () => (await queue.counts()).active === before.active);
+    expect(await queue.counts()).toEqual(before);
+  });
+
   it('closed → waits for what is being delivered', async () => {
     const { opened, open: finish } = gate();
     const { queue, seen } = delivering(async () => {

@@ -148,6 +148,7 @@ async function useQueue(client: RedisClient): Promise<void> {
   const queue = createRedisRevocationQueue({ client, onError, afterErrorMs: 1 });
   const entry = (id: string) => ({ id, addedAt: Date.now(), sealed: 's' });
   await queue.add(entry('unwanted'), 60_000);
+  expect((await queue.counts()).delayed).toBe(1);
   await queue.remove('unwanted');
   for (const id of ['good', 'put-off', 'bad']) await queue.add(entry(id), 0);
   const seen: string[] = [];
