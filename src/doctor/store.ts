@@ -18,7 +18,7 @@ const SLOW_WORST_MS = 200;
 const NEARLY_FULL = 0.8;
 const FULL = 0.95;
 
-const SETTINGS = 'docs/operations.md, "What Redis must keep"';
+const SETTINGS = 'docs/redis.md, "What Redis must keep"';
 
 /** Judges what was met at `label`. */
 export function examineStore(label: string, inspection: StoreInspection): Examination {
@@ -131,7 +131,7 @@ function permissions({ refused }: Reached): Finding {
     return warning(check, found, todo);
   }
   const todo =
-    'NOPERM: give the login what docs/operations.md, "A user of its own", lists. OOM: raise maxmemory. READONLY: ' +
+    'NOPERM: give the login what docs/redis.md, "A user of its own", lists. OOM: raise maxmemory. READONLY: ' +
     'name the master. MISCONF: see to the disk of Redis. NOREPLICAS: see to its replicas.';
   return problem(check, found, todo);
 }

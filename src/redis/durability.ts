@@ -100,7 +100,7 @@ function warning(text: string): DurabilityProblem {
 
 const UNKNOWN = warning(
   'Redis does not say what it keeps: INFO is not allowed to this login, or names no version. Saves are ' +
-    'not confirmed and nothing was checked. Allow INFO and CONFIG GET, or see docs/operations.md',
+    'not confirmed and nothing was checked. Allow INFO and CONFIG GET, or see docs/redis.md',
 );
 
 const NO_AOF = warning(

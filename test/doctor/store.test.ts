@@ -129,7 +129,7 @@ describe('a login of its own', () => {
   };
 
   it('with what the document lists → nothing is refused', async () => {
-    const text = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+    const text = readFileSync(join(import.meta.dirname, '../../docs/redis.md'), 'utf8');
     const [, rules = ''] = /ACL SETUSER fullscript reset on >\S+ ((?:.*\\\n)*.*)/.exec(text) ?? [];
     const url = await user(...rules.replaceAll('\\\n', ' ').trim().split(/\s+/));
     expect((await look(url))['commands']).toMatchObject({ status: 'ok' });

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 /** The line for operators, word by word as it stands in the document. */
 function documentedUser(user = 'fullscript'): [string, ...string[]] {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, '../../docs/redis.md'), 'utf8');
   const lines = [...text.matchAll(/ACL SETUSER (\w+) (?:.*\\\n)*[^`\n]*/g)];
   const [line = ''] = lines.find(([, name]) => name === user) ?? [];
   const [command = '', ...args] = line.replaceAll(/\\\n/g, ' ').trim().split(/\s+/);
@@ -166,7 +166,7 @@ async function useQueue(client: RedisClient): Promise<void> {
   expect(errors.map(({ message }) => message)).toEqual(['thrown by the test']);
 }
 
-describe('the ACL user of docs/operations.md', () => {
+describe('the ACL user of docs/redis.md', () => {
   it('single server → may do all that is needed, and nothing else', async () => {
     const redis = await startTcpRedis({ args: DURABLE });
     ends.push(() => redis.stop());
