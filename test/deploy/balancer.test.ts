@@ -203,4 +203,17 @@ describe('what comes back', () => {
     expect(nginx.passed()).toEqual([expect.objectContaining(line)]);
     expect(nginx.log()).not.toMatch(/CODE|STATE/);
   });
+
+  it('the log → no id of a patient', async () => {
+    await inFrontOf(ok, ok, ok);
+    for (const path of ['/portal/patients/PATIENT', '/api/fullscript/clinic/patients/PATIENT']) {
+      await fetch(`${nginx.origin}${path}?page=2`);
+    }
+    await until(() => nginx.passed().length === 2);
+    expect(nginx.passed()).toEqual([
+      expect.objectContaining({ path: '/portal/patients/...' }),
+      expect.objectContaining({ path: '/api/fullscript/...' }),
+    ]);
+    expect(nginx.log()).not.toContain('PATIENT');
+  });
 });
