@@ -170,7 +170,8 @@ describe('commands beside a server', () => {
     const again = startProcess({ cwd, env });
     ends.push(() => again.stop());
     await ready(again, env.BASE_URL);
-    await until(async () => (await journal()).length === 0);
+    // The lock of the command has to run out first: six seconds, and the round after it.
+    await until(async () => (await journal()).length === 0, 25_000);
     const calls = tokenCalls().length;
     expect(await call()).toBe(200);
     expect(tokenCalls()).toHaveLength(calls);
