@@ -94,7 +94,7 @@ describe('the image', () => {
     const all = stages.flatMap(({ instructions }) => [...instructions]);
     expect(all.filter(({ name }) => ['ADD', 'ONBUILD'].includes(name))).toEqual([]);
     const told = all.filter(({ name }) => name === 'ARG').map(({ text }) => text.split('=')[0]);
-    expect(told).toEqual(['VERSION', 'REVISION']);
+    expect(told).toEqual(['VERSION', 'REVISION', 'SOURCE_DATE_EPOCH']);
     expect(all.filter(({ flags }) => 'mount' in flags)).toEqual([]);
     const env = all.filter(({ name }) => name === 'ENV').flatMap(({ words }) => words);
     const names = env.map((pair) => pair.split('=')[0]);
