@@ -36,45 +36,44 @@ export function sayUnconfirmed(log: Logger) {
   };
 }
 
-/** The worker tries on by itself, and says the same with each attempt. */
-export function sayQueueTrouble(log: Logger) {
-  const throttle = onceAMinute();
-  return ({ message }: Error): void => {
-    if (throttle.due(message)) {
-      log.warn({ reason: message }, 'the queue of revocations has trouble');
-    }
+/** Warns of an error, whichever it is, once a minute. */
+function warningOf(text: string) {
+  return (log: Pick<Logger, 'warn'>) => {
+    const throttle = onceAMinute();
+    return (err: unknown): void => {
+      if (throttle.due('')) log.warn({ err }, text);
+    };
   };
 }
+
+/** Warns of each message once a minute, and says no more of the error than that. */
+function warningOfEach(text: string) {
+  return (log: Logger) => {
+    const throttle = onceAMinute();
+    return ({ message }: Error): void => {
+      if (throttle.due(message)) log.warn({ reason: message }, text);
+    };
+  };
+}
+
+/** The worker tries on by itself, and says the same with each attempt. */
+export const sayQueueTrouble = warningOfEach('the queue of revocations has trouble');
 
 /** Whoever does not hear of a change looks for it by itself, some seconds later. */
-export function saySignalTrouble(log: Logger) {
-  const throttle = onceAMinute();
-  return ({ message }: Error): void => {
-    if (throttle.due(message)) {
-      log.warn({ reason: message }, 'open pages hear of changes some seconds late');
-    }
-  };
-}
+export const saySignalTrouble = warningOfEach('open pages hear of changes some seconds late');
 
 /** Tried again each second. */
-export function saySharingTrouble(log: Logger) {
-  const throttle = onceAMinute();
-  return (err: unknown): void => {
-    if (throttle.due('')) {
-      log.warn({ err }, 'calls are counted by this process alone until the store answers');
-    }
-  };
-}
+export const saySharingTrouble = warningOf(
+  'calls are counted by this process alone until the store answers',
+);
 
 /** The log has what these entries were about. */
-export function sayActivityTrouble(log: Logger) {
-  const throttle = onceAMinute();
-  return (err: unknown): void => {
-    if (throttle.due('')) {
-      log.warn({ err }, 'what happened is missing from the activity that users are shown');
-    }
-  };
-}
+export const sayActivityTrouble = warningOf(
+  'what happened is missing from the activity that users are shown',
+);
+
+/** Tried again each second, and looked for once a day. */
+export const sayIndexTrouble = warningOf('the index of grants is behind; trying again');
 
 /** The log has what these entries were about. `rest` says what was not said yet, at the end. */
 export function sayTrailTrouble(log: Logger) {
@@ -94,14 +93,6 @@ export function sayTrailTrouble(log: Logger) {
       missing.err = err;
       if (throttle.due('')) rest();
     },
-  };
-}
-
-/** Tried again each second, and looked for once a day. */
-export function sayIndexTrouble(log: Pick<Logger, 'warn'>) {
-  const throttle = onceAMinute();
-  return (err: unknown): void => {
-    if (throttle.due('')) log.warn({ err }, 'the index of grants is behind; trying again');
   };
 }
 

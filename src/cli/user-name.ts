@@ -1,5 +1,4 @@
-import { REGIONS } from '../oauth/authorization-server.js';
-import type { RegistrationId } from '../oauth/registration.js';
+import { REGISTRATION_IDS } from '../oauth/registration.js';
 import { RESOURCE_OWNER_TYPES, parseResourceOwner } from '../oauth/resource-owner.js';
 import { type GrantKey, parseGrantId } from '../grants/grant.js';
 import { UsageError } from './command.js';
@@ -7,7 +6,6 @@ import { UsageError } from './command.js';
 /** How people write a user. */
 export const USER_SHAPE =
   'a user is <registration>/<type>/<id>, for example us-sandbox/Practitioner/1234';
-const REGISTRATION = new RegExp(`^(${REGIONS.join('|')})-(sandbox|production)$`);
 
 /**
  * Reads a user as people write one. The id is all that follows the second slash, whatever is in it.
@@ -15,10 +13,11 @@ const REGISTRATION = new RegExp(`^(${REGIONS.join('|')})-(sandbox|production)$`)
  * @throws UsageError that says what is wrong with it.
  */
 export function parseUserName(text: string): GrantKey {
-  const [, registration = '', type = '', id = ''] = /^([^/]*)\/([^/]*)\/(.+)$/su.exec(text) ?? [];
+  const [, named = '', type = '', id = ''] = /^([^/]*)\/([^/]*)\/(.+)$/su.exec(text) ?? [];
   if (id === '') throw new UsageError(`"${printable(text)}" is no user: ${USER_SHAPE}`);
-  if (!REGISTRATION.test(registration)) {
-    throw new UsageError(`"${printable(registration)}" is no registration: ${USER_SHAPE}`);
+  const registration = REGISTRATION_IDS.find((one) => one === named);
+  if (registration === undefined) {
+    throw new UsageError(`"${printable(named)}" is no registration: ${USER_SHAPE}`);
   }
   const { resourceOwner, ownerProblem } = parseResourceOwner({ id, type });
   if (ownerProblem !== undefined) {
@@ -26,7 +25,7 @@ export function parseUserName(text: string): GrantKey {
     throw new UsageError(`"${printable(type)}" is no type of user: it is one of ${types}`);
   }
   if (resourceOwner === undefined) throw new UsageError('an id has 1 to 255 characters');
-  return { registration: registration as RegistrationId, owner: resourceOwner };
+  return { registration, owner: resourceOwner };
 }
 
 /** A user as `parseUserName` reads it. */

@@ -1,3 +1,4 @@
+import { atMost } from '../grants/patience.js';
 import { failureOf } from './failure.js';
 import { type Examination, problem } from './finding.js';
 
@@ -10,20 +11,15 @@ export async function bounded(
   timeoutMs: number,
   work: () => Promise<Examination>,
 ): Promise<Examination> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Examination>((resolve) => {
+  try {
+    const examination = await atMost(timeoutMs, work());
+    if (examination !== undefined) return examination;
     const found = `not done within ${timeoutMs / 1_000} s`;
     const todo = 'Something does not answer: see the other lines, and the network of this machine.';
-    const tooLate = { findings: [problem(check, found, todo)], clocks: [] };
-    timer = setTimeout(() => resolve(tooLate), timeoutMs);
-  });
-  try {
-    return await Promise.race([work(), late]);
+    return { findings: [problem(check, found, todo)], clocks: [] };
   } catch (error) {
     // Its message may hold anything.
     const found = `could not be looked at: ${failureOf(error)}`;
     return { findings: [problem(check, found, 'Look at it by hand.')], clocks: [] };
-  } finally {
-    clearTimeout(timer);
   }
 }

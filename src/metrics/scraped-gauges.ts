@@ -1,16 +1,9 @@
 import { Gauge, type Registry } from 'prom-client';
+import { GRANT_STATUSES, type GrantCount } from '../grants/grant-index.js';
 import type { RevocationCounts } from '../grants/revocation-queue.js';
-import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
-import { registrationId } from '../oauth/registration.js';
+import { REGISTRATION_IDS } from '../oauth/registration.js';
 import { OTHER } from './fixed-labels.js';
 import { inTime } from './in-time.js';
-
-/** How many grants of one registration are in one state. */
-export interface GrantCount {
-  readonly registration: string;
-  readonly status: 'active' | 'needs_reconnect';
-  readonly grants: number;
-}
 
 /** What is looked up when somebody asks for the metrics, and not before. */
 export interface ScrapedSources {
@@ -71,13 +64,8 @@ function revocationGauge(registry: Registry, { revocations }: ScrapedSources): v
   });
 }
 
-const REGISTRATIONS = new Set<string>(
-  REGIONS.flatMap((region) =>
-    ENVIRONMENTS.map((environment) => registrationId(region, environment)),
-  ),
-);
-
-const STATUSES = new Set<string>(['active', 'needs_reconnect']);
+const REGISTRATIONS = new Set<string>(REGISTRATION_IDS);
+const STATUSES = new Set<string>(GRANT_STATUSES);
 
 function grantGauge(registry: Registry, { grants = nobodyCounts }: ScrapedSources): void {
   new Gauge({

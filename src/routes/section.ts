@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { ApiClient } from '../fullscript/api-client.js';
 import { type ReadFailure, readFailure } from '../fullscript/read-failure.js';
+import { atMost } from '../grants/patience.js';
 import { type Fullscript, fullscriptOf } from '../http/require-grant.js';
 import { addressWith } from './address.js';
 import { authorizePath } from './landing.js';
@@ -42,7 +43,7 @@ export function sectionsOf(
   const reconnectHref = reconnectPath(fullscript, addressWith(req));
   return async (about, read) => {
     const reading = settle(read(fullscript.api, fullscript));
-    const outcome = await (isPatient ? reading : within(patienceMs, reading));
+    const outcome = await (isPatient ? reading : atMost(patienceMs, reading));
     if (outcome === undefined)
       return { late: { what: about.what, href: addressWith(req, { wait: '1' }) } };
     if ('value' in outcome) return { ready: outcome.value };
@@ -79,16 +80,4 @@ function settle<T>(reading: Promise<T>): Promise<Outcome<T>> {
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   );
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  try {
-    return await Promise.race([work, patience]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

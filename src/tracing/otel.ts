@@ -24,6 +24,7 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-node';
 import type { Logger } from 'pino';
+import { atMost } from '../grants/patience.js';
 import type { TraceExporter, TracingOn } from '../config/tracing.js';
 import { errorType } from './error-type.js';
 import { watchRedis } from './redis-spans.js';
@@ -78,12 +79,7 @@ function diagLogger(say: (complaint: unknown) => void): DiagLogger {
 }
 
 async function flush(provider: NodeTracerProvider, say: (error: unknown) => void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, FLUSH_MS);
-  });
-  await Promise.race([provider.shutdown().catch(say), late]);
-  clearTimeout(timer);
+  await atMost(FLUSH_MS, provider.shutdown().catch(say));
 }
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT };

@@ -103,12 +103,14 @@ describe('labels', () => {
 
   it('a grant of a registration or status nobody knows → other', async () => {
     const { lookUp, registry } = createMetrics({ version: '0.0.0' });
-    const strange = { registration: 'mars-sandbox', status: 'asleep' as 'active', grants: 2 };
+    const registration = 'mars-sandbox' as 'us-sandbox';
+    const strange = { registration, status: 'asleep' as 'active', grants: 2 };
     lookUp({
       unsaved: () => 0,
       ping: () => Promise.resolve(),
       revocations: () => Promise.resolve({ waiting: 0, active: 0, delayed: 0, failed: 0 }),
-      grants: () => Promise.resolve([strange, { ...strange, registration: 'x', grants: 3 }]),
+      grants: () =>
+        Promise.resolve([strange, { ...strange, registration: 'x' as 'us-sandbox', grants: 3 }]),
     });
     const series = readSeries(await registry.metrics());
     expect(series.get('fullscript_grants{registration="other",status="other"}')).toBe(5);
