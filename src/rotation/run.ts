@@ -8,8 +8,9 @@ import type { StoreUnavailableError } from '../grants/errors.js';
 import type { JournalEntry } from '../grants/journal.js';
 import { rotateKeys } from '../grants/rotate-keys.js';
 import type { RedisClient } from '../redis/client.js';
+import { createRedisGrantRecords } from '../redis/grant-records.js';
+import { type OpenClient, openClient } from '../redis/open-client.js';
 import type { Progress } from '../terminal/progress.js';
-import { type OpenRecords, openRecords } from './open-records.js';
 import { type RotationReport, reportOf } from './report.js';
 import { rotationProgress } from './rotation-progress.js';
 
@@ -33,7 +34,7 @@ export interface RunDeps {
  */
 export async function runRotation(deps: RunDeps): Promise<RotationReport | undefined> {
   const { config, progress } = deps;
-  const opened = await openRecords({ config, say: progress.say });
+  const opened = await openClient({ config, say: progress.say });
   if (opened === undefined) return undefined;
   try {
     const report = await rotate(deps, opened);
@@ -45,8 +46,9 @@ export async function runRotation(deps: RunDeps): Promise<RotationReport | undef
   }
 }
 
-async function rotate(deps: RunDeps, { records, reasonOf }: OpenRecords): Promise<RotationReport> {
+async function rotate(deps: RunDeps, { client, reasonOf }: OpenClient): Promise<RotationReport> {
   const { config, signal, dryRun, progress: bar } = deps;
+  const records = createRedisGrantRecords(client);
   const cipher = createCipher(config.sealingKeys);
   // A wait is over when we are told to stop.
   const sleep = (ms: number) => delay(ms, undefined, { signal }).catch(() => undefined);
