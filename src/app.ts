@@ -18,6 +18,7 @@ import { type Csrf, createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
 import { formTargets } from './http/form-targets.js';
+import { inTurn } from './http/in-turn.js';
 import { isApi } from './http/is-api.js';
 import type { LiveStreams } from './http/live-streams.js';
 import { oneName } from './http/one-name.js';
@@ -38,10 +39,10 @@ import { signedIn } from './http/signed-in.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
+import { reportFailure, reportRequest } from './reports.js';
 import { accountRoutes } from './routes/account.js';
-import { apiSessionRoutes } from './routes/api-session.js';
+import { apiRoutes } from './routes/api.js';
 import { type StreamTiming, eventRoutes } from './routes/events.js';
-import { gatewayRoutes } from './routes/gateway.js';
 import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
@@ -103,33 +104,30 @@ const CALLS = ['/api', '/portal'];
 
 /** The app: middleware and routes in the order in which a request meets them. */
 export function createApp(deps: AppDeps): Express {
-  const { baseUrl, registrations, sessionStore, sameSite, metrics, limits } = deps;
-  const secure = baseUrl.startsWith('https:');
-  const secrets = deps.sessionSecrets.map((one) => one.reveal());
-  const csrf = createCsrf({ secrets, baseUrl, now: deps.now });
-  const signInPath = signInPaths(deps);
-  const toSignIn = (req: express.Request) => signInPath(wantedPage(req));
-  const grantRequired = requireGrant({ ...deps, signInPath: toSignIn });
-  // A session may outlive its registration.
-  const wantedScope = (id: RegistrationId) =>
-    registrations.find((one) => one.id === id)?.scope ?? [];
+  const { baseUrl, registrations, metrics, limits } = deps;
+  const { csrf, sessionRules, callbacks, headers, wantedScope, ...ways } = toolsOf(deps);
+  const { signInPath, toSignIn, grantRequired } = ways;
   const app = bareApp(deps);
 
-  app.use(requestId(), requestLog(reportRequest(deps)));
-  app.use(securityHeaders({ https: secure, formTargets: formTargets(registrations) }));
+  app.use(inTurn(requestId(), requestLog(reportRequest(deps)), headers));
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use(assetFiles(String(app.locals['assets'])));
   app.use(noStore);
   // Ahead of whatever may refuse: that answer has the code in its address, too.
-  app.use(callbackPaths(registrations), noReferrer);
+  app.use(callbacks, noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes({ ...deps, registry: metrics.registry }));
   // Behind files and probes, which would bury the rest.
   app.use(deps.spans);
-  app.use(CALLS, ...limits.calls);
+  app.use(CALLS, inTurn(...limits.calls));
   app.use(
-    sessions({ ...deps, secure, secrets, store: sessionStore, lifetime: deps.sessionLifetime }),
+    apiRoutes({
+      ...{ ...deps, ...sessionRules, csrf, wantedScope },
+      ...{ limit: limits.callsOfUser, requireGrant: grantRequired, except: callbacks },
+      readAhead: deps.refresher.readAhead,
+    }),
   );
+  app.use(sessions({ ...deps, ...sessionRules }));
   // Ahead of csrf: the token may be a form field.
   app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
@@ -140,14 +138,32 @@ export function createApp(deps: AppDeps): Express {
   // Ahead of the limit that it has itself: nothing it answers may extend a session.
   app.use(eventRoutes({ ...deps, limit: limits.callsOfUser, timing: deps.streamTiming }));
   app.use(CALLS, limits.callsOfUser);
-  app.use(signOutRoutes({ ...deps, clearSessionCookie: clearSessionCookie({ secure, sameSite }) }));
+  app.use(signOutRoutes({ ...deps, clearSessionCookie: ways.clearSessionCookie }));
   app.use(accountRoutes({ ...deps, signInPath: toSignIn }));
-  app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
-  app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ ...deps, requireGrant: grantRequired, wantedScope }));
   app.use(nothingHere);
   app.use(errorHandler({ report: reportFailure(deps.log), csrfToken: csrf.token }));
   return app;
+}
+
+/** What several of the routes are given. */
+function toolsOf(deps: AppDeps) {
+  const { baseUrl, registrations, sessionStore: store, sessionLifetime: lifetime } = deps;
+  const secrets = deps.sessionSecrets.map((one) => one.reveal());
+  const secure = baseUrl.startsWith('https:');
+  const signInPath = signInPaths(deps);
+  const toSignIn = (req: express.Request) => signInPath(wantedPage(req));
+  return {
+    csrf: createCsrf({ secrets, baseUrl, now: deps.now }),
+    sessionRules: { secure, secrets, store, lifetime },
+    callbacks: callbackPaths(registrations),
+    headers: securityHeaders({ https: secure, formTargets: formTargets(registrations) }),
+    clearSessionCookie: clearSessionCookie({ secure, sameSite: deps.sameSite }),
+    ...{ signInPath, toSignIn },
+    grantRequired: requireGrant({ ...deps, signInPath: toSignIn }),
+    // A session may outlive its registration.
+    wantedScope: (id: RegistrationId) => registrations.find((one) => one.id === id)?.scope ?? [],
+  };
 }
 
 /** Files under the address that pages name, and under a plain one for whoever remembers it. */
@@ -206,38 +222,5 @@ function signInPaths({ registrations, sameSite }: AppDeps) {
     if (registrations.length === 1 && sameSite === 'lax') return authorizePath({ returnTo });
     const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
     return query === '' ? '/' : `/?${query}`;
-  };
-}
-
-function reportRequest({ log, metrics, ownerTags }: AppDeps): Parameters<typeof requestLog>[0] {
-  return ({ key, ...line }) => {
-    metrics.request(line);
-    log.info({ ...line, owner: key && tagOrNone(key, ownerTags) }, 'request');
-  };
-}
-
-/** A session that is damaged must not end the process: nobody catches what is thrown here. */
-function tagOrNone(key: GrantKey, { inLogs }: OwnerTags): string | undefined {
-  try {
-    return inLogs(key);
-  } catch {
-    return undefined;
-  }
-}
-
-function reasonOf(err: unknown): string {
-  if (!(err instanceof Error)) return 'unknown';
-  const { reason } = err as { reason?: unknown };
-  return typeof reason === 'string' ? `${err.message} (${reason})` : err.message;
-}
-
-function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
-  return ({ error: err, code, status, requestId: id }) => {
-    // Told by the limit, once a window; each request has its own line anyway.
-    if (code === 'too_many_requests') return;
-    // People read out the reference of an error page, so each of them is in the log.
-    const line = { code, status, requestId: id };
-    if (status >= 500) log[status === 500 ? 'error' : 'warn']({ ...line, err }, 'request failed');
-    else log.info({ ...line, reason: reasonOf(err) }, 'request refused');
   };
 }

@@ -5,7 +5,7 @@ import { createBindingCookies } from './http/binding-cookie.js';
 import { createCallCounts } from './http/call-counts.js';
 import { createCallers } from './http/callers.js';
 import { createDeviceCookie } from './http/device-cookie.js';
-import type { LimitEvents } from './http/rate-limit.js';
+import type { LimitEvents } from './http/limit-answer.js';
 import { createRateLimits } from './http/rate-limits.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Store } from './store.js';

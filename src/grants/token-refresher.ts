@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { createBoundedMap } from './bounded-map.js';
 import type { Cipher } from './cipher.js';
 import { LockTimeoutError, TokenRejectedError } from './errors.js';
+import { createEarlyRefresh } from './early-refresh.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
 import type { Journal } from './journal.js';
@@ -10,12 +10,7 @@ import { createPairSaver } from './pair-saver.js';
 import { type RedeemerDeps, createRedeemer } from './redeemer.js';
 import { createRefreshBackoff } from './refresh-backoff.js';
 import type { RefreshFailures } from './refresh-failures.js';
-import {
-  type Flight,
-  type RefreshFlights,
-  createRefreshFlights,
-  landed,
-} from './refresh-flights.js';
+import { type Flight, createRefreshFlights, landed } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
 import { type RefreshMeasures, UNMEASURED } from './refresh-measures.js';
 import { createRenewal } from './renewal.js';
@@ -24,6 +19,13 @@ import { createRetirement } from './superseded.js';
 import { createUnsavedPairs } from './unsaved-pairs.js';
 import { usable } from './usable.js';
 import { createUselessRenewals } from './useless-renewals.js';
+
+/** A look at a grant that was begun before it was certain that anybody needs it. */
+export interface ReadAhead {
+  readonly key: GrantKey;
+  /** As `Vault.read` answers. */
+  readonly grant: Promise<Grant | undefined>;
+}
 
 /** Hands out grants whose access token works, refreshing them where it does not. */
 export interface TokenRefresher {
@@ -37,6 +39,17 @@ export interface TokenRefresher {
    *   again later; the grant is untouched.
    */
   readonly current: (key: GrantKey, rejected?: string) => Promise<Grant>;
+  /**
+   * Begins to read a grant, for `currentOf`. Whoever has begun need not go on.
+   */
+  readonly readAhead: (key: GrantKey) => ReadAhead;
+  /**
+   * What `current` answers, but its first look is the one that was begun. Only that: whatever comes of it,
+   * a refresh under the lock reads again.
+   *
+   * @throws what `current` throws.
+   */
+  readonly currentOf: (ahead: ReadAhead) => Promise<Grant>;
   /**
    * The same for somebody who asks by hand after a refresh failed: passes the back-off once in each
    * wait, and renews a token that is good by the clock too, for something was wrong with it.
@@ -67,9 +80,6 @@ export interface TokenRefresher {
 const DEFAULT_WAIT_MS = 30_000;
 /** Each round means that another process wrote meanwhile; more than a few of those is no progress. */
 const ROUNDS = 4;
-/** After a failure an early refresh can wait that long: the token is still good. */
-const EARLY_PAUSE_MS = 30_000;
-const GRANTS_REMEMBERED = 10_000;
 
 export interface TokenRefresherDeps extends RedeemerDeps {
   readonly lock: Lock;
@@ -86,6 +96,7 @@ export interface TokenRefresherDeps extends RedeemerDeps {
 
 /** How somebody comes to want a refresh. */
 interface Wish {
+  readonly ahead?: ReadAhead;
   readonly early?: boolean;
   readonly byHand?: boolean;
   readonly rejected?: string | undefined;
@@ -103,7 +114,7 @@ function byHand({ tokens }: Grant): Wish {
  */
 export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   const { now, waitMs = DEFAULT_WAIT_MS } = deps;
-  const { backoff, saver, useless, renew, read, settled } = createParts(deps);
+  const { backoff, saver, useless, renew, look, read, settled } = createParts(deps);
   const flights = createRefreshFlights();
   // A try by hand must not share the fate of one that the back-off turns away.
   const byHandFlights = createRefreshFlights();
@@ -113,14 +124,13 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
     return (asked ? byHandFlights : flights).join(grant.key, { early, renew: start });
   }
 
-  const refreshEarly = createEarlyRefresh({ ...deps, flights }, (grant) =>
-    join(grant, { early: true }),
-  );
+  const joinEarly = (grant: Grant) => join(grant, { early: true });
+  const refreshEarly = createEarlyRefresh({ ...deps, flights }, joinEarly);
 
   async function find(key: GrantKey, wish: Wish): Promise<Grant> {
     const { rejected } = wish;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const grant = await read(key);
+      const grant = await read(key, round === 0 ? wish.ahead?.grant : undefined);
       const state = freshness(grant.tokens, { now: now(), rejected });
       if (state === 'early') refreshEarly(grant);
       if (state !== 'expired') return grant;
@@ -134,6 +144,8 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 
   return {
     current: (key, rejected) => find(key, { rejected }),
+    readAhead: (key) => begin(key, look(key)),
+    currentOf: (ahead) => find(ahead.key, { ahead }),
     tryAgain: async (key) => {
       const grant = await read(key);
       return find(key, (await backoff.hasFailed(grant)) ? byHand(grant) : {});
@@ -146,6 +158,12 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
   };
 }
 
+/** A look that fails is told to whoever goes on with it, and to nobody else. */
+function begin(key: GrantKey, grant: ReadAhead['grant']): ReadAhead {
+  grant.catch(() => undefined);
+  return { key, grant };
+}
+
 function createParts(deps: TokenRefresherDeps) {
   const { sleep = wait, now, elapsed = () => performance.now(), measures = UNMEASURED } = deps;
   const { vault, hadTrouble } = watchStore({ vault: deps.vault, elapsed });
@@ -154,8 +172,8 @@ function createParts(deps: TokenRefresherDeps) {
   const unsaved = createUnsavedPairs(deps);
   const saver = createPairSaver({ ...deps, vault, sleep, unsaved, measures });
   /** What the journal keeps is newer than what storage holds. */
-  const read = async (key: GrantKey) =>
-    usable((await saver.replay(key)) ?? (await vault.read(key)));
+  const read = async (key: GrantKey, begun?: ReadAhead['grant']) =>
+    usable((await saver.replay(key)) ?? (await (begun ?? vault.read(key))));
   const { save, recall } = saver;
   const redeem = createRedeemer({
     ...{ ...deps, vault, sleep, retirement },
@@ -175,23 +193,5 @@ function createParts(deps: TokenRefresherDeps) {
     track: background.track,
   });
   const settled = () => background.settled().then(retirement.settled);
-  return { backoff, saver, useless, renew, read, settled };
-}
-
-/** Refreshes behind the caller's back while the token is still valid; a failure only costs a pause. */
-function createEarlyRefresh(
-  deps: Pick<TokenRefresherDeps, 'events' | 'elapsed'> & { flights: RefreshFlights },
-  start: (grant: Grant) => Flight,
-): (grant: Grant) => void {
-  const { events, flights, elapsed = () => performance.now() } = deps;
-  const failedAt = createBoundedMap<number>(GRANTS_REMEMBERED);
-  return (grant) => {
-    const id = grantId(grant.key);
-    const paused = elapsed() - (failedAt.get(id) ?? -Infinity) < EARLY_PAUSE_MS;
-    if (paused || flights.has(grant.key)) return;
-    landed(start(grant)).catch((error: unknown) => {
-      failedAt.set(id, elapsed());
-      events.earlyRefreshFailed(grant.key, error);
-    });
-  };
+  return { backoff, saver, useless, renew, look: vault.read, read, settled };
 }

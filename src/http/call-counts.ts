@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import type { Store } from 'express-rate-limit';
 import type { CountBatch, SharedCounts } from './shared-counts.js';
 import { createWindowCounts } from './window-counts.js';
 
+/** How often a caller called in this window, and when it ends. */
+export interface CallCount {
+  readonly calls: number;
+  /** Epoch milliseconds. */
+  readonly resetAt: number;
+}
+
 export interface CallCounts {
-  /** A store for one limit. It counts here and answers at once. */
-  readonly store: (name: string) => Store;
+  /** Counts one more call of `caller` for one limit, here and at once. */
+  readonly counter: (name: string) => (caller: string) => CallCount;
   /**
    * Brings the counts of all processes together: one round trip, none if nothing was counted. To be
    * called now and then, not twice at a time. Fails as the store does; nothing is lost by that.
@@ -60,18 +66,9 @@ export function createCallCounts(deps: CallCountsDeps): CallCounts {
     if (batch === sent) batch = undefined;
   }
 
-  const increment = (key: string) => {
+  const counter = (name: string) => (caller: string) => {
     const { start, counts } = enterWindow();
-    return { totalHits: counts.increment(key), resetTime: new Date(start + windowMs) };
+    return { calls: counts.increment(`${name}:${caller}`), resetAt: start + windowMs };
   };
-  return { store: (name) => storeFor(`${name}:`, increment), share };
-}
-
-function storeFor(prefix: string, count: Store['increment']): Store {
-  return {
-    increment: (key) => count(prefix + key),
-    // Asked for by the interface; a call that was made stays counted.
-    decrement: () => undefined,
-    resetKey: () => undefined,
-  };
+  return { counter, share };
 }

@@ -5,6 +5,7 @@ import { type GrantKey, grantId } from '../grants/grant.js';
 import { stateId } from '../grants/sign-in.js';
 import type { BindingCookies } from './binding-cookie.js';
 import type { DeviceCookie } from './device-cookie.js';
+import { remembered } from './remembered.js';
 import { shownSessionId } from './session.js';
 import { signedIn } from './signed-in.js';
 
@@ -76,10 +77,10 @@ export function createCallers(deps: {
 }
 
 function namesUnder(key: string): (kind: string, who: string) => string {
-  return (kind, who) => {
-    const hmac = createHmac('sha256', key).update(`rate limit ${kind} ${who}`);
-    return hmac.digest('base64url').slice(0, NAME_LENGTH);
-  };
+  const nameOf = remembered((text) =>
+    createHmac('sha256', key).update(text).digest('base64url').slice(0, NAME_LENGTH),
+  );
+  return (kind, who) => nameOf(`rate limit ${kind} ${who}`);
 }
 
 /** A limit asks whether it is about a request, and then for whom; each answer costs some hashing. */

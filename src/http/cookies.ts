@@ -8,6 +8,12 @@ export function cookieName(name: string, secure: boolean): string {
   return secure ? `__Host-${name}` : name;
 }
 
+/** One of the request's cookies as sent. */
+export function cookieOf(req: Request, name: string): string | undefined {
+  // Most requests carry others too, and none of them is looked at.
+  return req.get('cookie')?.includes(name) === true ? readCookies(req).get(name) : undefined;
+}
+
 /** The request's cookies as sent, first one of a name wins; values stay encoded. */
 export function readCookies(req: Request): ReadonlyMap<string, string> {
   const cookies = new Map<string, string>();

@@ -1,6 +1,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import type { Secret } from '../oauth/secret.js';
+import { remembered } from './remembered.js';
 
 /** Names a user without saying who it is: the same twelve characters each time. */
 export type OwnerTag = (key: GrantKey) => string;
@@ -38,6 +39,8 @@ export function createOwnerTags(secrets: readonly [Secret, ...Secret[]]): OwnerT
 function tagsUnder(secret: Secret, place: 'log' | 'page'): OwnerTag {
   // Of its own for each use: the secrets themselves sign cookies.
   const derived = Buffer.from(hkdfSync('sha256', secret.reveal(), '', `owner tag, ${place}`, 32));
-  return (key) =>
-    createHmac('sha256', derived).update(grantId(key)).digest('base64url').slice(0, LENGTH);
+  const tagOf = remembered((id) =>
+    createHmac('sha256', derived).update(id).digest('base64url').slice(0, LENGTH),
+  );
+  return (key) => tagOf(grantId(key));
 }

@@ -1,44 +1,42 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { type RateLimitInfo, type Store, rateLimit } from 'express-rate-limit';
-import { createBoundedMap } from '../grants/bounded-map.js';
-import { TooManyRequestsError } from './errors.js';
+import type { CallCount } from './call-counts.js';
+import { type LimitEvents, createRefusal, showStanding } from './limit-answer.js';
 
-/** Told once when a caller first passes a limit in a window, and to be counted each time. */
-export interface LimitEvents {
-  readonly reached: (of: { limit: string; caller: string; retryAfterMs: number }) => void;
-  readonly refused: (limit: string) => void;
-}
-
-export interface RateLimitOptions {
+interface LimitOptions {
   /** What is limited, in a word. */
   readonly name: string;
   /** Requests in a window; 0 turns it off. */
   readonly limit: number;
   readonly windowMs: number;
-  readonly store: Store;
   /** For whom a request counts; undefined: this limit is not about it. */
   readonly callerOf: (req: Request) => string | undefined;
   readonly events: LimitEvents;
   readonly now: () => number;
 }
 
-/** Callers whose refusal has been told; those forgotten are told once more. */
-const TOLD_REMEMBERED = 1_000;
+export interface RateLimitOptions extends LimitOptions {
+  readonly store: Store;
+}
+
+export interface CallLimitOptions extends LimitOptions {
+  /** Counts one more call of a caller, at once. */
+  readonly count: (caller: string) => CallCount;
+}
 
 const unlimited: RequestHandler = (_req, _res, next) => {
   next();
 };
 
 /**
- * Lets so many requests of one caller through in a window. The others end as TooManyRequestsError, and
- * all of them carry the `RateLimit-*` headers of the limit that is nearest.
- *
- * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06
+ * Lets so many requests of one caller through in a window, counted in the store. The others end as
+ * TooManyRequestsError, and all of them carry the `RateLimit-*` headers of the limit that is nearest.
  */
 export function createRateLimit(options: RateLimitOptions): RequestHandler {
   const { limit, windowMs, store, callerOf, now } = options;
   if (limit === 0) return unlimited;
-  const refuse = refusal(options);
+  const refuse = createRefusal(options);
+  const resetOf = (info?: RateLimitInfo) => info?.resetTime?.getTime() ?? now() + windowMs;
   const limiter = rateLimit({
     ...{ limit, windowMs, store },
     keyGenerator: (req) => callerOf(req) ?? '',
@@ -48,50 +46,40 @@ export function createRateLimit(options: RateLimitOptions): RequestHandler {
     // Checks for mistakes in the setting up, printed when any caller forges a header.
     validate: false,
     handler: (req, _res, next) => {
-      next(refuse(infoOf(req)));
+      const info = infoOf(req);
+      next(refuse(info?.key ?? '', resetOf(info)));
     },
   });
   return async (req, res, next) => {
     await limiter(req, res, (error?: unknown) => {
       const info = infoOf(req);
-      if (info !== undefined) showLimit(res, info, { windowMs, now: now() });
+      if (info !== undefined) showStanding(res, { ...info, resetAt: resetOf(info) }, options);
       next(error);
     });
   };
 }
 
-function infoOf(req: Request): RateLimitInfo | undefined {
-  return (req as Request & { rateLimit?: RateLimitInfo }).rateLimit;
-}
-
-function refusal({ name, windowMs, events, now }: RateLimitOptions) {
-  const toldUntil = createBoundedMap<number>(TOLD_REMEMBERED);
-  return (info: RateLimitInfo | undefined): TooManyRequestsError => {
-    const { resetTime = new Date(now() + windowMs), key: caller = '' } = info ?? {};
-    const retryAfterMs = Math.max(1, resetTime.getTime() - now());
-    events.refused(name);
-    if ((toldUntil.get(caller) ?? 0) <= now()) {
-      toldUntil.set(caller, resetTime.getTime());
-      events.reached({ limit: name, caller, retryAfterMs });
+/**
+ * The same for what is counted in the process. It stands in the way of every call, where the library's
+ * waits and options would cost more than the counting.
+ */
+export function createCallLimit(options: CallLimitOptions): RequestHandler {
+  const { limit, callerOf, count } = options;
+  if (limit === 0) return unlimited;
+  const refuse = createRefusal(options);
+  return (req, res, next) => {
+    const caller = callerOf(req);
+    if (caller === undefined) {
+      next();
+      return;
     }
-    return new TooManyRequestsError(retryAfterMs);
+    const { calls, resetAt } = count(caller);
+    showStanding(res, { limit, remaining: Math.max(0, limit - calls), resetAt }, options);
+    if (calls > limit) next(refuse(caller, resetAt));
+    else next();
   };
 }
 
-/** The next request counts for every limit, so the nearest one is that with the fewest left. */
-function showLimit(
-  res: Response,
-  info: RateLimitInfo,
-  at: { windowMs: number; now: number },
-): void {
-  const { limit, remaining, resetTime } = info;
-  const shown = res.getHeader('RateLimit-Remaining');
-  if (shown !== undefined && Number(shown) < remaining) return;
-  const left = resetTime === undefined ? at.windowMs : resetTime.getTime() - at.now;
-  res.set({
-    'RateLimit-Policy': `${limit};w=${Math.ceil(at.windowMs / 1000)}`,
-    'RateLimit-Limit': String(limit),
-    'RateLimit-Remaining': String(remaining),
-    'RateLimit-Reset': String(Math.max(0, Math.ceil(left / 1000))),
-  });
+function infoOf(req: Request): RateLimitInfo | undefined {
+  return (req as Request & { rateLimit?: RateLimitInfo }).rateLimit;
 }

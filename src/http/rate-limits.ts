@@ -3,7 +3,8 @@ import type { Store } from 'express-rate-limit';
 import type { GrantKey } from '../grants/grant.js';
 import type { CallCounts } from './call-counts.js';
 import type { Callers } from './callers.js';
-import { type LimitEvents, createRateLimit } from './rate-limit.js';
+import type { LimitEvents } from './limit-answer.js';
+import { createCallLimit, createRateLimit } from './rate-limit.js';
 
 /** How many requests in a window; 0 turns a limit off. */
 export interface Limits {
@@ -63,7 +64,7 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
     createRateLimit({ ...deps, name, limit: limits.oauth, store, callerOf });
   const frequent = (name: 'address' | 'session' | 'user', callerOf: Callers['user']) => {
     const limit = name === 'address' ? limits.address : limits.api;
-    return createRateLimit({ ...deps, name, limit, store: callCounts.store(name), callerOf });
+    return createCallLimit({ ...deps, name, limit, count: callCounts.counter(name), callerOf });
   };
   return {
     start: dear('start', callers.ofStart, starts),

@@ -24,7 +24,7 @@ export function requestId(): RequestHandler {
     const given = req.get('x-request-id') ?? '';
     const id = ACCEPTABLE.test(given) ? given : randomUUID();
     res.locals['requestId'] = id;
-    res.set('X-Request-Id', id);
+    res.setHeader('X-Request-Id', id);
     context.run({ id, visitor: visitorLater(req) }, next);
   };
 }

@@ -6,6 +6,7 @@ import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { NotSignedInError } from './errors.js';
 import { isApi } from './is-api.js';
+import { readAheadOf } from './read-session.js';
 import { signedIn } from './signed-in.js';
 
 /** What a route behind `requireGrant` works with. */
@@ -51,7 +52,8 @@ export function requireGrant(deps: {
       res.redirect(303, signInPath(req));
       return;
     }
-    const grant = await refresher.current(user.key);
+    const ahead = readAheadOf(req);
+    const grant = await (ahead ? refresher.currentOf(ahead) : refresher.current(user.key));
     const { apiUrl } = registration(user.key.registration).server;
     const tokenSource = {
       current: () => Promise.resolve(grant.tokens.accessToken.reveal()),

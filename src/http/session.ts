@@ -4,7 +4,8 @@ import session from 'express-session';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
-import { cookieName, readCookies } from './cookies.js';
+import { cookieName, cookieOf } from './cookies.js';
+import { remembered } from './remembered.js';
 import { dropSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
@@ -68,12 +69,17 @@ export function shownSessionId(options: {
   secrets: readonly string[];
 }): (req: Request) => string | undefined {
   const { secure, secrets } = options;
-  return (req) => {
-    const value = decoded(readCookies(req).get(sessionCookie(secure)) ?? '');
+  const name = sessionCookie(secure);
+  const idIn = remembered((cookie) => {
+    const value = decoded(cookie);
     if (!value.startsWith(SIGNED)) return undefined;
     const signed = value.slice(SIGNED.length);
     const ids = secrets.map((one) => unsign(signed, one));
     return ids.find((id): id is string => id !== false && SESSION_ID.test(id));
+  });
+  return (req) => {
+    const cookie = cookieOf(req, name);
+    return cookie === undefined ? undefined : idIn(cookie);
   };
 }
 

@@ -18,9 +18,20 @@ declare module 'express-session' {
   }
 }
 
+/** Where `readSession` puts what it found; other middleware has `req.session`. */
+const READ = Symbol('signed in');
+
+type ReadRequest = Request & { [READ]?: SignedIn | undefined };
+
 /** Who is signed in with this request, if anybody. */
 export function signedIn(req: Request): SignedIn | undefined {
-  return (req.session as Partial<Request['session']> | undefined)?.signIn;
+  const session = req.session as Partial<Request['session']> | undefined;
+  return session === undefined ? (req as ReadRequest)[READ] : session.signIn;
+}
+
+/** Says who is signed in with a request that has no `req.session`. */
+export function markSignedIn(req: Request, user: SignedIn): void {
+  (req as ReadRequest)[READ] = user;
 }
 
 /** @throws NotSignedInError */

@@ -1,6 +1,7 @@
 import { type NetConnectOpts, createConnection } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
+import { gatherWrites } from './gather-writes.js';
 
 /** Where to connect, of all the options of a client. */
 type Where = Pick<RedisOptions, 'path' | 'host' | 'port' | 'family' | 'tls' | 'disconnectTimeout'>;
@@ -35,6 +36,7 @@ export class RedisConnector extends AbstractConnector {
           return;
         }
         this.stream = open(this.options);
+        gatherWrites(this.stream);
         this.stream.on('error', (error: Error) => {
           this.firstError ??= error;
         });

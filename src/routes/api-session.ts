@@ -3,25 +3,29 @@ import type { Grant } from '../grants/grant.js';
 import type { Vault } from '../grants/vault.js';
 import type { Csrf } from '../http/csrf.js';
 import { type SignedIn, signedIn } from '../http/signed-in.js';
+import { readAheadOf } from '../http/read-session.js';
+import { sendJson } from '../http/send-json.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { missingScope } from '../oauth/scope.js';
 
+export interface ApiSessionDeps {
+  readonly vault: Pick<Vault, 'read'>;
+  readonly csrf: Csrf;
+  readonly wantedScope: (id: RegistrationId) => readonly string[];
+}
+
 /** Tells a front end who is signed in; never a token. */
-export function apiSessionRoutes(deps: {
-  vault: Vault;
-  csrf: Csrf;
-  wantedScope: (id: RegistrationId) => readonly string[];
-}): Router {
+export function apiSessionRoutes(deps: ApiSessionDeps): Router {
   const { vault, csrf, wantedScope } = deps;
   return Router({ caseSensitive: true }).get('/api/session', async (req: Request, res) => {
     const user = signedIn(req);
     if (user === undefined) {
-      res.json({ signedIn: false });
+      sendJson(res, { signedIn: false });
       return;
     }
-    const grant = await vault.read(user.key);
+    const grant = await (readAheadOf(req)?.grant ?? vault.read(user.key));
     const lost = grant && scopeView(grant, wantedScope(user.key.registration));
-    res.json({ ...sessionView(user, grant), ...lost, csrfToken: csrf.token(req) });
+    sendJson(res, { ...sessionView(user, grant), ...lost, csrfToken: csrf.token(req) });
   });
 }
 

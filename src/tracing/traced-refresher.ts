@@ -8,6 +8,7 @@ export function tracedRefresher(refresher: TokenRefresher, tracer: Tracer): Toke
   return {
     ...refresher,
     current: (key, rejected) => tracer.span({ name }, () => refresher.current(key, rejected)),
+    currentOf: (ahead) => tracer.span({ name }, () => refresher.currentOf(ahead)),
     tryAgain: (key) => tracer.span({ name }, () => refresher.tryAgain(key)),
     renew: (key) => tracer.span({ name }, () => refresher.renew(key)),
   };

@@ -1,0 +1,51 @@
+import type { Logger } from 'pino';
+import type { GrantKey } from './grants/grant.js';
+import type { errorHandler } from './http/error-handler.js';
+import type { OwnerTags } from './http/owner-tags.js';
+import type { requestLog } from './http/request-log.js';
+import type { Metrics } from './metrics/metrics.js';
+
+export interface ReportDeps {
+  readonly log: Logger;
+  readonly metrics: Pick<Metrics, 'request'>;
+  readonly ownerTags: OwnerTags;
+}
+
+/** Counts each request and writes its line. */
+export function reportRequest({
+  log,
+  metrics,
+  ownerTags,
+}: ReportDeps): Parameters<typeof requestLog>[0] {
+  return ({ key, ...line }) => {
+    metrics.request(line);
+    log.info({ ...line, owner: key && tagOrNone(key, ownerTags) }, 'request');
+  };
+}
+
+/** A session that is damaged must not end the process: nobody catches what is thrown here. */
+function tagOrNone(key: GrantKey, { inLogs }: OwnerTags): string | undefined {
+  try {
+    return inLogs(key);
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(err: unknown): string {
+  if (!(err instanceof Error)) return 'unknown';
+  const { reason } = err as { reason?: unknown };
+  return typeof reason === 'string' ? `${err.message} (${reason})` : err.message;
+}
+
+/** Writes down why a request was not answered as its caller hoped. */
+export function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
+  return ({ error: err, code, status, requestId: id }) => {
+    // Told by the limit, once a window; each request has its own line anyway.
+    if (code === 'too_many_requests') return;
+    // People read out the reference of an error page, so each of them is in the log.
+    const line = { code, status, requestId: id };
+    if (status >= 500) log[status === 500 ? 'error' : 'warn']({ ...line, err }, 'request failed');
+    else log.info({ ...line, reason: reasonOf(err) }, 'request refused');
+  };
+}
