@@ -1,10 +1,8 @@
-import http from 'node:http';
-import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
-import got, { type Method, TimeoutError } from 'got';
 import { apiUrlFor } from './api-path.js';
 import type { ApiMeasures } from './api-measures.js';
 import { FullscriptApiError } from './errors.js';
+import { exchange } from './exchange.js';
 import { type CallOutcome, retryDelay } from './retry-policy.js';
 
 /** Where the client gets its bearer from; what stands behind it knows about grants, this folder not. */
@@ -62,14 +60,6 @@ export type AroundCall = (call: OutgoingCall, send: () => Promise<Sent>) => Prom
 export type Sent = ApiResponse | FullscriptApiError;
 
 const straight: AroundCall = (_call, send) => send();
-
-const agent = {
-  http: new http.Agent({ keepAlive: true, maxSockets: 256 }),
-  https: new https.Agent({ keepAlive: true, maxSockets: 256 }),
-};
-
-/** Answers are read whole before they go on, so they must end somewhere. Bytes, unpacked. */
-const LARGEST_ANSWER = 32 * 1024 * 1024;
 
 export function createApiClient(deps: {
   apiUrl: string;
@@ -157,46 +147,27 @@ interface OneCall {
   readonly timeoutMs: number;
 }
 
-async function sendOnce(call: OneCall): Promise<Sent> {
-  const tooLarge = new AbortController();
+async function sendOnce({ request, url, token, timeoutMs }: OneCall): Promise<Sent> {
+  const { method, body, contentType } = request;
+  const headers = {
+    authorization: `Bearer ${token}`,
+    accept: 'application/json',
+    'user-agent': 'fullscript-connect',
+    ...(contentType !== undefined && { 'content-type': contentType }),
+  };
   try {
-    const answer = got(call.url, { ...optionsOf(call), signal: tooLarge.signal });
-    void answer.on('downloadProgress', ({ transferred }) => {
-      if (transferred > LARGEST_ANSWER) tooLarge.abort();
-    });
-    const { statusCode, headers, body } = await answer;
+    const { status, ...answer } = await exchange({ method, url, headers, body, timeoutMs });
     return {
-      status: statusCode,
-      contentType: headers['content-type'],
-      requestId: headerText(headers['x-request-id']),
-      retryAfter: headers['retry-after'],
-      body: Buffer.from(body),
+      status,
+      contentType: answer.headers['content-type'],
+      requestId: headerText(answer.headers['x-request-id']),
+      retryAfter: answer.headers['retry-after'],
+      body: answer.body,
     };
   } catch (error) {
-    if (tooLarge.signal.aborted) return new FullscriptApiError('fullscript_unexpected');
-    // The original is left behind: it carries the request's headers, and with them the bearer.
-    const timedOut = error instanceof TimeoutError;
-    return new FullscriptApiError(timedOut ? 'fullscript_timeout' : 'fullscript_unreachable');
+    if (error instanceof FullscriptApiError) return error;
+    throw error;
   }
-}
-
-function optionsOf({ request, token, timeoutMs }: OneCall) {
-  return {
-    method: request.method as Method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      accept: 'application/json',
-      'user-agent': 'fullscript-connect',
-      ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
-    },
-    ...(request.body === undefined ? {} : { body: request.body, allowGetBody: true }),
-    agent,
-    responseType: 'buffer' as const,
-    throwHttpErrors: false,
-    followRedirect: false,
-    retry: { limit: 0 },
-    timeout: { request: timeoutMs },
-  };
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

@@ -15,12 +15,12 @@ const MANY = 50;
  * hidden. So a line can hold nothing that nobody meant to write.
  */
 export function loggable(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      name === 'err' && value !== undefined ? describeError(value) : shown(name, value, 1),
-    ]),
-  );
+  const line: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    line[name] =
+      name === 'err' && value !== undefined ? describeError(value) : shown(name, value, 1);
+  }
+  return line;
 }
 
 function shown(name: string, value: unknown, depth: number): unknown {
