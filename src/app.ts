@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
@@ -17,6 +17,8 @@ import { assetVersion } from './http/asset-version.js';
 import { type Csrf, createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
+import { clientView } from './http/client-view.js';
+import { goOn, goingOn } from './http/going-on.js';
 import { formTargets } from './http/form-targets.js';
 import { inTurn } from './http/in-turn.js';
 import { isApi } from './http/is-api.js';
@@ -26,8 +28,14 @@ import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
 import { requestId } from './http/request-id.js';
 import { rememberUser, requestLog } from './http/request-log.js';
-import { requireGrant } from './http/require-grant.js';
-import { noReferrer, noStore, securityHeaders } from './http/security-headers.js';
+import { fullscriptFor, requireGrant } from './http/require-grant.js';
+import {
+  type SetHeaders,
+  noReferrer,
+  noStore,
+  securityHeaders,
+  settingHeaders,
+} from './http/security-headers.js';
 import {
   type SameSite,
   type SessionLifetime,
@@ -35,19 +43,23 @@ import {
   clearSessionCookie,
   sessions,
 } from './http/session.js';
+import { createSessionReader } from './http/session-reader.js';
 import { signedIn } from './http/signed-in.js';
+import { visitorOf } from './http/visitor.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { reportFailure, reportRequest } from './reports.js';
 import { accountRoutes } from './routes/account.js';
-import { apiRoutes } from './routes/api.js';
+import { apiSessionRoutes } from './routes/api-session.js';
 import { type StreamTiming, eventRoutes } from './routes/events.js';
+import { gatewayRoutes } from './routes/gateway.js';
 import { healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
 import { signOutRoutes } from './routes/sign-out.js';
+import { usualCalls } from './routes/usual-calls.js';
 
 export interface AppDeps {
   readonly baseUrl: string;
@@ -83,6 +95,8 @@ export interface AppDeps {
   readonly metricsToken: Secret | undefined;
   /** Makes each request a part of a trace, where traces are wanted. */
   readonly spans: express.RequestHandler;
+  /** Whether usual calls are answered ahead of Express; where each step is traced, Express does it all. */
+  readonly usualCalls: boolean;
   readonly aroundCall: AroundCall | undefined;
   readonly apiTimeoutMs: number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
@@ -102,17 +116,37 @@ const FOR_A_WHILE = { ...STATIC, maxAge: '1h' };
 /** What is called so often that its limits must not cost a question to the store. */
 const CALLS = ['/api', '/portal'];
 
-/** The app: middleware and routes in the order in which a request meets them. */
-export function createApp(deps: AppDeps): Express {
+/** The app: what is asked all the time, and Express for everything else. */
+export function createApp(deps: AppDeps): RequestListener {
+  const tools = toolsOf(deps);
+  const app = createExpressApp(deps, tools);
+  if (!deps.usualCalls) return app;
+  const answer = usualCalls({
+    ...{ ...deps, ...tools, except: tools.callbacks, setHeaders: both(tools.headers, noStore) },
+    sessions: createSessionReader({ ...deps, ...tools.sessionRules, ...deps.refresher }),
+    fullscriptFor: fullscriptFor(deps),
+    limits: deps.limits.ahead,
+    visitor: (req) => visitorOf(clientView(app, req)),
+  });
+  return (req, res) => {
+    answer(req, res, (failure) => {
+      goOn(req, failure);
+      app(req, res);
+    });
+  };
+}
+
+/** Middleware and routes in the order in which a request meets them. */
+function createExpressApp(deps: AppDeps, tools: ReturnType<typeof toolsOf>): Express {
   const { baseUrl, registrations, metrics, limits } = deps;
-  const { csrf, sessionRules, callbacks, headers, wantedScope, ...ways } = toolsOf(deps);
+  const { csrf, sessionRules, callbacks, headers, wantedScope, report, ...ways } = tools;
   const { signInPath, toSignIn, grantRequired } = ways;
   const app = bareApp(deps);
 
-  app.use(inTurn(requestId(), requestLog(reportRequest(deps)), headers));
+  app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers), goingOn));
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use(assetFiles(String(app.locals['assets'])));
-  app.use(noStore);
+  app.use(settingHeaders(noStore));
   // Ahead of whatever may refuse: that answer has the code in its address, too.
   app.use(callbacks, noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
@@ -120,13 +154,6 @@ export function createApp(deps: AppDeps): Express {
   // Behind files and probes, which would bury the rest.
   app.use(deps.spans);
   app.use(CALLS, inTurn(...limits.calls));
-  app.use(
-    apiRoutes({
-      ...{ ...deps, ...sessionRules, csrf, wantedScope },
-      ...{ limit: limits.callsOfUser, requireGrant: grantRequired, except: callbacks },
-      readAhead: deps.refresher.readAhead,
-    }),
-  );
   app.use(sessions({ ...deps, ...sessionRules }));
   // Ahead of csrf: the token may be a form field.
   app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
@@ -140,10 +167,18 @@ export function createApp(deps: AppDeps): Express {
   app.use(CALLS, limits.callsOfUser);
   app.use(signOutRoutes({ ...deps, clearSessionCookie: ways.clearSessionCookie }));
   app.use(accountRoutes({ ...deps, signInPath: toSignIn }));
+  app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
+  app.use(gatewayRoutes({ requireGrant: grantRequired }));
   app.use(portalRoutes({ ...deps, requireGrant: grantRequired, wantedScope }));
   app.use(nothingHere);
   app.use(errorHandler({ report: reportFailure(deps.log), csrfToken: csrf.token }));
   return app;
+}
+
+function both(...setters: readonly SetHeaders[]): SetHeaders {
+  return (res) => {
+    for (const set of setters) set(res);
+  };
 }
 
 /** What several of the routes are given. */
@@ -157,6 +192,7 @@ function toolsOf(deps: AppDeps) {
     csrf: createCsrf({ secrets, baseUrl, now: deps.now }),
     sessionRules: { secure, secrets, store, lifetime },
     callbacks: callbackPaths(registrations),
+    report: reportRequest(deps),
     headers: securityHeaders({ https: secure, formTargets: formTargets(registrations) }),
     clearSessionCookie: clearSessionCookie({ secure, sameSite: deps.sameSite }),
     ...{ signInPath, toSignIn },

@@ -88,6 +88,7 @@ export function compose(parts: Parts) {
     audit,
     ownerTags,
     metrics,
+    usualCalls: !parts.tracer.on,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
     aroundCall: tracedApiCalls(parts.tracer),
     log,

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { type Server, createServer } from 'node:http';
+import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Express } from 'express';
 
 /** What the process is about to do. */
 export interface Lifecycle {
@@ -16,7 +15,7 @@ const DRAIN_MS = 20_000;
 
 /** Listens, and answers with `Connection: close` once the end has been announced. */
 export async function listen(
-  app: Express,
+  app: RequestListener,
   { host, port }: { host: string; port: number },
   lifecycle: Lifecycle,
 ): Promise<Server> {

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { ipKeyGenerator } from 'express-rate-limit';
 import { type GrantKey, grantId } from '../grants/grant.js';
@@ -20,9 +21,9 @@ export interface Callers {
   /** The user, else the address. */
   readonly userOrAddress: (req: Request) => string;
   /** Undefined: nobody is signed in. */
-  readonly user: (req: Request) => string | undefined;
+  readonly user: (req: IncomingMessage) => string | undefined;
   /** Undefined: the request shows no session cookie of ours. The session may have ended, though. */
-  readonly session: (req: Request) => string | undefined;
+  readonly session: (req: IncomingMessage) => string | undefined;
   readonly address: (req: Request) => string;
   /** Somebody who is being signed in by a request, and is not yet. */
   readonly arriving: (key: GrantKey) => string;
@@ -44,7 +45,7 @@ export function createCallers(deps: {
   /** An IPv6 user has a whole /56. Without an address the connection is closed, and nobody is answered. */
   const address = (req: Request) => named('address', ipKeyGenerator(req.ip ?? ''));
 
-  function user(req: Request): string | undefined {
+  function user(req: IncomingMessage): string | undefined {
     const found = signedIn(req);
     return found && named('user', grantId(found.key));
   }
@@ -60,18 +61,18 @@ export function createCallers(deps: {
     return bindings.get(req, id) === undefined ? address(req) : named('state', id);
   }
 
-  function session(req: Request): string | undefined {
+  function session(req: IncomingMessage): string | undefined {
     const id = sessionId(req);
     return id && named('session', id);
   }
 
   return {
     address: oncePerRequest(address),
-    user: oncePerRequest(user),
+    user,
     userOrAddress: oncePerRequest((req) => user(req) ?? address(req)),
     ofStart: oncePerRequest((req) => device(req) ?? user(req) ?? address(req)),
     ofCallback: oncePerRequest(ofCallback),
-    session: oncePerRequest(session),
+    session,
     arriving: (key) => named('user', grantId(key)),
   };
 }

@@ -8,7 +8,9 @@ import { type SignedIn, signedIn } from './signed-in.js';
 
 /** Keeps other sites from acting through a signed-in browser. */
 export interface Csrf {
-  /** The token of this user, for forms and for `x-csrf-token`; undefined without a session. */
+  /** The token of a user, for forms and for `x-csrf-token`. */
+  readonly tokenOf: (user: SignedIn) => string;
+  /** The one of whoever is signed in. */
   readonly token: (req: Request) => string | undefined;
   /** Refuses state-changing requests that are foreign or lack the token. */
   readonly protect: RequestHandler;
@@ -58,6 +60,7 @@ export function createCsrf(options: {
   }
 
   return {
+    tokenOf: (user) => tokenOf(user, making),
     token: (req) => {
       const user = signedIn(req);
       return user === undefined ? undefined : tokenOf(user, making);

@@ -1,4 +1,4 @@
-import type { Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import { createBoundedMap } from '../grants/bounded-map.js';
 import { TooManyRequestsError } from './errors.js';
 
@@ -50,7 +50,7 @@ export function createRefusal(deps: {
  * @see https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06
  */
 export function showStanding(
-  res: Response,
+  res: ServerResponse,
   { limit, remaining, resetAt }: Standing,
   { windowMs, now }: Window,
 ): void {

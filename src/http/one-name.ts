@@ -11,12 +11,15 @@ const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 export function oneName(redirectUri: string): RequestHandler {
   const target = new URL(redirectUri);
   return (req, res, next) => {
+    if (req.method !== 'GET' || req.get('sec-fetch-dest') !== 'document') {
+      next();
+      return;
+    }
     const host = `http://${req.get('host') ?? ''}`;
     const here = URL.canParse(host) ? new URL(host) : target;
-    const page = req.method === 'GET' && req.get('sec-fetch-dest') === 'document';
     const isPath = req.originalUrl.startsWith('/');
     const local = [here, target].every(({ hostname }) => LOOPBACK_NAMES.has(hostname));
-    if (page && isPath && local && here.hostname !== target.hostname && here.port === target.port) {
+    if (isPath && local && here.hostname !== target.hostname && here.port === target.port) {
       // Put together as text: as a reference, `//host/path` would lead to that host.
       res.redirect(303, `${target.origin}${req.originalUrl}`);
       return;

@@ -4,7 +4,7 @@ import type { GrantKey } from '../grants/grant.js';
 import type { CallCounts } from './call-counts.js';
 import type { Callers } from './callers.js';
 import type { LimitEvents } from './limit-answer.js';
-import { createCallLimit, createRateLimit } from './rate-limit.js';
+import { type CallLimit, createCallLimit, createRateLimit, limiting } from './rate-limit.js';
 
 /** How many requests in a window; 0 turns a limit off. */
 export interface Limits {
@@ -27,6 +27,8 @@ export interface RateLimits {
   readonly calls: readonly RequestHandler[];
   /** Behind the session: a user may have many of them. */
   readonly callsOfUser: RequestHandler;
+  /** Two of these limits for whoever counts ahead of Express. A request counts once for each. */
+  readonly ahead: { readonly session: CallLimit; readonly user: CallLimit };
   /**
    * Counts a sign-in that is about to succeed, for its user: starts and callbacks do not add up then.
    *
@@ -62,10 +64,15 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
   const starts = exact('start');
   const dear = (name: string, callerOf: Callers['address'], store = exact(name)) =>
     createRateLimit({ ...deps, name, limit: limits.oauth, store, callerOf });
-  const frequent = (name: 'address' | 'session' | 'user', callerOf: Callers['user']) => {
+  const frequent = <R extends object>(name: string, callerOf: (req: R) => string | undefined) => {
     const limit = name === 'address' ? limits.address : limits.api;
     return createCallLimit({ ...deps, name, limit, count: callCounts.counter(name), callerOf });
   };
+  const session = frequent('session', callers.session);
+  const user = frequent('user', callers.user);
+  const address = frequent<Request>('address', (req) =>
+    callers.session(req) === undefined ? callers.address(req) : undefined,
+  );
   return {
     start: dear('start', callers.ofStart, starts),
     callback: dear('callback', callers.ofCallback),
@@ -73,13 +80,9 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
     disconnect: dear('disconnect', callers.userOrAddress),
     signOut: dear('sign-out', callers.userOrAddress),
     signIn: countArrivals({ ...deps, limit: SUCCESSES * limits.oauth, store: exact('sign-in') }),
-    calls: [
-      frequent('session', callers.session),
-      frequent('address', (req) =>
-        callers.session(req) === undefined ? callers.address(req) : undefined,
-      ),
-    ],
-    callsOfUser: frequent('user', callers.user),
+    calls: [limiting(session), limiting(address)],
+    callsOfUser: limiting(user),
+    ahead: { session, user },
     startedBy: callers.ofStart,
     giveBack: (startedBy) => {
       if (startedBy === '' || limits.oauth === 0) return;

@@ -1,13 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request, RequestHandler } from 'express';
 import type { Visitor } from '../grants/user-sessions.js';
 import { visitorOf } from './visitor.js';
 
 /** No blanks, quotes or line breaks, so an id can stand in any log; short, so that it cannot fill one. */
 const ACCEPTABLE = /^[\w.-]{8,64}$/;
 
-interface Current {
+/** What is known of the request that some work is done for. */
+export interface Current {
   readonly id: string;
   readonly visitor: () => Visitor;
 }
@@ -21,12 +23,28 @@ const context = new AsyncLocalStorage<Current>();
  */
 export function requestId(): RequestHandler {
   return (req, res, next) => {
-    const given = req.get('x-request-id') ?? '';
-    const id = ACCEPTABLE.test(given) ? given : randomUUID();
-    res.locals['requestId'] = id;
-    res.setHeader('X-Request-Id', id);
-    context.run({ id, visitor: visitorLater(req) }, next);
+    context.run({ id: idOf(req, res), visitor: visitorLater(req) }, next);
   };
+}
+
+/** Express leaves `locals` alone that are there already. */
+type WithLocals = ServerResponse & { locals?: Record<string, unknown> };
+
+/** The id of a request, given and sent back at the first question. */
+export function idOf(req: IncomingMessage, res: WithLocals): string {
+  const locals = (res.locals ??= {});
+  const known = locals['requestId'];
+  if (typeof known === 'string') return known;
+  const given = req.headers['x-request-id'];
+  const id = typeof given === 'string' && ACCEPTABLE.test(given) ? given : randomUUID();
+  locals['requestId'] = id;
+  res.setHeader('X-Request-Id', id);
+  return id;
+}
+
+/** Does some work for a request: whatever follows from it knows for which. */
+export function inRequest(current: Current, work: () => void): void {
+  context.run(current, work);
 }
 
 /** Few requests are asked for their browser, which takes reading; a closed connection has no address. */
@@ -36,8 +54,8 @@ function visitorLater(req: Request): () => Visitor {
   return () => (visitor ??= visitorOf({ ip, get: (name) => req.get(name) }));
 }
 
-export function requestIdOf(res: Response): string {
-  return String(res.locals['requestId']);
+export function requestIdOf(res: WithLocals): string {
+  return String(res.locals?.['requestId']);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestHandler, Response } from 'express';
 import type { GrantKey } from '../grants/grant.js';
 import { requestIdOf } from './request-id.js';
 import { signedIn } from './signed-in.js';
@@ -36,24 +37,41 @@ export const rememberUser: RequestHandler = (req, res, next) => {
   next();
 };
 
+export type ReportRequest = (request: ReportedRequest) => void;
+
 /** Reports each request when its answer is out, or when the caller went away without it. */
-export function requestLog(report: (request: ReportedRequest) => void): RequestHandler {
+export function requestLog(report: ReportRequest): RequestHandler {
   return (req, res, next) => {
-    const startedAt = performance.now();
-    const { method } = req;
-    const path = pathShown(req.originalUrl);
-    res.once('close', () => {
-      const ms = Math.round(performance.now() - startedAt);
-      const stream = res.locals[STREAM] === true;
-      // 499: the caller closed the connection; nobody saw a status. That of a stream was seen.
-      const status = stream || res.writableFinished ? res.statusCode : 499;
-      const line = { requestId: requestIdOf(res), method, path, status, ms };
-      const key = userOf(req, res);
-      const who = key === undefined ? {} : { key };
-      report(stream ? { ...line, ...who, stream } : { ...line, ...who });
-    });
+    reportAtEnd(report, { req, res, startedAt: performance.now() });
     next();
   };
+}
+
+type Answer = ServerResponse & { locals?: Record<string, unknown> };
+
+/**
+ * Reports one request at its end.
+ *
+ * @param of.startedAt by `performance.now()`.
+ */
+export function reportAtEnd(
+  report: ReportRequest,
+  of: { req: IncomingMessage; res: Answer; startedAt: number },
+): void {
+  const { req, res, startedAt } = of;
+  const { method = '', url = '' } = req;
+  // Express changes the address on its way.
+  const path = pathShown((req as { originalUrl?: string }).originalUrl ?? url);
+  res.once('close', () => {
+    const ms = Math.round(performance.now() - startedAt);
+    const stream = res.locals?.[STREAM] === true;
+    // 499: the caller closed the connection; nobody saw a status. That of a stream was seen.
+    const status = stream || res.writableFinished ? res.statusCode : 499;
+    const line = { requestId: requestIdOf(res), method, path, status, ms };
+    const key = userOf(req, res);
+    const who = key === undefined ? {} : { key };
+    report(stream ? { ...line, ...who, stream } : { ...line, ...who });
+  });
 }
 
 /** No route has a digit in its name, and hardly an id has none. */
@@ -63,6 +81,6 @@ function pathShown(url: string): string {
 }
 
 /** Who has signed in by this request, or was signed in before it. */
-function userOf(req: Request, res: Response): GrantKey | undefined {
-  return signedIn(req)?.key ?? (res.locals[USER] as GrantKey | undefined);
+function userOf(req: IncomingMessage, res: Answer): GrantKey | undefined {
+  return signedIn(req)?.key ?? (res.locals?.[USER] as GrantKey | undefined);
 }

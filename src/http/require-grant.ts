@@ -6,7 +6,6 @@ import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { NotSignedInError } from './errors.js';
 import { isApi } from './is-api.js';
-import { readAheadOf } from './read-session.js';
 import { signedIn } from './signed-in.js';
 
 /** What a route behind `requireGrant` works with. */
@@ -26,6 +25,36 @@ export function fullscriptOf(res: Response): Fullscript {
   return res.locals[LOCAL] as Fullscript;
 }
 
+export interface FullscriptDeps {
+  readonly refresher: Pick<TokenRefresher, 'current' | 'renewed'>;
+  readonly registration: (id: RegistrationId) => Registration;
+  readonly apiTimeoutMs: number;
+  readonly aroundCall?: AroundCall | undefined;
+  readonly metrics?: {
+    /** Told of every call of the API. */
+    readonly api: ApiMeasures;
+  };
+}
+
+/** Makes the API as the owner of a grant sees it. */
+export function fullscriptFor(deps: FullscriptDeps): (key: GrantKey, grant: Grant) => Fullscript {
+  const { refresher, registration, apiTimeoutMs: timeoutMs, aroundCall } = deps;
+  const measures = deps.metrics?.api;
+  return (key, grant) => {
+    const { apiUrl } = registration(key.registration).server;
+    const tokenSource = {
+      current: () => Promise.resolve(grant.tokens.accessToken.reveal()),
+      replacing: async (rejected: string) =>
+        (await refresher.current(key, rejected)).tokens.accessToken.reveal(),
+      replaced: (accepted: boolean) => {
+        refresher.renewed(key, accepted);
+      },
+    };
+    const api = createApiClient({ apiUrl, tokenSource, timeoutMs, aroundCall, measures });
+    return { api, key, grant };
+  };
+}
+
 /**
  * Lets a request through that belongs to a signed-in user with a working grant, and hands the route
  * an API client. Without a session a page is sent to sign in and comes back afterwards; `/api/*`
@@ -33,18 +62,11 @@ export function fullscriptOf(res: Response): Fullscript {
  *
  * @throws NotSignedInError, GrantNotFoundError, NeedsReconnectError and what a refresh throws.
  */
-export function requireGrant(deps: {
-  refresher: TokenRefresher;
-  registration: (id: RegistrationId) => Registration;
-  apiTimeoutMs: number;
-  signInPath: (req: Request) => string;
-  aroundCall?: AroundCall | undefined;
-  metrics?: {
-    /** Told of every call of the API. */
-    readonly api: ApiMeasures;
-  };
-}): RequestHandler {
-  const { refresher, registration, apiTimeoutMs: timeoutMs, signInPath, aroundCall } = deps;
+export function requireGrant(
+  deps: FullscriptDeps & { signInPath: (req: Request) => string },
+): RequestHandler {
+  const { refresher, signInPath } = deps;
+  const fullscript = fullscriptFor(deps);
   return async (req, res, next) => {
     const user = signedIn(req);
     if (user === undefined) {
@@ -52,20 +74,7 @@ export function requireGrant(deps: {
       res.redirect(303, signInPath(req));
       return;
     }
-    const ahead = readAheadOf(req);
-    const grant = await (ahead ? refresher.currentOf(ahead) : refresher.current(user.key));
-    const { apiUrl } = registration(user.key.registration).server;
-    const tokenSource = {
-      current: () => Promise.resolve(grant.tokens.accessToken.reveal()),
-      replacing: async (rejected: string) =>
-        (await refresher.current(user.key, rejected)).tokens.accessToken.reveal(),
-      replaced: (accepted: boolean) => {
-        refresher.renewed(user.key, accepted);
-      },
-    };
-    const measures = deps.metrics?.api;
-    const api = createApiClient({ apiUrl, tokenSource, timeoutMs, aroundCall, measures });
-    res.locals[LOCAL] = { api, key: user.key, grant } satisfies Fullscript;
+    res.locals[LOCAL] = fullscript(user.key, await refresher.current(user.key));
     next();
   };
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
+export type SetHeaders = (res: ServerResponse) => void;
+
 /**
  * Headers of every answer. Nothing may frame or sniff us, scripts and styles come from here
  * only, and a link away tells nobody where it was clicked. They are the same for every answer, so helmet is
@@ -14,7 +16,7 @@ import helmet from 'helmet';
 export function securityHeaders(options: {
   https: boolean;
   formTargets: readonly string[];
-}): RequestHandler {
+}): SetHeaders {
   const headers = headersOf(
     helmet({
       contentSecurityPolicy: {
@@ -41,8 +43,15 @@ export function securityHeaders(options: {
       xFrameOptions: { action: 'deny' },
     }),
   );
-  return (_req, res, next) => {
+  return (res) => {
     for (const [name, value] of headers) res.setHeader(name, value);
+  };
+}
+
+/** The same as middleware. */
+export function settingHeaders(set: SetHeaders): RequestHandler {
+  return (_req, res, next) => {
+    set(res);
     next();
   };
 }
@@ -67,9 +76,8 @@ function headersOf(middleware: Helmet): [string, string][] {
 }
 
 /** Every answer is about one person at one moment. Static files are not: they come before this. */
-export const noStore: RequestHandler = (_req, res, next) => {
+export const noStore: SetHeaders = (res) => {
   res.setHeader('Cache-Control', 'no-store');
-  next();
 };
 
 /** For addresses that hold a code: not even a page of ours needs to hear of it, nor do our scripts. */

@@ -1,10 +1,10 @@
 import { unsign } from 'cookie-signature';
-import type { Request, RequestHandler, Response } from 'express';
+import type { RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
-import { cookieName, cookieOf } from './cookies.js';
+import { type WithHeaders, cookieName, cookieOf } from './cookies.js';
 import { remembered } from './remembered.js';
 import { dropSession, signedIn } from './signed-in.js';
 
@@ -67,7 +67,7 @@ const SIGNED = 's:';
 export function shownSessionId(options: {
   secure: boolean;
   secrets: readonly string[];
-}): (req: Request) => string | undefined {
+}): (req: WithHeaders) => string | undefined {
   const { secure, secrets } = options;
   const name = sessionCookie(secure);
   const idIn = remembered((cookie) => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import type { Store } from 'express-session';
 import { StoreUnavailableError } from '../grants/errors.js';
@@ -18,20 +19,23 @@ declare module 'express-session' {
   }
 }
 
-/** Where `readSession` puts what it found; other middleware has `req.session`. */
+/** Where it stands for requests that Express has not seen; it has `req.session`. */
 const READ = Symbol('signed in');
 
-type ReadRequest = Request & { [READ]?: SignedIn | undefined };
+type MaybeSignedIn = IncomingMessage & {
+  session?: Partial<Request['session']>;
+  [READ]?: SignedIn;
+};
 
 /** Who is signed in with this request, if anybody. */
-export function signedIn(req: Request): SignedIn | undefined {
-  const session = req.session as Partial<Request['session']> | undefined;
-  return session === undefined ? (req as ReadRequest)[READ] : session.signIn;
+export function signedIn(req: MaybeSignedIn): SignedIn | undefined {
+  const { session } = req;
+  return session === undefined ? req[READ] : session.signIn;
 }
 
 /** Says who is signed in with a request that has no `req.session`. */
-export function markSignedIn(req: Request, user: SignedIn): void {
-  (req as ReadRequest)[READ] = user;
+export function markSignedIn(req: MaybeSignedIn, user: SignedIn): void {
+  req[READ] = user;
 }
 
 /** @throws NotSignedInError */

@@ -3,30 +3,33 @@ import type { Grant } from '../grants/grant.js';
 import type { Vault } from '../grants/vault.js';
 import type { Csrf } from '../http/csrf.js';
 import { type SignedIn, signedIn } from '../http/signed-in.js';
-import { readAheadOf } from '../http/read-session.js';
 import { sendJson } from '../http/send-json.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { missingScope } from '../oauth/scope.js';
 
 export interface ApiSessionDeps {
   readonly vault: Pick<Vault, 'read'>;
-  readonly csrf: Csrf;
+  readonly csrf: Pick<Csrf, 'tokenOf'>;
   readonly wantedScope: (id: RegistrationId) => readonly string[];
 }
 
 /** Tells a front end who is signed in; never a token. */
 export function apiSessionRoutes(deps: ApiSessionDeps): Router {
-  const { vault, csrf, wantedScope } = deps;
   return Router({ caseSensitive: true }).get('/api/session', async (req: Request, res) => {
     const user = signedIn(req);
-    if (user === undefined) {
-      sendJson(res, { signedIn: false });
-      return;
-    }
-    const grant = await (readAheadOf(req)?.grant ?? vault.read(user.key));
-    const lost = grant && scopeView(grant, wantedScope(user.key.registration));
-    sendJson(res, { ...sessionView(user, grant), ...lost, csrfToken: csrf.token(req) });
+    if (user === undefined) sendJson(res, { signedIn: false });
+    else sendJson(res, sessionAnswer(deps, user, await deps.vault.read(user.key)));
   });
+}
+
+/** What a front end is told of somebody who is signed in. */
+export function sessionAnswer(
+  { csrf, wantedScope }: ApiSessionDeps,
+  user: SignedIn,
+  grant: Grant | undefined,
+) {
+  const lost = grant && scopeView(grant, wantedScope(user.key.registration));
+  return { ...sessionView(user, grant), ...lost, csrfToken: csrf.tokenOf(user) };
 }
 
 /** A user without a grant has disconnected; for a front end that is the same as needing to connect. */

@@ -1,4 +1,5 @@
-import { type Request, type RequestHandler, type Response, Router, raw } from 'express';
+import type { ServerResponse } from 'node:http';
+import { type Request, type RequestHandler, Router, raw } from 'express';
 import type { ApiResponse } from '../fullscript/api-client.js';
 import { FullscriptApiError } from '../fullscript/errors.js';
 import { RouteError } from '../http/errors.js';
@@ -22,8 +23,8 @@ export function gatewayRoutes(deps: { requireGrant: RequestHandler }): Router {
   return router;
 }
 
-/** As sent: decoding and encoding again would not give every id back. */
-function splitQuery(url: string): [string, string | undefined] {
+/** Path and query as sent: decoding and encoding again would not give every id back. */
+export function splitQuery(url: string): [string, string | undefined] {
   const at = url.indexOf('?');
   return at < 0 ? [url, undefined] : [url.slice(0, at), url.slice(at + 1)];
 }
@@ -35,21 +36,21 @@ function bodyOf(req: Request): { body?: Uint8Array; contentType?: string | undef
 }
 
 /**
- * Status, type and body go on as they came. Not so a 401, which the browser would take for "not signed
+ * Hands an answer on. Status, type and body go on as they came. Not so a 401, which the browser would take for "not signed
  * in", and redirects, which would lead it to Fullscript without a bearer.
  */
-function relay(res: Response, answer: ApiResponse): void {
+export function relay(res: ServerResponse, answer: ApiResponse): void {
   const { status, contentType, requestId, retryAfter, body } = answer;
   if (status === 401)
     throw new FullscriptApiError('fullscript_unauthorized', { status, requestId });
   if (status >= 300 && status < 400 && status !== 304) {
     throw new FullscriptApiError('fullscript_unexpected', { status, requestId });
   }
-  res.status(status);
+  res.statusCode = status;
   // Whatever comes from there must not act as a page of ours.
-  res.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox");
-  if (requestId !== undefined) res.set('X-Fullscript-Request-Id', requestId);
-  if (retryAfter !== undefined) res.set('Retry-After', retryAfter);
-  if (contentType !== undefined) res.set('Content-Type', contentType);
+  res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox");
+  if (requestId !== undefined) res.setHeader('X-Fullscript-Request-Id', requestId);
+  if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
+  if (contentType !== undefined) res.setHeader('Content-Type', contentType);
   res.end(body);
 }

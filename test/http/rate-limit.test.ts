@@ -198,8 +198,8 @@ const ID = 'i'.repeat(43);
 describe('shownSessionId', () => {
   const shown = (cookie: string) =>
     shownSessionId({ secure: false, secrets: SECRETS })({
-      get: () => cookie,
-    } as unknown as Request);
+      headers: { cookie },
+    });
 
   it.each([
     ['signed with the first secret', `s:${sign(ID, 'new')}`, ID],
@@ -228,7 +228,7 @@ describe('createCallers', () => {
   });
   const callers = createCallers({ secure: true, secrets: SECRETS, bindings, devices });
   const from = (ip: string | undefined, more: object = {}) =>
-    ({ ip, query: {}, get: () => undefined, ...more }) as unknown as Request;
+    ({ ip, query: {}, headers: {}, ...more }) as unknown as Request;
   const signedInAs = (id: string) => ({
     session: { signIn: { key: { registration: 'us-sandbox', owner: { id, type: 'Staff' } } } },
   });
@@ -263,7 +263,7 @@ describe('createCallers', () => {
 
   it('a start: by the browser that is known, else by the user, else by the address', () => {
     const id = createSignedValues({ purpose: 'device', secrets: SECRETS }).sign('D'.repeat(22));
-    const known = { get: () => `__Host-fc_device=${id}` };
+    const known = { headers: { cookie: `__Host-fc_device=${id}` } };
     const ip = '203.0.113.7';
     const names = [
       callers.ofStart(from(ip, { ...known, ...signedInAs('1') })),
