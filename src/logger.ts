@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
   type Bindings,
   type ChildLoggerOptions,
@@ -7,7 +8,7 @@ import {
   pino,
   stdTimeFunctions,
 } from 'pino';
-import pretty from 'pino-pretty';
+import type { build } from 'pino-pretty';
 import { describeError } from './logging/describe-error.js';
 import { loggable } from './logging/loggable.js';
 import { withoutSecrets } from './logging/without-secrets.js';
@@ -42,6 +43,8 @@ export function createLogger(options: {
   };
   if (destination !== undefined) return withSafeChildren(pino(settings, destination));
   if (production) return withSafeChildren(pino(settings));
+  // In production it is not even loaded.
+  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof build;
   const stream = pretty({ sync: true, singleLine: true });
   return withSafeChildren(pino(settings, stream));
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { after } from './after.js';
 import { closeAll } from './close-all.js';
 import { type Parts, type ServerOptions, compose } from './compose.js';
 import type { Config } from './config.js';
@@ -6,6 +7,7 @@ import { openJournal } from './custody.js';
 import { type Lifecycle, addressOf, drain, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { openStore } from './store.js';
+import { loadLater } from './load-later.js';
 import { openTracing } from './tracing/open-tracing.js';
 
 export type { ServerOptions } from './compose.js';
@@ -16,6 +18,9 @@ export interface RunningServer {
   /** Stops accepting, lets requests and refreshes finish, and closes what was opened, in reverse. */
   readonly close: () => Promise<void>;
 }
+
+/** What nobody needs for a first answer waits so long: it would be in the way of that one. */
+const LATER_MS = 1_000;
 
 /** Builds every object once, in the order of their needs, and listens. */
 export async function startServer(
@@ -45,7 +50,10 @@ export async function startServer(
       streams.close();
       return drain(server, lifecycle);
     });
-    store.revocations.deliver(revocations.handle);
+    const deliver = () => {
+      store.revocations.deliver(revocations.handle);
+    };
+    opened.push(after(LATER_MS, () => loadLater(log).then(deliver)));
     const address = addressOf(server, config.listen);
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };

@@ -5,11 +5,7 @@ import type { Config, SimulatorConfig } from './config.js';
 import { authorizationServer } from './oauth/authorization-server.js';
 import { type Registration, registrationId } from './oauth/registration.js';
 import { secret } from './oauth/secret.js';
-import {
-  SIMULATOR_CLIENT_ID,
-  SIMULATOR_CLIENT_SECRET,
-  startSimulator,
-} from './simulator/simulator.js';
+import { SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET } from './simulator/clients.js';
 
 /** A simulator to sign in with, and its end. Over HTTP, like Fullscript itself. */
 export interface Simulated {
@@ -75,6 +71,8 @@ async function start(deps: Deps, port: number): Promise<Running> {
   // Ahead of the simulator, which would be left behind when there is no place to note it.
   await mkdir(deps.config.dataDir, { recursive: true, mode: 0o700 });
   const stateFile = inDataDir(deps, 'simulator.json');
+  // Loaded where it is used: a server with a real application starts without it.
+  const { startSimulator } = await import('./simulator/simulator.js');
   const running = await startSimulator({ port, stateFile });
   await writeFile(noteOf(deps), running.origin);
   return running;

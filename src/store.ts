@@ -49,7 +49,7 @@ import { createRedisGrantRecords } from './redis/grant-records.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
 import { createRedisRateLimitStore } from './redis/rate-limit-store.js';
-import { createRedisRevocationQueue, loadRevocationQueue } from './redis/revocation-queue.js';
+import { createRedisRevocationQueue } from './redis/revocation-queue.js';
 import { openSaves } from './redis/saves.js';
 import { readServerClock } from './redis/server-clock.js';
 import { createRedisRefreshFailures } from './redis/refresh-failures.js';
@@ -128,7 +128,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
 async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store> {
   const { log } = deps;
-  await loadRevocationQueue();
   const watch = watchConnection(log);
   const client = connectRedis(address, watch);
   const saves = openSaves({

@@ -41,6 +41,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'compose.ts': '*',
   'reports.ts': ['http', 'grants', 'metrics'],
   'every.ts': [],
+  'after.ts': [],
+  'load-later.ts': ['fullscript', 'oauth'],
   'close-all.ts': [],
   'custody.ts': '*',
   'index-keeper.ts': '*',

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Agent, type Dispatcher, errors } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { UnknownCodingError, codingsAccepted, decoded } from './content-coding.js';
 import { FullscriptApiError } from './errors.js';
 
@@ -24,10 +24,23 @@ export interface Received {
 const LARGEST_ANSWER = 32 * 1024 * 1024;
 
 /** More at once wait for a connection, within their own time. */
-const agent = new Agent({ connections: 256, connect: { keepAlive: true } });
+const CONNECTIONS = 256;
 
 class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
+}
+
+class TooLargeError extends Error {
+  override readonly name = 'TooLargeError';
+}
+
+let opened: Promise<Agent> | undefined;
+
+/** Opens the client; the first call does it otherwise. Loading it takes as long as a hundred calls. */
+export function openApiCalls(): Promise<Agent> {
+  return (opened ??= import('undici').then((undici) => {
+    return new undici.Agent({ connections: CONNECTIONS });
+  }));
 }
 
 /**
@@ -40,7 +53,7 @@ class DeadlineError extends Error {
  */
 export async function exchange(sent: Exchange): Promise<Received> {
   try {
-    const { status, headers, body } = await dispatch(sent);
+    const { status, headers, body } = await dispatch(await openApiCalls(), sent);
     const coding = headers['content-encoding'];
     if (coding === undefined || body.length === 0) return { status, headers, body };
     return { status, headers, body: await decoded(body, { coding, most: LARGEST_ANSWER }) };
@@ -49,7 +62,8 @@ export async function exchange(sent: Exchange): Promise<Received> {
   }
 }
 
-function dispatch({ method, url, headers, body, timeoutMs }: Exchange): Promise<Received> {
+function dispatch(agent: Agent, sent: Exchange): Promise<Received> {
+  const { method, url, headers, body, timeoutMs } = sent;
   return new Promise((resolve, reject) => {
     const answer = collect({ resolve, reject, timeoutMs });
     const wanted = { ...headers, 'accept-encoding': codingsAccepted };
@@ -93,7 +107,7 @@ function collect(to: {
       head = { status, headers };
     },
     onResponseData: (_controller, chunk) => {
-      if (!body.add(chunk)) giveUp(new errors.ResponseExceededMaxSizeError());
+      if (!body.add(chunk)) giveUp(new TooLargeError());
     },
     onResponseEnd: () => {
       clearTimeout(deadline);
@@ -124,11 +138,12 @@ function createBody() {
 }
 
 function codeOf(error: unknown): FullscriptApiError['code'] {
-  if (error instanceof DeadlineError || error instanceof errors.ConnectTimeoutError) {
+  const { code } = error as { code?: unknown };
+  if (error instanceof DeadlineError || code === 'UND_ERR_CONNECT_TIMEOUT') {
     return 'fullscript_timeout';
   }
-  const tooLarge =
-    error instanceof RangeError || error instanceof errors.ResponseExceededMaxSizeError;
-  if (tooLarge || error instanceof UnknownCodingError) return 'fullscript_unexpected';
-  return 'fullscript_unreachable';
+  // zlib's word for a body that is larger than allowed.
+  const tooLarge = error instanceof TooLargeError || code === 'ERR_BUFFER_TOO_LARGE';
+  const unexpected = tooLarge || error instanceof UnknownCodingError;
+  return unexpected ? 'fullscript_unexpected' : 'fullscript_unreachable';
 }

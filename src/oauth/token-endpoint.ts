@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import got, { RequestError, TimeoutError, type Response } from 'got';
+import type { Response } from 'got';
 import { TokenEndpointError, type TokenEndpointErrorCode } from './errors.js';
 import type { Registration } from './registration.js';
 import { parseRetryAfter } from './retry-after.js';
@@ -57,6 +57,11 @@ const agent = {
   https: new https.Agent({ keepAlive: false }),
 };
 
+/** Loads the HTTP client; the first call does it otherwise. */
+export function loadTokenCalls() {
+  return import('got');
+}
+
 /**
  * @param options.timeoutMs how long one call may take, answer included.
  * @param options.revokeTimeoutMs the same for a revocation, where it differs.
@@ -107,6 +112,7 @@ async function postJson(
   body: Record<string, string>,
   timeoutMs: number,
 ): Promise<Response<string>> {
+  const { got, ...errors } = await loadTokenCalls();
   const tooLarge = new AbortController();
   try {
     const answer = got.post(url, {
@@ -127,8 +133,8 @@ async function postJson(
   } catch (error) {
     if (tooLarge.signal.aborted) throw new TokenEndpointError('invalid_response');
     // No `cause`: got's error carries the request's options, and with them the secret and the token.
-    throw new TokenEndpointError(wasSent(error) ? 'no_answer' : 'unreachable', {
-      detail: error instanceof RequestError ? error.code : undefined,
+    throw new TokenEndpointError(wasSent(error, errors) ? 'no_answer' : 'unreachable', {
+      detail: error instanceof errors.RequestError ? error.code : undefined,
     });
   }
 }
@@ -182,7 +188,10 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function wasSent(error: unknown): boolean {
+function wasSent(
+  error: unknown,
+  { TimeoutError, RequestError }: Pick<typeof import('got'), 'TimeoutError' | 'RequestError'>,
+): boolean {
   if (error instanceof TimeoutError) return !PHASES_BEFORE_SENDING.has(error.event);
   return !(error instanceof RequestError && NOT_SENT.has(error.code));
 }

@@ -23,8 +23,8 @@ const AFTER_ERROR_MS = 60_000;
 const MOST_ERRORS = 1_500;
 
 /**
- * Loads BullMQ. Call it before the server listens: for a tenth of a second and more nothing else runs,
- * and commands that are under way might time out. Who has no Redis need not load it at all.
+ * Loads BullMQ; the first use does it otherwise. For a tenth of a second and more nothing else runs, so do it
+ * when nobody waits. Who has no Redis need not load it at all.
  */
 export async function loadRevocationQueue(): Promise<void> {
   await import('bullmq');
