@@ -10,6 +10,7 @@ import {
 } from 'pino';
 import type { build } from 'pino-pretty';
 import { describeError } from './logging/describe-error.js';
+import { gatherLines } from './logging/gathered-lines.js';
 import { loggable } from './logging/loggable.js';
 import { withoutSecrets } from './logging/without-secrets.js';
 
@@ -42,7 +43,10 @@ export function createLogger(options: {
     },
   };
   if (destination !== undefined) return withSafeChildren(pino(settings, destination));
-  if (production) return withSafeChildren(pino(settings));
+  if (production) {
+    const stdout = gatherLines(pino.destination({ dest: 1, sync: true }));
+    return withSafeChildren(pino(settings, stdout));
+  }
   // In production it is not even loaded.
   const pretty = createRequire(import.meta.url)('pino-pretty') as typeof build;
   const stream = pretty({ sync: true, singleLine: true });

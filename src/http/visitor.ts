@@ -1,10 +1,14 @@
 import { isIP } from 'node:net';
 import type { Visitor } from '../grants/user-sessions.js';
 import { deviceLabel } from './device-label.js';
+import { remembered } from './remembered.js';
 
 const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 /** The longest that an address can be; a zone may follow it, which says nothing to anybody else. */
 const LONGEST = 45;
+
+/** Taking a `User-Agent` apart costs more than the rest of a sign-in's account, and few differ. */
+const labelOf = remembered(deviceLabel, 500);
 
 /** What of a request of Express is looked at. */
 export interface Visit {
@@ -14,7 +18,7 @@ export interface Visit {
 
 /** With which browser a request was sent, and from where, as its user may be shown it. */
 export function visitorOf(req: Visit): Visitor {
-  const device = deviceLabel(req.get('user-agent'));
+  const device = labelOf(req.get('user-agent') ?? '');
   const address = plainAddress(req.ip);
   return address === undefined ? { device } : { device, address };
 }

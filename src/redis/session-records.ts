@@ -1,6 +1,7 @@
 import type { SessionData } from 'express-session';
 import type { RedisClient } from './client.js';
 import { sessionKey, userSessionsKey } from './keys.js';
+import { decodeSession, encodeSession } from './session-codec.js';
 
 /** Sessions and the index of each owner's sessions, as they lie in Redis. Errors are ioredis's. */
 export interface SessionRecords {
@@ -47,9 +48,9 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
   return {
     read: async (hash) => parse(await client.get(sessionKey(hash))),
     create: async (hash, session, ttlMs) =>
-      (await client.set(sessionKey(hash), JSON.stringify(session), 'PX', ttlMs, 'NX')) === 'OK',
+      (await client.set(sessionKey(hash), encodeSession(session), 'PX', ttlMs, 'NX')) === 'OK',
     update: async (hash, session, ttlMs) => {
-      await client.set(sessionKey(hash), JSON.stringify(session), 'PX', ttlMs, 'XX');
+      await client.set(sessionKey(hash), encodeSession(session), 'PX', ttlMs, 'XX');
     },
     extend: async (hash, ttlMs) => {
       await client.pexpire(sessionKey(hash), ttlMs);
@@ -64,18 +65,6 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
   };
 }
 
-/** Anything that express-session could not make a session of counts as none. */
 function parse(text: string | null): SessionData | undefined {
-  if (text === null) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isSession(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isSession(value: unknown): value is SessionData {
-  if (typeof value !== 'object' || value === null || !('cookie' in value)) return false;
-  return typeof value.cookie === 'object' && value.cookie !== null;
+  return text === null ? undefined : decodeSession(text);
 }

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
 import type { UserSessions } from '../grants/user-sessions.js';
 import { SESSION_KEY_PREFIX, sessionHash } from './keys.js';
+import { encodeSession } from './session-codec.js';
 import { type SessionRecords, createSessionRecords } from './session-records.js';
 import { storeCall } from './store-call.js';
 import { type TouchThrottle, createTouchThrottle } from './touch-throttle.js';
@@ -40,6 +41,8 @@ class OwnedSessionStore extends RedisStore {
   readonly #touches: TouchThrottle;
   /** Generated here and not stored yet. */
   readonly #fresh = new WeakSet();
+  /** What was written last of a session that is being used. */
+  readonly #written = new WeakMap<object, string>();
   #generate: Generate | undefined;
 
   constructor(deps: RedisSessionStoreDeps) {
@@ -86,6 +89,16 @@ class OwnedSessionStore extends RedisStore {
     return report(Promise.resolve(), done);
   }
 
+  /** A session that was never stored has nothing to be removed. */
+  override regenerate(req: Request, done: (error?: unknown) => unknown): void {
+    if (!this.#fresh.has(req.session)) {
+      super.regenerate(req, done);
+      return;
+    }
+    this.generate?.(req);
+    done();
+  }
+
   override destroy(sid: string, done?: Done): Promise<unknown> {
     const remove = () => this.#remove(sessionHash(sid));
     return report(storeCall('session removal', remove), done);
@@ -97,6 +110,9 @@ class OwnedSessionStore extends RedisStore {
       await this.#remove(hash);
       return;
     }
+    const text = encodeSession(session);
+    // express-session writes a session that was saved in a request once more when the answer goes out.
+    if (this.#written.get(session) === text) return;
     const owner = this.#deps.ownerOf(session);
     // Taken out at once: a second write sent before this one is answered must not create anything.
     const fresh = this.#fresh.delete(session);
@@ -108,6 +124,7 @@ class OwnedSessionStore extends RedisStore {
       if (fresh) this.#fresh.add(session);
       throw error;
     }
+    this.#written.set(session, text);
     this.#touches.done(hash);
   }
 

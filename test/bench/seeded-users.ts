@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { sign } from 'cookie-signature';
-import type { SessionData } from 'express-session';
 import { keyAt, seedGrants } from '../../bench/seed-grants.js';
 import { loadConfig } from '../../src/config.js';
 import { grantId } from '../../src/grants/grant.js';
@@ -54,13 +53,13 @@ export async function seedSessions(contestant: Contestant, count: number): Promi
   const model = await signIn(contestant, 'model');
   return withClient(redis.url, async (client) => {
     const stored = await client.get(sessionKey(sessionHash(idOf(model))));
-    const session = JSON.parse(stored ?? '{}') as SessionData;
+    const session = JSON.parse(stored ?? '{}') as object;
     const cookies: string[] = [];
     for (let at = 0; cookies.length < count; at += BATCH) {
       const batch = client.pipeline();
       for (const key of ownKeys(at, at + BATCH).slice(0, count - cookies.length)) {
         const id = randomBytes(32).toString('base64url');
-        const text = JSON.stringify({ ...session, signIn: { ...session.signIn, key } });
+        const text = JSON.stringify({ ...session, k: grantId(key) });
         batch.set(sessionKey(sessionHash(id)), text, 'PX', IDLE_MS);
         cookies.push(cookieOf(model, id));
       }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
 import { gate, until } from '../support/world.js';
@@ -38,9 +39,9 @@ async function onlySession(): Promise<string> {
 
 /** As if so much time had passed since the sign-in. */
 async function signedInAgo(key: string, ms: number): Promise<void> {
-  const session = JSON.parse((await scene.stored.get(key))!) as { signIn: { at: number } };
-  session.signIn.at -= ms;
-  await scene.stored.set(key, JSON.stringify(session), 'KEEPTTL');
+  const { signIn, ...session } = decodeSession((await scene.stored.get(key))!)!;
+  const older = { ...session, signIn: { ...signIn, at: signIn.at - ms } };
+  await scene.stored.set(key, JSON.stringify(older), 'KEEPTTL');
 }
 
 describe('SR-23', () => {

@@ -1,0 +1,31 @@
+/** Where lines go, as pino sees it. */
+export interface LineDestination {
+  readonly write: (line: string) => void;
+  /** Writes what is there at once; pino asks for it with its last words. */
+  readonly flushSync: () => void;
+}
+
+/**
+ * Has the lines of one turn of the event loop written together: under load they are many, and each write of
+ * its own costs as much as making the line. They are written before anything else happens, and when the
+ * process ends by itself.
+ */
+export function gatherLines(out: LineDestination): LineDestination {
+  let lines = '';
+  const flush = () => {
+    const text = lines;
+    lines = '';
+    if (text !== '') out.write(text);
+  };
+  process.once('exit', flush);
+  return {
+    write: (line) => {
+      if (lines === '') setImmediate(flush);
+      lines += line;
+    },
+    flushSync: () => {
+      flush();
+      out.flushSync();
+    },
+  };
+}

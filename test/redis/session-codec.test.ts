@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import type { SessionData } from 'express-session';
+import { decodeSession, encodeSession } from '../../src/redis/session-codec.js';
+
+const AT = Date.UTC(2026, 10, 30);
+const key = { registration: 'ca-production', owner: { id: 'a:b/ü*', type: 'Staff' } };
+
+const session = (more: object = {}, cookie: object = {}) =>
+  ({
+    cookie: {
+      ...{ originalMaxAge: 604_800_000, expires: new Date(AT), secure: true, httpOnly: true },
+      ...{ path: '/', sameSite: 'lax', ...cookie },
+    },
+    signIn: { device: 'Firefox on Linux', address: '2001:db8::1', key, at: AT },
+    ...more,
+  }) as unknown as SessionData;
+
+describe('encodeSession', () => {
+  it('a sign-in → short, and the same sign-in again', () => {
+    const text = encodeSession(session());
+    expect(text.length).toBeLessThan(JSON.stringify(session()).length / 2);
+    expect(decodeSession(text)).toEqual({
+      cookie: { originalMaxAge: 604_800_000, sameSite: 'lax', secure: true },
+      signIn: { device: 'Firefox on Linux', address: '2001:db8::1', key, at: AT },
+    });
+  });
+
+  it('without browser and address → without them', () => {
+    const bare = session({ signIn: { key, at: AT } }, { secure: false, sameSite: 'strict' });
+    expect(decodeSession(encodeSession(bare))).toEqual({
+      cookie: { originalMaxAge: 604_800_000, sameSite: 'strict', secure: false },
+      signIn: { key, at: AT },
+    });
+  });
+
+  it.each<[string, SessionData]>([
+    ['something beside the sign-in', session({ theme: 'dark' })],
+    ['something in the sign-in', session({ signIn: { key, at: AT, more: 1 } })],
+    ['nobody', session({ signIn: undefined })],
+    ['a cookie with a domain', session({}, { domain: 'example.com' })],
+    ['a cookie for a path', session({}, { path: '/app' })],
+    ['a cookie that ends with the browser', session({}, { originalMaxAge: null })],
+  ])('a session with %s → written out', (_what, whole) => {
+    expect(encodeSession(whole)).toBe(JSON.stringify(whole));
+    expect(decodeSession(encodeSession(whole))).toEqual(JSON.parse(JSON.stringify(whole)));
+  });
+});
+
+describe('decodeSession', () => {
+  it('as sessions were written before → read', () => {
+    const text = JSON.stringify(session());
+    expect(decodeSession(text)).toEqual(JSON.parse(text));
+  });
+
+  it.each([
+    ...['', 'garbage', 'null', '7', '"x"', '[]', '{}', '{"cookie":null}', '{"k":"x"}'],
+    '{"k":"us-sandbox:Staff","t":1,"c":[1,"lax"]}',
+    '{"k":"us-sandbox:Staff:1","t":"1","c":[1,"lax"]}',
+    '{"k":"us-sandbox:Staff:1","t":1}',
+  ])('%s → no session', (text) => {
+    expect(decodeSession(text)).toBeUndefined();
+  });
+});
