@@ -143,10 +143,10 @@ function createExpressApp(deps: AppDeps, tools: ReturnType<typeof toolsOf>): Exp
   const { signInPath, toSignIn, grantRequired } = ways;
   const app = bareApp(deps);
 
-  app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers), goingOn));
+  app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers)));
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use(assetFiles(String(app.locals['assets'])));
-  app.use(settingHeaders(noStore));
+  app.use(inTurn(settingHeaders(noStore), goingOn));
   // Ahead of whatever may refuse: that answer has the code in its address, too.
   app.use(callbacks, noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));

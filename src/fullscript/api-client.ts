@@ -156,20 +156,17 @@ async function sendOnce({ request, url, token, timeoutMs }: OneCall): Promise<Se
     ...(contentType !== undefined && { 'content-type': contentType }),
   };
   try {
-    const { status, ...answer } = await exchange({ method, url, headers, body, timeoutMs });
+    const sent = { method, url, headers, body, timeoutMs };
+    const { status, header, body: answer } = await exchange(sent);
     return {
       status,
-      contentType: answer.headers['content-type'],
-      requestId: headerText(answer.headers['x-request-id']),
-      retryAfter: answer.headers['retry-after'],
-      body: answer.body,
+      contentType: header('content-type'),
+      requestId: header('x-request-id'),
+      retryAfter: header('retry-after'),
+      body: answer,
     };
   } catch (error) {
     if (error instanceof FullscriptApiError) return error;
     throw error;
   }
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }

@@ -15,7 +15,8 @@ export interface Exchange {
 
 export interface Received {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  /** A header as one text that may be sent on; undefined when there is none. */
+  readonly header: (name: string) => string | undefined;
   /** Unpacked. */
   readonly body: Buffer;
 }
@@ -54,15 +55,28 @@ export function openApiCalls(): Promise<Agent> {
 export async function exchange(sent: Exchange): Promise<Received> {
   try {
     const { status, headers, body } = await dispatch(await openApiCalls(), sent);
-    const coding = headers['content-encoding'];
-    if (coding === undefined || body.length === 0) return { status, headers, body };
-    return { status, headers, body: await decoded(body, { coding, most: LARGEST_ANSWER }) };
+    const header = (name: string) => headerText(headers[name]);
+    const coding = header('content-encoding');
+    if (coding === undefined || body.length === 0) return { status, header, body };
+    return { status, header, body: await decoded(body, { coding, most: LARGEST_ANSWER }) };
   } catch (error) {
     throw new FullscriptApiError(codeOf(error));
   }
 }
 
-function dispatch(agent: Agent, sent: Exchange): Promise<Received> {
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Said twice it is a list; what a header of ours may not hold is left out. */
+function headerText(value: string | string[] | undefined): string | undefined {
+  const text = Array.isArray(value) ? value.join(', ') : value;
+  return text?.replace(/[^\t\x20-\x7e]/g, '');
+}
+
+function dispatch(agent: Agent, sent: Exchange): Promise<Answer> {
   const { method, url, headers, body, timeoutMs } = sent;
   return new Promise((resolve, reject) => {
     const answer = collect({ resolve, reject, timeoutMs });
@@ -80,13 +94,13 @@ function dispatch(agent: Agent, sent: Exchange): Promise<Received> {
 
 /** Puts an answer together, and gives up at the deadline. */
 function collect(to: {
-  resolve: (received: Received) => void;
+  resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
   timeoutMs: number;
 }): Dispatcher.DispatchHandler {
   const { resolve, reject, timeoutMs } = to;
   const body = createBody();
-  let head: Omit<Received, 'body'> = { status: 0, headers: {} };
+  let head: Omit<Answer, 'body'> = { status: 0, headers: {} };
   let controller: Dispatcher.DispatchController | undefined;
   let givenUp: Error | undefined;
   const giveUp = (error: Error) => {

@@ -9,17 +9,22 @@ export function inTurn(...handlers: readonly RequestHandler[]): RequestHandler {
     let at = 0;
     const step = (problem?: unknown): void => {
       const handler = handlers[at];
-      if (problem !== undefined || handler === undefined) {
+      const isWrong = problem !== undefined && problem !== null;
+      if (isWrong || handler === undefined) {
         next(problem);
         return;
       }
       at += 1;
       try {
         const done: unknown = handler(req, res, step);
-        if (done instanceof Promise) done.catch(next);
+        if (done instanceof Promise) done.catch(failed);
       } catch (error) {
         next(error);
       }
+    };
+    const failed = (error: unknown) => {
+      // Without an error Express would take it for success.
+      next(error ?? new Error('rejected without a reason'));
     };
     step();
   };

@@ -42,7 +42,7 @@ export type ReportRequest = (request: ReportedRequest) => void;
 /** Reports each request when its answer is out, or when the caller went away without it. */
 export function requestLog(report: ReportRequest): RequestHandler {
   return (req, res, next) => {
-    reportAtEnd(report, { req, res, startedAt: performance.now() });
+    reportAtEnd(report, { req, res });
     next();
   };
 }
@@ -50,19 +50,19 @@ export function requestLog(report: ReportRequest): RequestHandler {
 type Answer = ServerResponse & { locals?: Record<string, unknown> };
 
 /**
- * Reports one request at its end.
+ * Reports one request at its end, counted from now.
  *
- * @param of.startedAt by `performance.now()`.
+ * @returns what leaves it to somebody else.
  */
 export function reportAtEnd(
   report: ReportRequest,
-  of: { req: IncomingMessage; res: Answer; startedAt: number },
-): void {
-  const { req, res, startedAt } = of;
+  { req, res }: { req: IncomingMessage; res: Answer },
+): () => void {
+  const startedAt = performance.now();
   const { method = '', url = '' } = req;
   // Express changes the address on its way.
   const path = pathShown((req as { originalUrl?: string }).originalUrl ?? url);
-  res.once('close', () => {
+  const onClose = () => {
     const ms = Math.round(performance.now() - startedAt);
     const stream = res.locals?.[STREAM] === true;
     // 499: the caller closed the connection; nobody saw a status. That of a stream was seen.
@@ -71,7 +71,11 @@ export function reportAtEnd(
     const key = userOf(req, res);
     const who = key === undefined ? {} : { key };
     report(stream ? { ...line, ...who, stream } : { ...line, ...who });
-  });
+  };
+  res.once('close', onClose);
+  return () => {
+    res.off('close', onClose);
+  };
 }
 
 /** No route has a digit in its name, and hardly an id has none. */

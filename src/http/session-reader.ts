@@ -61,12 +61,21 @@ export function createSessionReader(deps: SessionReaderDeps): SessionReader {
         store.get(id, (error: unknown, session?: SessionData | null) => {
           // Its stores say null as well as undefined for nothing.
           if (error !== undefined && error !== null) {
-            reject(error instanceof Error ? error : new Error('session store', { cause: error }));
+            reject(asError(error));
             return;
           }
-          resolve(session ? accept(id, session, ahead) : undefined);
+          try {
+            resolve(session ? accept(id, session, ahead) : undefined);
+          } catch (damaged) {
+            // Thrown into the store, nobody would hear of it.
+            reject(asError(damaged));
+          }
         });
       });
     },
   };
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('session store', { cause: thrown });
 }

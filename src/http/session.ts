@@ -6,7 +6,7 @@ import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
 import { type WithHeaders, cookieName, cookieOf } from './cookies.js';
 import { remembered } from './remembered.js';
-import { dropSession, signedIn } from './signed-in.js';
+import { endSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
 export type SessionStore = session.Store & UserSessions;
@@ -127,7 +127,7 @@ export function sessions(
   });
   const absoluteLimit: RequestHandler = async (req, _res, next) => {
     const current = signedIn(req);
-    if (current !== undefined && now() >= current.at + lifetime.maxMs) await dropSession(req);
+    if (current !== undefined && now() >= current.at + lifetime.maxMs) await endSession(req);
     next();
   };
   return [middleware, absoluteLimit];

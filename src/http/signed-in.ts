@@ -58,7 +58,10 @@ export async function startSession(
   signIn: SignedIn,
   admit: () => Promise<void>,
 ): Promise<void> {
-  await settle((done) => req.session.regenerate(done));
+  const { session } = req as { session?: Request['session'] };
+  // One that was too old has been ended, and nothing stands in its place.
+  if (session === undefined) req.sessionStore.generate(req);
+  else await settle((done) => session.regenerate(done));
   req.session.signIn = signIn;
   try {
     await settle((done) => req.session.save(done));
@@ -73,17 +76,12 @@ export async function startSession(
   }
 }
 
-/** Forgets who was signed in; the request goes on as anybody's. */
-export async function dropSession(req: Request): Promise<void> {
-  await settle((done) => req.session.regenerate(done));
-}
-
 /** Ends the session that a sign-in was started in, when the browser came back without its cookie. */
 export async function endStoredSession(store: Pick<Store, 'destroy'>, id: string): Promise<void> {
   await settle((done) => store.destroy(id, done));
 }
 
-/** Ends this session here and in the store. */
+/** Ends this session here and in the store; the request goes on as anybody's. */
 export async function endSession(req: Request): Promise<void> {
   await settle((done) => req.session.destroy(done));
 }

@@ -50,8 +50,12 @@ export function usualCalls(deps: UsualCallsDeps): UsualCalls {
       otherwise();
       return;
     }
-    const startedAt = performance.now();
     const id = idOf(req, res);
+    const leaveReport = reportAtEnd(deps.report, { req, res });
+    const goOn: Otherwise = (failure) => {
+      leaveReport();
+      otherwise(failure);
+    };
     const serve = async () => {
       const found = await sessions.find(session);
       if (found === undefined) return false;
@@ -60,13 +64,12 @@ export function usualCalls(deps: UsualCallsDeps): UsualCalls {
       const finish = await answer(found);
       deps.setHeaders(res);
       finish(res);
-      reportAtEnd(deps.report, { req, res, startedAt });
       return true;
     };
     const done = (served: boolean) => {
-      if (!served) otherwise();
+      if (!served) goOn();
     };
-    inRequest({ id, visitor: () => deps.visitor(req) }, () => void serve().then(done, otherwise));
+    inRequest({ id, visitor: () => deps.visitor(req) }, () => void serve().then(done, goOn));
   };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Express, RequestHandler } from 'express';
+import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, type Page, createBrowser } from '../support/browser.js';
 import { appBehind } from '../support/routes.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
@@ -49,7 +50,7 @@ afterAll(async () => {
 /** Changes what is stored of every session to something no handler is ready for. */
 async function breakSessions(signIn: unknown): Promise<void> {
   for (const key of await scene.stored.keys('fc:1:session:*')) {
-    const session = JSON.parse((await scene.stored.get(key))!) as object;
+    const session = decodeSession((await scene.stored.get(key))!);
     await scene.stored.set(key, JSON.stringify({ ...session, signIn }), 'KEEPTTL');
   }
 }
