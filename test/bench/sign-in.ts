@@ -38,8 +38,22 @@ export async function finishSignIn(
   return browser.send(page.location);
 }
 
-/** The whole sign-in. @throws Error when it does not end with a redirect. */
+/**
+ * The whole sign-in; once more when a kept connection was closed under it, which idle ones are between rounds.
+ *
+ * @throws Error when it does not end with a redirect.
+ */
 export async function signIn(contestant: Contestant, name: string): Promise<User> {
+  try {
+    return await signInOnce(contestant, name);
+  } catch (error) {
+    // What `fetch` says of every connection that breaks.
+    if (!(error instanceof TypeError)) throw error;
+    return signInOnce(contestant, name);
+  }
+}
+
+async function signInOnce(contestant: Contestant, name: string): Promise<User> {
   const browser = createBrowser(contestant.origin);
   const back = await startSignIn(contestant, { browser, name });
   if (back !== undefined) {
