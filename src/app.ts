@@ -14,10 +14,10 @@ import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
 import { arrivals } from './http/arrivals.js';
 import { assetVersion } from './http/asset-version.js';
-import { type Csrf, createCsrf } from './http/csrf.js';
+import { createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { errorHandler } from './http/error-handler.js';
-import { clientView } from './http/client-view.js';
+import { clientView, peerOf } from './http/client-view.js';
 import { goOn, goingOn } from './http/going-on.js';
 import { formTargets } from './http/form-targets.js';
 import { inTurn } from './http/in-turn.js';
@@ -44,12 +44,12 @@ import {
   sessions,
 } from './http/session.js';
 import { createSessionReader } from './http/session-reader.js';
-import { signedIn } from './http/signed-in.js';
 import { visitorOf } from './http/visitor.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import type { Secret } from './oauth/secret.js';
 import { reportFailure, reportRequest } from './reports.js';
+import { pageLocals } from './http/page-locals.js';
 import { accountRoutes } from './routes/account.js';
 import { apiSessionRoutes } from './routes/api-session.js';
 import { type StreamTiming, eventRoutes } from './routes/events.js';
@@ -126,7 +126,10 @@ export function createApp(deps: AppDeps): RequestListener {
     sessions: createSessionReader({ ...deps, ...tools.sessionRules, ...deps.refresher }),
     fullscriptFor: fullscriptFor(deps),
     limits: deps.limits.ahead,
-    visitor: (req) => visitorOf(clientView(app, req)),
+    visitorLater: (req) => {
+      const peer = peerOf(req);
+      return () => visitorOf(clientView(app, req, peer));
+    },
   });
   return (req, res) => {
     answer(req, res, (failure) => {
@@ -207,22 +210,6 @@ function assetFiles(versioned: string): express.Router {
   const router = express.Router();
   router.use(versioned, express.static(PUBLIC, FOR_GOOD));
   return router.use('/assets', express.static(PUBLIC, FOR_A_WHILE));
-}
-
-/** Tells the live scripts when somebody else has signed in in this browser. */
-function whoIs(req: express.Request, { inPages }: OwnerTags): string | undefined {
-  const user = signedIn(req);
-  return user && inPages(user.key);
-}
-
-/** For the forms of every page; views take it for a sign that somebody is signed in. */
-function pageLocals({ token }: Csrf, tags: OwnerTags): express.RequestHandler {
-  return (req, res, next) => {
-    // Looked at when a page is rendered: most answers are none, and a damaged session shall not be in their way.
-    Object.defineProperty(res.locals, 'csrfToken', { enumerable: true, get: () => token(req) });
-    Object.defineProperty(res.locals, 'who', { enumerable: true, get: () => whoIs(req, tags) });
-    next();
-  };
 }
 
 function bareApp({ trustProxy, simulatorUrl }: AppDeps): Express {

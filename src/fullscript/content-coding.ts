@@ -1,12 +1,20 @@
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { type ZlibOptions, brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 
 const UNPACK = new Map([
   ['gzip', promisify(gunzip)],
   ['x-gzip', promisify(gunzip)],
-  ['deflate', promisify(inflate)],
+  ['deflate', unpackDeflate],
   ['br', promisify(brotliDecompress)],
 ]);
+
+const [wrapped, bare] = [promisify(inflate), promisify(inflateRaw)];
+
+/** Some servers leave out the wrapping that the name stands for; its first byte tells. */
+function unpackDeflate(body: Buffer, options: ZlibOptions): Promise<Buffer> {
+  const isWrapped = ((body[0] ?? 0) & 0x0f) === 8;
+  return isWrapped ? wrapped(body, options) : bare(body, options);
+}
 
 /** For `Accept-Encoding`. */
 export const codingsAccepted = 'gzip, deflate, br';

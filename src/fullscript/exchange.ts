@@ -15,7 +15,7 @@ export interface Exchange {
 
 export interface Received {
   readonly status: number;
-  /** A header as one text that may be sent on; undefined when there is none. */
+  /** A header as a text that may be sent on, the first of several; undefined when there is none. */
   readonly header: (name: string) => string | undefined;
   /** Unpacked. */
   readonly body: Buffer;
@@ -56,8 +56,8 @@ export async function exchange(sent: Exchange): Promise<Received> {
   try {
     const { status, headers, body } = await dispatch(await openApiCalls(), sent);
     const header = (name: string) => headerText(headers[name]);
-    const coding = header('content-encoding');
-    if (coding === undefined || body.length === 0) return { status, header, body };
+    const coding = [headers['content-encoding'] ?? []].flat().join(', ');
+    if (coding === '' || body.length === 0) return { status, header, body };
     return { status, header, body: await decoded(body, { coding, most: LARGEST_ANSWER }) };
   } catch (error) {
     throw new FullscriptApiError(codeOf(error));
@@ -70,9 +70,9 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** Said twice it is a list; what a header of ours may not hold is left out. */
+/** Said twice, the first counts, as in Node; what a header of ours may not hold is left out. */
 function headerText(value: string | string[] | undefined): string | undefined {
-  const text = Array.isArray(value) ? value.join(', ') : value;
+  const text = Array.isArray(value) ? value[0] : value;
   return text?.replace(/[^\t\x20-\x7e]/g, '');
 }
 

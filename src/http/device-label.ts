@@ -3,7 +3,7 @@ import Bowser from 'bowser';
 export const UNKNOWN_DEVICE = 'Unknown browser';
 
 /** Real ones are shorter. What comes after that is not looked at. */
-const LOOKED_AT = 512;
+export const LOOKED_AT = 512;
 
 // For what it does not know, the library takes a name out of the header.
 const BROWSERS = new Set(Object.values(Bowser.BROWSER_MAP));

@@ -14,7 +14,8 @@ export function remembered<T>(make: (text: string) => T, most = MOST): (text: st
     const found = known.get(text);
     if (found !== undefined) return found;
     const made = make(text);
-    if (made !== undefined) known.set(text, made);
+    // A copy of its own: a part of a longer text would keep all of it.
+    if (made !== undefined) known.set(Buffer.from(text).toString(), made);
     return made;
   };
 }

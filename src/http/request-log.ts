@@ -49,16 +49,20 @@ export function requestLog(report: ReportRequest): RequestHandler {
 
 type Answer = ServerResponse & { locals?: Record<string, unknown> };
 
+const STARTED = Symbol('started');
+
+type Timed = IncomingMessage & { [STARTED]?: number | undefined };
+
 /**
- * Reports one request at its end, counted from now.
+ * Reports one request at its end, counted from when it was first meant to be.
  *
  * @returns what leaves it to somebody else.
  */
 export function reportAtEnd(
   report: ReportRequest,
-  { req, res }: { req: IncomingMessage; res: Answer },
+  { req, res }: { req: Timed; res: Answer },
 ): () => void {
-  const startedAt = performance.now();
+  const startedAt = (req[STARTED] ??= performance.now());
   const { method = '', url = '' } = req;
   // Express changes the address on its way.
   const path = pathShown((req as { originalUrl?: string }).originalUrl ?? url);

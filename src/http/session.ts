@@ -70,8 +70,7 @@ export function shownSessionId(options: {
 }): (req: WithHeaders) => string | undefined {
   const { secure, secrets } = options;
   const name = sessionCookie(secure);
-  const idIn = remembered((cookie) => {
-    const value = decoded(cookie);
+  const idIn = remembered((value) => {
     if (!value.startsWith(SIGNED)) return undefined;
     const signed = value.slice(SIGNED.length);
     const ids = secrets.map((one) => unsign(signed, one));
@@ -79,7 +78,8 @@ export function shownSessionId(options: {
   });
   return (req) => {
     const cookie = cookieOf(req, name);
-    return cookie === undefined ? undefined : idIn(cookie);
+    // Decoded first: a session has many encodings, and is to be remembered once.
+    return cookie === undefined ? undefined : idIn(decoded(cookie));
   };
 }
 

@@ -83,7 +83,9 @@ export async function endStoredSession(store: Pick<Store, 'destroy'>, id: string
 
 /** Ends this session here and in the store; the request goes on as anybody's. */
 export async function endSession(req: Request): Promise<void> {
-  await settle((done) => req.session.destroy(done));
+  const { session } = req as { session?: Request['session'] };
+  // One that was too old has been ended before.
+  if (session !== undefined) await settle((done) => session.destroy(done));
 }
 
 function settle(step: (done: (error?: unknown) => void) => void): Promise<void> {

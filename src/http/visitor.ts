@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Visitor } from '../grants/user-sessions.js';
-import { deviceLabel } from './device-label.js';
+import { LOOKED_AT, deviceLabel } from './device-label.js';
 import { remembered } from './remembered.js';
 
 const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
@@ -18,7 +18,7 @@ export interface Visit {
 
 /** With which browser a request was sent, and from where, as its user may be shown it. */
 export function visitorOf(req: Visit): Visitor {
-  const device = labelOf(req.get('user-agent') ?? '');
+  const device = labelOf((req.get('user-agent') ?? '').slice(0, LOOKED_AT));
   const address = plainAddress(req.ip);
   return address === undefined ? { device } : { device, address };
 }

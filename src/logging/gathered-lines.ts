@@ -7,8 +7,8 @@ export interface LineDestination {
 
 /**
  * Has the lines of one turn of the event loop written together: under load they are many, and each write of
- * its own costs as much as making the line. They are written before anything else happens, and when the
- * process ends by itself.
+ * its own costs as much as making the line. They are written before the process waits for anything again,
+ * and when it ends by itself; being killed may cost it those of one turn.
  */
 export function gatherLines(out: LineDestination): LineDestination {
   let lines = '';

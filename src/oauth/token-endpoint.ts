@@ -112,7 +112,9 @@ async function postJson(
   body: Record<string, string>,
   timeoutMs: number,
 ): Promise<Response<string>> {
-  const { got, ...errors } = await loadTokenCalls();
+  const { got, ...errors } = await loadTokenCalls().catch(() => {
+    throw new TokenEndpointError('unreachable', { detail: 'the HTTP client cannot be loaded' });
+  });
   const tooLarge = new AbortController();
   try {
     const answer = got.post(url, {

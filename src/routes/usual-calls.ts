@@ -21,7 +21,8 @@ export interface UsualCallsDeps extends ApiSessionDeps {
   readonly limits: { readonly session: CallLimit; readonly user: CallLimit };
   readonly setHeaders: SetHeaders;
   readonly report: ReportRequest;
-  readonly visitor: (req: IncomingMessage) => Visitor;
+  /** What is asked for seldom, and perhaps when the caller has gone. */
+  readonly visitorLater: (req: IncomingMessage) => () => Visitor;
   /** Paths that belong to somebody else, wherever they lie. */
   readonly except: readonly RegExp[];
 }
@@ -69,7 +70,8 @@ export function usualCalls(deps: UsualCallsDeps): UsualCalls {
     const done = (served: boolean) => {
       if (!served) goOn();
     };
-    inRequest({ id, visitor: () => deps.visitor(req) }, () => void serve().then(done, goOn));
+    const visitor = deps.visitorLater(req);
+    inRequest({ id, visitor }, () => void serve().then(done, goOn));
   };
 }
 

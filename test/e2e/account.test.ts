@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { activityKey, userSessionsKey } from '../../src/redis/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
+import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, openScene } from '../support/scene.js';
 import { until } from '../support/until.js';
@@ -107,7 +108,7 @@ describe('sessions', () => {
     await untilLatest(browser, 'signed_in');
     const [session] = await scene.stored.keys('fc:1:session:*');
     const stored = (await scene.stored.get(session!))!;
-    expect(JSON.parse(stored)).toMatchObject({
+    expect(decodeSession(stored)).toMatchObject({
       signIn: { device: 'Chrome on Windows', address: '203.0.113.77' },
     });
     expect(stored).not.toMatch(/Mozilla|Unmistakable/);
@@ -117,7 +118,7 @@ describe('sessions', () => {
   it('a session from before, without device and place → listed all the same', async () => {
     const browser = await signedIn(LAPTOP, '203.0.113.9');
     const [name] = await scene.stored.keys('fc:1:session:*');
-    const session = JSON.parse((await scene.stored.get(name!))!) as { signIn: object };
+    const session = decodeSession((await scene.stored.get(name!))!)!;
     const before = { ...session.signIn, device: undefined, address: undefined };
     await scene.stored.set(name!, JSON.stringify({ ...session, signIn: before }), 'KEEPTTL');
     expect(await sessionsOf(browser)).toMatchObject([{ device: null, address: null }]);

@@ -1,6 +1,6 @@
 import { validateHeaderValue } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { UnknownCodingError, decoded } from '../../src/fullscript/content-coding.js';
 import { exchange } from '../../src/fullscript/exchange.js';
@@ -48,6 +48,7 @@ describe('decoded', () => {
     ['gzip', gzipSync(TEXT)],
     ['x-gzip', gzipSync(TEXT)],
     ['deflate', deflateSync(TEXT)],
+    ['deflate', deflateRawSync(TEXT)],
     ['br', brotliCompressSync(TEXT)],
     ['identity', bytes],
     [' GZip ', gzipSync(TEXT)],

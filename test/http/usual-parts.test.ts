@@ -1,7 +1,14 @@
-import { once } from 'node:events';
-import { type IncomingMessage, type Server, createServer, get as httpGet } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import {
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  createServer,
+  get as httpGet,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import express, {
   type ErrorRequestHandler,
@@ -14,6 +21,7 @@ import { clientView } from '../../src/http/client-view.js';
 import { goOn, goingOn } from '../../src/http/going-on.js';
 import { inTurn } from '../../src/http/in-turn.js';
 import { remembered } from '../../src/http/remembered.js';
+import { reportAtEnd } from '../../src/http/request-log.js';
 import { sendJson } from '../../src/http/send-json.js';
 
 /** Small parts that stand in for some of Express. */
@@ -278,5 +286,29 @@ describe('clientView', () => {
       const { ahead, behind } = await views(trustProxy, headers);
       expect(ahead).toEqual(behind);
     }
+  });
+});
+
+describe('reportAtEnd', () => {
+  const exchange = () => ({
+    req: { method: 'GET', url: '/api/session' } as unknown as IncomingMessage,
+    res: Object.assign(new EventEmitter(), { statusCode: 503, writableFinished: true }),
+  });
+
+  it('left to somebody else → told once, with the time since the first', async () => {
+    const { req, res } = exchange();
+    const of = { req, res: res as unknown as ServerResponse };
+    const told: string[] = [];
+    const leave = reportAtEnd(() => told.push('first'), of);
+    await delay(40);
+    leave();
+    let took = 0;
+    reportAtEnd(({ ms }) => {
+      told.push('second');
+      took = ms;
+    }, of);
+    res.emit('close');
+    expect(told).toEqual(['second']);
+    expect(took).toBeGreaterThanOrEqual(39);
   });
 });

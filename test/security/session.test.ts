@@ -44,6 +44,17 @@ async function signedInAgo(key: string, ms: number): Promise<void> {
   await scene.stored.set(key, JSON.stringify(older), 'KEEPTTL');
 }
 
+describe('signing out', () => {
+  it('of a session that is too old → done, and the cookie goes', async () => {
+    await browser.signIn(person);
+    await signedInAgo(await onlySession(), 10_000 * HOUR);
+    const { status, location } = await browser.send('/sign-out', { method: 'POST' });
+    expect([status, location]).toEqual([303, '/']);
+    expect(browser.cookies.has('fc_session')).toBe(false);
+    expect(await sessionKeys()).toEqual([]);
+  });
+});
+
 describe('SR-23', () => {
   it('SR-23 sign-out → the record is gone, a copied cookie fails; the grant stays', async () => {
     await browser.signIn(person);
