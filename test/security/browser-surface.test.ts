@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, type Page, createBrowser } from '../support/browser.js';
 import { appBehind, routesOf } from '../support/routes.js';
 import { PROXIED, type App, type Scene, behindProxy, copyOf, openScene } from '../support/scene.js';
@@ -134,9 +135,9 @@ describe('SR-30', () => {
   async function withBrokenSession(browser: Browser): Promise<Page> {
     await browser.signIn(person);
     for (const key of await scene.stored.keys('fc:1:session:*')) {
-      const session = JSON.parse((await scene.stored.get(key))!) as { signIn: object };
-      session.signIn = { at: Date.now() };
-      await scene.stored.set(key, JSON.stringify(session));
+      const session = decodeSession((await scene.stored.get(key))!);
+      const broken = { ...session, signIn: { at: Date.now() } };
+      await scene.stored.set(key, JSON.stringify(broken));
     }
     return copyOf(browser, browser.origin).send('/portal', { headers: PROXIED });
   }
