@@ -16,7 +16,7 @@ const CALLER = 'caller-caller-caller-1';
 
 /** A request that carries nothing but this header. */
 function requestWith(cookie: string | undefined): Request {
-  return { get: () => cookie } as unknown as Request;
+  return { headers: { cookie } } as unknown as Request;
 }
 
 /** Keeps what is set, under its name. */
