@@ -398,6 +398,9 @@ describe('SR-55 several processes', () => {
     const browser = browserAt(newAddress(), fast);
     await browser.signIn(person(0));
     await session(browser)();
+    // A second after its start the server begins to wait for revocations, with scripts of its own.
+    const clients = async () => String(await asking.client('LIST'));
+    await until(async () => (await clients()).includes('cmd=bzpopmin'));
     await asking.config('RESETSTAT');
     const from = performance.now();
     const pages: Page[] = [];
