@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type ContestantSpec,
   GOT_PROXY,
@@ -11,7 +10,6 @@ import type { Figure, Measure } from '../measure.js';
 import { medianRatio } from '../statistics.js';
 import { type Measured, compareRequests, pick } from './request-costs.js';
 
-const CLIENT_FILE = new URL('../../../src/fullscript/api-client.ts', import.meta.url);
 const FLOORS = [UNDICI_PROXY, GOT_PROXY];
 
 /** A call of the API with the user's token, through the contestant. */
@@ -27,13 +25,9 @@ export const gateway: Measure = {
   },
 };
 
-/** The proxy on the HTTP client that this server uses. */
-function ownFloor(): ContestantSpec {
-  return /from 'undici'/.test(readFileSync(CLIENT_FILE, 'utf8')) ? UNDICI_PROXY : GOT_PROXY;
-}
-
 function cpuFigure(measured: readonly Measured[]): Figure {
-  const floor = ownFloor();
+  // The proxy on the HTTP client that this server uses.
+  const floor: ContestantSpec = UNDICI_PROXY;
   const ratioTo = (spec: ContestantSpec) =>
     medianRatio(pick(measured, OURS).rounds.cpu, pick(measured, spec).rounds.cpu);
   const rest = measured.map(({ spec }) => spec).filter((spec) => spec !== OURS && spec !== floor);
