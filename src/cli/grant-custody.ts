@@ -63,7 +63,7 @@ export async function withCustody<T>(
 
 async function openParts(store: CommandStore) {
   const { client, address, disabledUsers } = store;
-  await loadRevocationQueue();
+  loadRevocationQueue();
   const saves = openSaves({ address });
   await waitUntilReady(saves.client, READY_WAIT_MS);
   const ignore = () => undefined;

@@ -2,6 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
+import { limitCommands } from './limit-commands.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -32,7 +33,10 @@ const SENTINEL_TIMEOUT_MS = 1_000;
  * never a queue: a request that hangs is worse than a 503. The client reconnects by itself for ever.
  */
 export function connectRedis(address: StoreAddress, options: ClientOptions = {}): RedisClient {
-  const client = build(address, options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS);
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = options;
+  const client = build(address, commandTimeoutMs);
+  // In a cluster with all redirections, from here on, and not from the moment at which a node takes it.
+  limitCommands(client, commandTimeoutMs);
   // NOTE: without a listener for "error" a lost connection ends the process.
   for (const event of ['error', 'sentinelError', 'node error']) {
     client.on(event, (error: Error) => {
@@ -66,7 +70,6 @@ function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
 
 function commonOptions(commandTimeoutMs: number) {
   return {
-    commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     // A server that went away without a word (host lost, network cut) is left and looked up anew.

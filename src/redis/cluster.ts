@@ -1,4 +1,5 @@
 import { Cluster, type ClusterOptions, Command, type Redis } from 'ioredis';
+import { limitCommands } from './limit-commands.js';
 import type { StoreAddress } from './store-url.js';
 import { createTouchThrottle } from './touch-throttle.js';
 
@@ -6,7 +7,7 @@ type NodeOptions = Omit<NonNullable<ClusterOptions['redisOptions']>, 'replyMappi
 
 export interface ClusterDeps {
   readonly address: Extract<StoreAddress, { kind: 'cluster' }>;
-  /** How long a command may take, with all its redirections. */
+  /** How long a command may take that is sent to one node. */
   readonly commandTimeoutMs: number;
   /** For the connection to each node. */
   readonly redisOptions: NodeOptions;
@@ -39,9 +40,10 @@ export function connectCluster(deps: ClusterDeps): Cluster {
     // Managed clusters announce names that certificates are made for: don't resolve them to addresses.
     ...(address.tls && { dnsLookup: (name, done) => done(null, name) }),
   });
-  limitCommands(cluster, commandTimeoutMs);
-  // At once, and not with its first command: only so "node error" says why a node cannot be reached.
+  watchCommands(cluster);
   cluster.on('+node', (node: Redis) => {
+    limitCommands(node, commandTimeoutMs);
+    // At once, and not with its first command: only so "node error" says why a node cannot be reached.
     if (!node.options.readOnly) node.connect().catch(ignore);
   });
   return cluster;
@@ -51,7 +53,7 @@ function ignore(): void {
   // Told by "node error".
 }
 
-function limitCommands(cluster: Cluster, timeoutMs: number): void {
+function watchCommands(cluster: Cluster): void {
   const send = cluster.sendCommand.bind(cluster);
   const refresh = slotsRefresher(cluster);
   cluster.sendCommand = (command, ...rest) => {
@@ -60,8 +62,6 @@ function limitCommands(cluster: Cluster, timeoutMs: number): void {
       command.reject(new Error('The cluster cannot be reached'));
       return command.promise;
     }
-    // From here on, and not from the moment at which a node takes it.
-    command.setTimeout(timeoutMs);
     command.promise.catch(refresh);
     return send(command, ...rest);
   };

@@ -14,14 +14,16 @@ const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
-/** A waiter starts at `pollMs` and slows down to this many times as much. */
-const SLOWEST_POLL = 4;
+/** A waiter tries again after a tenth of what it has waited, so no wait is much longer than it has to be. */
+const SHARE_OF_WAIT = 0.1;
+/** But from `pollMs` up to this many times as much. */
+const SLOWEST_POLL = 10;
 
 export interface RedisLockOptions {
   /** How long the lock outlives its holder. */
   readonly leaseMs?: number;
   readonly renewEveryMs?: number;
-  /** Between a waiter's first two tries. */
+  /** Between a waiter's first tries. */
   readonly pollMs?: number;
   readonly sleep?: (ms: number) => Promise<unknown>;
   /** Milliseconds of a clock that is never set, for the wait limit. */
@@ -66,9 +68,10 @@ async function acquire(lease: Lease, waitMs: number, options: RedisLockOptions):
   const startedAt = elapsed();
   const deadline = startedAt + waitMs;
   let waited = false;
-  for (let pause = pollMs; !(await tryOnce(lease)); pause *= 1.5) {
+  while (!(await tryOnce(lease))) {
     const left = deadline - elapsed();
     if (left <= 0) throw new LockTimeoutError();
+    const pause = Math.max(pollMs, SHARE_OF_WAIT * (waitMs - left));
     // Jitter keeps waiters of several processes from trying in step; the last try is at the limit.
     const jittered = Math.min(pause, SLOWEST_POLL * pollMs) * (0.5 + Math.random());
     await sleep(Math.min(jittered, left));

@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { RevocationQueue } from '../grants/revocation-queue.js';
+import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
 import { REVOCATION_QUEUE } from './keys.js';
 import {
@@ -26,8 +27,8 @@ const MOST_ERRORS = 1_500;
  * Loads BullMQ; the first use does it otherwise. For a tenth of a second and more nothing else runs, so do it
  * when nobody waits. Who has no Redis need not load it at all.
  */
-export async function loadRevocationQueue(): Promise<void> {
-  await import('bullmq');
+export function loadRevocationQueue(): void {
+  loadBullMQ();
 }
 
 /**
@@ -36,46 +37,45 @@ export async function loadRevocationQueue(): Promise<void> {
  */
 export function createRedisRevocationQueue(deps: RedisRevocationQueueDeps): RevocationQueue {
   const { afterErrorMs = AFTER_ERROR_MS, onError } = deps;
-  let opened: Promise<Queue<RevocationData>> | undefined;
-  let worker: Promise<RevocationWorker | undefined> | undefined;
+  let opened: Queue<RevocationData> | undefined;
+  let worker: RevocationWorker | undefined;
   const queue = () => (opened ??= openQueue(deps));
 
   return {
     add: ({ id, addedAt, sealed }, inMs) =>
       storeCall('revocation write', async () => {
-        await (
-          await queue()
-        ).add('revocation', { addedAt, sealed }, jobOptions(id, inMs, afterErrorMs));
+        await queue().add('revocation', { addedAt, sealed }, jobOptions(id, inMs, afterErrorMs));
       }),
 
     remove: (id) =>
       storeCall('revocation removal', async () => {
-        await (await queue()).remove(id);
+        await queue().remove(id);
       }),
 
     counts: () =>
       storeCall('revocation count', async () => {
-        const counts = await (await queue()).getJobCounts('wait', 'active', 'delayed', 'failed');
+        const counts = await queue().getJobCounts('wait', 'active', 'delayed', 'failed');
         const { wait = 0, active = 0, delayed = 0, failed = 0 } = counts;
         return { waiting: wait, active, delayed, failed };
       }),
 
     deliver: (handle) => {
-      worker ??= startRevocationWorker({ ...deps, handle }).catch((error: unknown) => {
+      try {
+        worker ??= startRevocationWorker({ ...deps, handle });
+      } catch (error) {
         onError(error as Error);
-        return undefined;
-      });
+      }
     },
 
     close: async () => {
-      await (await worker)?.close();
-      await (await opened)?.close();
+      await worker?.close();
+      await opened?.close();
     },
   };
 }
 
-async function openQueue(deps: RedisRevocationQueueDeps): Promise<Queue<RevocationData>> {
-  const { Queue } = await import('bullmq');
+function openQueue(deps: RedisRevocationQueueDeps): Queue<RevocationData> {
+  const { Queue } = loadBullMQ();
   const queue = new Queue<RevocationData>(REVOCATION_QUEUE.name, {
     prefix: REVOCATION_QUEUE.prefix,
     connection: deps.client,

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { type InFlight, createInFlight } from '../grants/in-flight.js';
 import { atMost } from '../grants/patience.js';
 import type { RevocationHandler } from '../grants/revocation-queue.js';
+import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
 import { REVOCATION_QUEUE } from './keys.js';
 
@@ -46,8 +47,8 @@ const PATIENT = {
 } as const;
 
 /** Delivers jobs to `handle`, over two connections of its own. */
-export async function startRevocationWorker(deps: RevocationWorkerDeps): Promise<RevocationWorker> {
-  const { DelayedError, Worker } = await import('bullmq');
+export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWorker {
+  const { DelayedError, Worker } = loadBullMQ();
   const { client, handle, onError } = deps;
   const connection = connectPatiently(client);
   connection.on('error', onError);
