@@ -1,6 +1,6 @@
 import { TokenEndpointError } from '../oauth/errors.js';
 import { OwnerChangedError } from './errors.js';
-import { type Grant, grantId } from './grant.js';
+import { type Grant, type GrantKey, grantId } from './grant.js';
 import type { RefreshFailure, RefreshFailures } from './refresh-failures.js';
 
 /** One refresh, from the wish for it to its outcome. */
@@ -15,6 +15,11 @@ export interface Attempt {
 /** What of a grant matters here. */
 export type Refreshed = Pick<Grant, 'key' | 'version'>;
 
+export interface FoundUnderLock {
+  readonly latest: Refreshed;
+  readonly failure: Awaited<ReturnType<RefreshBackoff['look']>>;
+}
+
 /** Keeps refreshes that fail from being tried with every request, in all processes together. */
 export interface RefreshBackoff {
   /**
@@ -23,13 +28,14 @@ export interface RefreshBackoff {
    * @throws the failure of before, while it is too early to try again; StoreUnavailableError.
    */
   readonly begin: (grant: Refreshed, byHand: boolean) => Promise<Attempt>;
+  /** Under the lock, for `goOn`: the last failure there is. @throws StoreUnavailableError */
+  readonly look: (key: GrantKey) => ReturnType<RefreshFailures['read']>;
   /**
-   * Under the lock, with the grant as it was read there. Who waited while somebody else's attempt
-   * failed shares its outcome.
+   * With what was found under the lock. Who waited while somebody else's attempt failed shares its outcome.
    *
-   * @throws that failure; StoreUnavailableError.
+   * @throws that failure.
    */
-  readonly goOn: (attempt: Attempt, latest: Refreshed) => Promise<Attempt>;
+  readonly goOn: (attempt: Attempt, found: FoundUnderLock) => Attempt;
   /** Never fails: what the token endpoint said counts, not whether it could be written down. */
   readonly failed: (attempt: Attempt, error: unknown) => Promise<void>;
   /** Whether the last refresh of this grant failed. @throws StoreUnavailableError */
@@ -54,10 +60,8 @@ export function createRefreshBackoff(deps: {
   onHeldOff?: () => void;
 }): RefreshBackoff {
   const { failures, random = Math.random, onHeldOff } = deps;
-  const lastOf = async ({ key, version }: Refreshed) => {
-    const last = await failures.read(grantId(key));
-    return last?.version === version ? last : undefined;
-  };
+  const look = (key: GrantKey) => failures.read(grantId(key));
+  const lastOf = async (grant: Refreshed) => ofGrant(await look(grant.key), grant);
   return {
     hasFailed: async (grant) => (await lastOf(grant)) !== undefined,
 
@@ -71,12 +75,14 @@ export function createRefreshBackoff(deps: {
       return { grant, byHand, last };
     },
 
-    goOn: async (attempt, grant) => {
-      const last = await lastOf(grant);
+    look,
+
+    goOn: (attempt, { latest, failure }) => {
+      const last = ofGrant(failure, latest);
       if (last !== undefined && last.count !== attempt.last?.count) {
         throw failureOf(last, last.waitMs);
       }
-      return { ...attempt, grant, last };
+      return { ...attempt, grant: latest, last };
     },
 
     failed: async ({ grant: { key, version }, byHand, last }, error) => {
@@ -87,6 +93,11 @@ export function createRefreshBackoff(deps: {
       await failures.keep(grantId(key), { ...what, version, count, byHand }, wait).catch(ignore);
     },
   };
+}
+
+/** A failure of an earlier token says nothing about this one. */
+function ofGrant(failure: FoundUnderLock['failure'], { version }: Refreshed) {
+  return failure?.version === version ? failure : undefined;
 }
 
 /** Milliseconds to wait after so many failures in a row. */

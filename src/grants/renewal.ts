@@ -76,9 +76,9 @@ async function renewDue(deps: RenewalDeps, renewal: Renewal): Promise<void> {
   const { key, tokens } = renewal.request.grant;
   let attempt: Attempt | undefined;
   try {
-    const latest = await read(key);
+    const [latest, failure] = await Promise.all([read(key), backoff.look(key)]);
     const due = isDue(latest, { stale: tokens.accessToken, now: now() });
-    if (due) attempt = await backoff.goOn(renewal.attempt, latest);
+    if (due) attempt = backoff.goOn(renewal.attempt, { latest, failure });
     resolve(due ? await redeem(latest) : latest);
   } catch (error) {
     reject(error);

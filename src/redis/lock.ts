@@ -14,8 +14,8 @@ const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
-/** A waiter tries again after a tenth of what it has waited, so no wait is much longer than it has to be. */
-const SHARE_OF_WAIT = 0.1;
+/** A waiter tries again after a twentieth of what it has waited, so no wait is much longer than it has to be. */
+const SHARE_OF_WAIT = 0.05;
 /** But from `pollMs` up to this many times as much. */
 const SLOWEST_POLL = 10;
 
