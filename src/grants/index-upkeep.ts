@@ -1,7 +1,7 @@
 import { createBoundedMap } from './bounded-map.js';
 import { SealError } from './errors.js';
 import type { GrantIndex } from './grant-index.js';
-import { type GrantKey, type GrantStatus, grantId } from './grant.js';
+import { type Grant, type GrantKey, type GrantStatus, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
 import type { Vault } from './vault.js';
 
@@ -16,9 +16,10 @@ export interface IndexUpkeep {
   /**
    * A grant was saved, or removed, or perhaps. Never fails, keeps nobody waiting.
    *
-   * @param entered what `ahead` said, so that it does not come after what the grant has become.
+   * @param change.entered what `ahead` said, so that it does not come after what the grant has become.
+   * @param change.saved what is certain to have been saved.
    */
-  readonly changed: (key: GrantKey, entered?: Promise<void>) => void;
+  readonly changed: (key: GrantKey, change?: IndexedChange) => void;
   /**
    * Makes the entry what the grant is.
    *
@@ -33,9 +34,17 @@ export interface IndexUpkeep {
   readonly settled: () => Promise<void>;
 }
 
+export interface IndexedChange {
+  readonly entered?: Promise<void>;
+  readonly saved?: SavedState | undefined;
+}
+
+/** What of a saved grant matters here. */
+export type SavedState = Pick<Grant, 'status' | 'version'>;
+
 export interface IndexUpkeepDeps {
   readonly index: Pick<GrantIndex, 'enter' | 'put' | 'drop'>;
-  readonly vault: Pick<Vault, 'read'>;
+  readonly vault: Pick<Vault, 'read' | 'lastVersion'>;
   /** Told why the index is behind, each time. */
   readonly onTrouble: (error: unknown) => void;
 }
@@ -54,14 +63,21 @@ type State = GrantStatus | 'unreadable' | 'gone';
  * crash between the two leaves an entry without a grant, which costs nothing, and not a grant without one.
  */
 export function createIndexUpkeep(deps: IndexUpkeepDeps): IndexUpkeep {
-  const { index, onTrouble } = deps;
+  const { index, vault, onTrouble } = deps;
   const owed = createBoundedMap<GrantKey>(MOST_OWED);
   const { track, settled } = createInFlight();
   const sync = createSync(deps);
 
-  async function attempt(key: GrantKey): Promise<boolean> {
+  /** What was saved need not be read to be entered; whether it still is what is stored, its version tells. */
+  async function enterSaved(key: GrantKey, { status, version }: SavedState): Promise<void> {
+    await index.put(grantId(key), status);
+    if ((await vault.lastVersion(key)) !== version) await sync(key);
+  }
+
+  async function attempt(key: GrantKey, saved?: SavedState): Promise<boolean> {
     try {
-      await sync(key);
+      if (saved === undefined) await sync(key);
+      else await enterSaved(key, saved);
       return true;
     } catch (error) {
       owed.set(grantId(key), key);
@@ -82,7 +98,8 @@ export function createIndexUpkeep(deps: IndexUpkeepDeps): IndexUpkeep {
     sync,
     // What becomes of it shows in `changed`.
     ahead: (key) => track(index.enter(grantId(key)).catch(ignore)),
-    changed: (key, entered = Promise.resolve()) => void track(entered.then(() => attempt(key))),
+    changed: (key, { entered = Promise.resolve(), saved } = {}) =>
+      void track(entered.then(() => attempt(key, saved))),
     catchUp: () => track(catchUp()),
     settled: () => settled().then(catchUp),
   };
@@ -102,7 +119,7 @@ function createSync({ index, vault }: IndexUpkeepDeps): IndexUpkeep['sync'] {
   };
 }
 
-async function stateOf(vault: Pick<Vault, 'read'>, key: GrantKey): Promise<State> {
+async function stateOf(vault: IndexUpkeepDeps['vault'], key: GrantKey): Promise<State> {
   try {
     return (await vault.read(key))?.status ?? 'gone';
   } catch (error) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailableError } from './errors.js';
 
 /** Three seconds of pauses: a restart of the store, or a failover that goes well. */
@@ -41,18 +40,11 @@ export async function inTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
 }
 
 /** The outcome of work, or undefined after `limitMs`; the work goes on, and leaves no timer. */
-export async function atMost<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController();
-  const late = delay(limitMs, undefined, { signal: timer.signal });
-  late.catch(ignore);
-  work.catch(ignore);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-  }
-}
-
-function ignore(): void {
-  // One of the two is always abandoned; whoever asked hears of the other.
+export function atMost<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, limitMs, undefined);
+    const inTime = () => clearTimeout(timer);
+    // Whichever comes second changes nothing.
+    work.then(resolve, reject).finally(inTime);
+  });
 }

@@ -66,8 +66,13 @@ async function tryToSave(
   tokens: GrantTokens,
 ): Promise<boolean> {
   const { vault, events, retirement, now, registration } = deps;
-  const previous = await readIfOpenable(vault, key);
-  if (await deps.disabledUsers.has(grantId(key))) {
+  // The version first: a grant that comes after it is either read, or makes the write below fail.
+  const [lastVersion, previous, isDisabled] = await Promise.all([
+    vault.lastVersion(key),
+    readIfOpenable(vault, key),
+    deps.disabledUsers.has(grantId(key)),
+  ]);
+  if (isDisabled) {
     // One that is stored stays: the answer of its write was lost, or the server hands it out again.
     const isStored = sameSecret(previous?.tokens.accessToken, tokens.accessToken);
     // `revocations` sees it through; nobody has to wait until Fullscript has heard of the refusal.
@@ -75,10 +80,9 @@ async function tryToSave(
     throw new UserDisabledError(key);
   }
   const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
-  const expected = previous?.version ?? (await vault.lastVersion(key));
   const fresh = { key, status: 'active' as const, reconnectReason: undefined, tokens };
   const grant = { ...fresh, connectedAt: now(), superseded: kept };
-  const saved = await vault.write(grant, expected);
+  const saved = await vault.write(grant, previous?.version ?? lastVersion);
   if (saved === undefined) return false;
   events.connected(key);
   const wanted = [...registration(key.registration).scope, ...(previous?.tokens.scope ?? [])];

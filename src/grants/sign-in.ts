@@ -114,7 +114,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
       const key = await saveConsent(consentDeps, registration.id, tokens);
-      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
+      const led = { grantId: grantId(key), returnTo };
+      void saves.track(rememberFinished(deps, response.state, led));
       return { key, returnTo, sessionId };
     },
 

@@ -1,15 +1,18 @@
 import type { SessionData } from 'express-session';
 import type { RedisClient } from './client.js';
 import { sessionKey, userSessionsKey } from './keys.js';
-import { decodeSession, encodeSession } from './session-codec.js';
+import { decodeSession } from './session-codec.js';
 
 /** Sessions and the index of each owner's sessions, as they lie in Redis. Errors are ioredis's. */
 export interface SessionRecords {
   readonly read: (hash: string) => Promise<SessionData | undefined>;
-  /** @returns whether there was no such record and now there is. */
-  readonly create: (hash: string, session: SessionData, ttlMs: number) => Promise<boolean>;
+  /**
+   * @param text of `encodeSession`.
+   * @returns whether there was no such record and now there is.
+   */
+  readonly create: (hash: string, text: string, ttlMs: number) => Promise<boolean>;
   /** Overwrites a record that exists; does nothing otherwise. */
-  readonly update: (hash: string, session: SessionData, ttlMs: number) => Promise<void>;
+  readonly update: (hash: string, text: string, ttlMs: number) => Promise<void>;
   readonly extend: (hash: string, ttlMs: number) => Promise<void>;
   /** @returns what was removed, or undefined. */
   readonly remove: (hash: string) => Promise<SessionData | undefined>;
@@ -47,10 +50,10 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
 
   return {
     read: async (hash) => parse(await client.get(sessionKey(hash))),
-    create: async (hash, session, ttlMs) =>
-      (await client.set(sessionKey(hash), encodeSession(session), 'PX', ttlMs, 'NX')) === 'OK',
-    update: async (hash, session, ttlMs) => {
-      await client.set(sessionKey(hash), encodeSession(session), 'PX', ttlMs, 'XX');
+    create: async (hash, text, ttlMs) =>
+      (await client.set(sessionKey(hash), text, 'PX', ttlMs, 'NX')) === 'OK',
+    update: async (hash, text, ttlMs) => {
+      await client.set(sessionKey(hash), text, 'PX', ttlMs, 'XX');
     },
     extend: async (hash, ttlMs) => {
       await client.pexpire(sessionKey(hash), ttlMs);

@@ -118,8 +118,8 @@ class OwnedSessionStore extends RedisStore {
     const fresh = this.#fresh.delete(session);
     try {
       if (owner !== undefined) await this.#records.enter(owner, hash, ttlMs);
-      const created = fresh && (await this.#records.create(hash, session, ttlMs));
-      if (!created) await this.#records.update(hash, session, ttlMs);
+      const created = fresh && (await this.#records.create(hash, text, ttlMs));
+      if (!created) await this.#records.update(hash, text, ttlMs);
     } catch (error) {
       if (fresh) this.#fresh.add(session);
       throw error;

@@ -8,6 +8,7 @@ import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../../src/redis/keys.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { encodeSession } from '../../src/redis/session-codec.js';
 import { secret } from '../../src/oauth/secret.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
@@ -43,7 +44,7 @@ async function keepSession(key: GrantKey, hash: string, device?: string): Promis
   const records = createSessionRecords(client);
   const session = { cookie: {}, signIn: { key, at: AT, device } } as unknown as SessionData;
   await records.enter(grantId(key), hash, 60_000);
-  await records.create(hash, session, 60_000);
+  await records.create(hash, encodeSession(session), 60_000);
 }
 
 const run = (args: string[], url = redis.url, signal?: AbortSignal) =>

@@ -4,6 +4,7 @@ import { sign } from 'cookie-signature';
 import type { SessionData } from 'express-session';
 import { sessionHash, sessionKey } from '../../src/redis/keys.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { encodeSession } from '../../src/redis/session-codec.js';
 import { environment, freePort, startApp } from '../support/app.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { gate } from '../support/gate.js';
@@ -123,7 +124,7 @@ function storedOf({ cookies }: Browser) {
     key: sessionKey(hash),
     change: async (change: (session: SessionData) => object) => {
       const session = await records.read(hash);
-      await records.update(hash, change(session!) as SessionData, HOUR);
+      await records.update(hash, encodeSession(change(session!) as SessionData), HOUR);
     },
   };
 }

@@ -18,6 +18,7 @@ import { createRedisRateLimitStore } from '../../src/redis/rate-limit-store.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
+import { encodeSession } from '../../src/redis/session-codec.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
@@ -71,8 +72,8 @@ async function useEverything(client: RedisClient): Promise<void> {
   const sessions = createSessionRecords(client);
   const session = JSON.parse('{"cookie":{}}') as SessionData;
   await sessions.enter('me', 'hash', 60_000);
-  expect(await sessions.create('hash', session, 60_000)).toBe(true);
-  await sessions.update('hash', session, 60_000);
+  expect(await sessions.create('hash', encodeSession(session), 60_000)).toBe(true);
+  await sessions.update('hash', encodeSession(session), 60_000);
   await sessions.extend('hash', 60_000);
   await sessions.extendEntry('me', 'hash', 60_000);
   expect(await sessions.entries('me')).toEqual(['hash']);

@@ -3,6 +3,7 @@ import type { SessionData } from 'express-session';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { sessionKey, userSessionsKey } from '../../src/redis/keys.js';
 import { type SessionRecords, createSessionRecords } from '../../src/redis/session-records.js';
+import { encodeSession } from '../../src/redis/session-codec.js';
 import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
@@ -25,25 +26,25 @@ afterAll(async () => {
 
 describe('createSessionRecords', () => {
   it('created twice → the second time is refused', async () => {
-    expect(await records.create('a', session, 60_000)).toBe(true);
-    expect(await records.create('a', session, 60_000)).toBe(false);
+    expect(await records.create('a', encodeSession(session), 60_000)).toBe(true);
+    expect(await records.create('a', encodeSession(session), 60_000)).toBe(false);
     expect(await records.read('a')).toEqual(session);
   });
 
   it('updated or extended without being there → still not there', async () => {
-    await records.update('b', session, 60_000);
+    await records.update('b', encodeSession(session), 60_000);
     await records.extend('b', 60_000);
     expect(await records.read('b')).toBeUndefined();
   });
 
   it('removed → handed out and gone', async () => {
-    await records.create('c', session, 60_000);
+    await records.create('c', encodeSession(session), 60_000);
     expect(await records.remove('c')).toEqual(session);
     expect(await records.remove('c')).toBeUndefined();
   });
 
   it('extended by nothing → ended', async () => {
-    await records.create('d', session, 60_000);
+    await records.create('d', encodeSession(session), 60_000);
     await records.extend('d', 0);
     expect(await client.exists(sessionKey('d'))).toBe(0);
   });
