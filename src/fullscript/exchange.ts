@@ -39,9 +39,14 @@ let opened: Promise<Agent> | undefined;
 
 /** Opens the client; the first call does it otherwise. Loading it takes as long as a hundred calls. */
 export function openApiCalls(): Promise<Agent> {
-  return (opened ??= import('undici').then((undici) => {
-    return new undici.Agent({ connections: CONNECTIONS });
-  }));
+  return (opened ??= import('undici').then(
+    (undici) => new undici.Agent({ connections: CONNECTIONS }),
+    (error: unknown) => {
+      // Perhaps for want of memory or files, which comes to an end.
+      opened = undefined;
+      throw error;
+    },
+  ));
 }
 
 /**
