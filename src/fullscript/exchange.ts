@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Agent, Dispatcher } from 'undici';
 import { UnknownCodingError, codingsAccepted, decoded } from './content-coding.js';
 import { FullscriptApiError } from './errors.js';
@@ -35,18 +36,17 @@ class TooLargeError extends Error {
   override readonly name = 'TooLargeError';
 }
 
-let opened: Promise<Agent> | undefined;
+let opened: Agent | undefined;
 
-/** Opens the client; the first call does it otherwise. Loading it takes as long as a hundred calls. */
-export function openApiCalls(): Promise<Agent> {
-  return (opened ??= import('undici').then(
-    (undici) => new undici.Agent({ connections: CONNECTIONS }),
-    (error: unknown) => {
-      // Perhaps for want of memory or files, which comes to an end.
-      opened = undefined;
-      throw error;
-    },
-  ));
+/**
+ * Opens the client; the first call does it otherwise. Loading it takes as long as a hundred calls. By `require`:
+ * what could not be loaded by `import`, perhaps for want of files, is not tried again.
+ */
+export function openApiCalls(): Agent {
+  if (opened !== undefined) return opened;
+  const undici = createRequire(import.meta.url)('undici') as typeof import('undici');
+  opened = new undici.Agent({ connections: CONNECTIONS });
+  return opened;
 }
 
 /**
@@ -59,7 +59,7 @@ export function openApiCalls(): Promise<Agent> {
  */
 export async function exchange(sent: Exchange): Promise<Received> {
   try {
-    const { status, headers, body } = await dispatch(await openApiCalls(), sent);
+    const { status, headers, body } = await dispatch(openApiCalls(), sent);
     const header = (name: string) => headerText(headers[name]);
     const coding = [headers['content-encoding'] ?? []].flat().join(', ');
     if (coding === '' || body.length === 0) return { status, header, body };

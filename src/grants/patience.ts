@@ -43,8 +43,8 @@ export async function inTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
 export function atMost<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, limitMs, undefined);
-    const inTime = () => clearTimeout(timer);
+    const stop = () => clearTimeout(timer);
     // Whichever comes second changes nothing.
-    work.then(resolve, reject).finally(inTime);
+    work.then(resolve, reject).finally(stop);
   });
 }

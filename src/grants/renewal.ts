@@ -76,9 +76,12 @@ async function renewDue(deps: RenewalDeps, renewal: Renewal): Promise<void> {
   const { key, tokens } = renewal.request.grant;
   let attempt: Attempt | undefined;
   try {
-    const [latest, failure] = await Promise.all([read(key), backoff.look(key)]);
+    // Begun together; who finds that nothing is due does not ask what came of it.
+    const looking = backoff.look(key);
+    looking.catch(ignore);
+    const latest = await read(key);
     const due = isDue(latest, { stale: tokens.accessToken, now: now() });
-    if (due) attempt = backoff.goOn(renewal.attempt, { latest, failure });
+    if (due) attempt = backoff.goOn(renewal.attempt, { latest, failure: await looking });
     resolve(due ? await redeem(latest) : latest);
   } catch (error) {
     reject(error);
@@ -91,4 +94,8 @@ async function renewDue(deps: RenewalDeps, renewal: Renewal): Promise<void> {
 function isDue({ tokens }: Grant, { stale, now }: { stale: Secret; now: number }): boolean {
   const unchanged = tokens.accessToken.reveal() === stale.reveal();
   return unchanged || freshness(tokens, { now }) === 'expired';
+}
+
+function ignore(): void {
+  // See the caller.
 }

@@ -114,8 +114,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
       const key = await saveConsent(consentDeps, registration.id, tokens);
-      const led = { grantId: grantId(key), returnTo };
-      void saves.track(rememberFinished(deps, response.state, led));
+      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
       return { key, returnTo, sessionId };
     },
 

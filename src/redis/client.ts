@@ -2,7 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
-import { limitCommands } from './limit-commands.js';
+import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -19,7 +19,6 @@ export interface ClientOptions {
   readonly onStateChange?: (state: ClientState) => void;
 }
 
-const COMMAND_TIMEOUT_MS = 500;
 const CONNECT_TIMEOUT_MS = 2_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;

@@ -16,7 +16,6 @@ export interface ClusterDeps {
 }
 
 const MAX_REDIRECTIONS = 5;
-const SLOTS_REFRESH_TIMEOUT_MS = 1_000;
 const SLOTS_REFRESH_EVERY_MS = 5_000;
 const REFRESH_AT_MOST_EVERY_MS = 200;
 
@@ -34,7 +33,8 @@ export function connectCluster(deps: ClusterDeps): Cluster {
     maxRedirections: MAX_REDIRECTIONS,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    slotsRefreshTimeout: SLOTS_REFRESH_TIMEOUT_MS,
+    // Asked over copies of the connections, which nothing else limits.
+    slotsRefreshTimeout: commandTimeoutMs,
     slotsRefreshInterval: SLOTS_REFRESH_EVERY_MS,
     redisOptions,
     // Managed clusters announce names that certificates are made for: don't resolve them to addresses.

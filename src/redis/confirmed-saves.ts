@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { SaveOutcome } from '../grants/grant-records.js';
 import type { Wait } from './durability.js';
@@ -123,11 +123,17 @@ async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<strin
   try {
     return await Promise.race([
       ask(client, wait, waitMs),
-      delay(waitMs + GRACE_MS, SILENT, { signal: silence.signal }),
+      silent(waitMs + GRACE_MS, silence.signal),
     ]);
   } finally {
     silence.abort();
   }
+}
+
+/** What arrived while this process was held up is read before the server counts as silent; see `limitCommands`. */
+async function silent(afterMs: number, signal: AbortSignal): Promise<string> {
+  await delay(afterMs, undefined, { signal });
+  return turn(SILENT);
 }
 
 /** One connection's waits run one after the other, so they share the time. */

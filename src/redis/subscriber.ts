@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { RedisClient } from './client.js';
 import { connectionError } from './connection-error.js';
+import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
 import { withoutCommand } from './store-call.js';
 
 export interface SubscriberDeps {
@@ -128,12 +129,14 @@ function keepConnected(deps: {
  */
 function connectLike(client: RedisClient, turn: number): Redis | undefined {
   const masters = client instanceof Cluster ? client.nodes('master') : [client];
-  return masters[turn % Math.max(masters.length, 1)]?.duplicate({
+  const connection = masters[turn % Math.max(masters.length, 1)]?.duplicate({
     lazyConnect: true,
     retryStrategy: null,
     autoResubscribe: false,
     enableOfflineQueue: false,
   });
+  if (connection !== undefined) limitCommands(connection, COMMAND_TIMEOUT_MS);
+  return connection;
 }
 
 function ignore(): void {

@@ -162,6 +162,27 @@ describe('a callback', () => {
     expect(world.simulator.stats.livePairs).toBe(0);
   });
 
+  it('while another tab’s is saved between two looks → its pair is not forgotten', async () => {
+    let inBetween: (() => Promise<unknown>) | undefined;
+    await open({
+      records: (inner) => ({
+        ...inner,
+        read: async (id) => {
+          const found = await inner.read(id);
+          const save = inBetween;
+          inBetween = undefined;
+          await save?.();
+          return found;
+        },
+      }),
+    });
+    const [one, other] = [await tab(), await tab()];
+    inBetween = () => one.finish();
+    const { key } = await other.finish();
+    const grant = (await world.vault.read(key))!;
+    expect([grant.version, grant.superseded.length]).toEqual([2, 1]);
+  });
+
   it('while the store fails for a moment → saved when it is back', async () => {
     let failures = 0;
     await open({

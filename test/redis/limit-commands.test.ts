@@ -7,10 +7,11 @@ import {
   waitUntilReady,
 } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { createSubscriber } from '../../src/redis/subscriber.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
-const LIMIT_MS = 100;
+const LIMIT_MS = 200;
 const TIMED_OUT = 'Command timed out';
 
 const ends: (() => Promise<void>)[] = [];
@@ -42,7 +43,7 @@ describe('limitCommands', () => {
     const piped = client.multi().get('key').exec();
     // They are written at the end of the turn.
     await turn();
-    holdUp(3 * LIMIT_MS);
+    holdUp(1.5 * LIMIT_MS);
     await expect(Promise.all(answers)).resolves.toEqual(['value', 7, 'PONG']);
     await expect(piped).resolves.toEqual([[null, 'value']]);
   });
@@ -52,7 +53,7 @@ describe('limitCommands', () => {
     redis.pause();
     const answer = client.get('key');
     await turn();
-    holdUp(3 * LIMIT_MS);
+    holdUp(1.5 * LIMIT_MS);
     await expect(answer).rejects.toThrow(TIMED_OUT);
     redis.resume();
   });
@@ -73,5 +74,32 @@ describe('limitCommands', () => {
         () => false,
       );
     await until(works);
+  });
+
+  it('the connection that listens → its commands fail in time too', async () => {
+    const { client, redis } = await connected();
+    const told: string[] = [];
+    let held = false;
+    const subscriber = createSubscriber({
+      client,
+      channels: () => [],
+      onMessage: () => undefined,
+      onError: ({ message }) => told.push(message),
+    });
+    ends.push(() => {
+      subscriber.close();
+      return Promise.resolve();
+    });
+    await until(() => {
+      subscriber.add('first', () => (held = true));
+      return held;
+    });
+    redis.pause();
+    const from = performance.now();
+    subscriber.add('second', () => undefined);
+    await until(() => told.includes(TIMED_OUT));
+    // Before the connection is given up, which is after two seconds.
+    expect(performance.now() - from).toBeLessThan(1_500);
+    redis.resume();
   });
 });
