@@ -3,6 +3,7 @@ import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
 import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
+import { PersistentSentinelConnector } from './sentinel-connector.js';
 import type { HostAndPort, StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
@@ -99,6 +100,7 @@ function hostOptions({ host, port }: HostAndPort) {
 function sentinelOptions(address: Extract<StoreAddress, { kind: 'sentinel' }>) {
   const { username, password } = address.sentinelLogin;
   return {
+    Connector: PersistentSentinelConnector,
     sentinels: [...address.sentinels],
     name: address.name,
     sentinelRetryStrategy: retryDelay,

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { closeRedis } from '../../src/redis/client.js';
 import { until } from '../support/contract.js';
@@ -35,6 +36,11 @@ async function overFailover(take: (port: number) => unknown) {
   return await use.stop();
 }
 
+/** What ioredis keeps to itself: who listens to the sentinels. */
+interface WithDetector {
+  readonly failoverDetector: { readonly sentinels: readonly { client: EventEmitter }[] } | null;
+}
+
 const member = (port: number) => group.members.find((one) => one.port === port)!;
 
 describe('connectRedis behind Sentinel', () => {
@@ -58,6 +64,31 @@ describe('connectRedis behind Sentinel', () => {
       await askOne(sentinel, 'SENTINEL', 'FAILOVER', 'main');
     });
     expect(seen.slowest).toBeLessThan(ANSWER_LIMIT_MS);
+  }, 30_000);
+
+  it('told of a fail-over while the sentinels are asked → goes on until it is connected', async () => {
+    const { client } = grants;
+    const connector = (client as unknown as { connector: WithDetector }).connector;
+    let told = 0;
+    const ended: string[] = [];
+    for (const one of grants.clients) one.on('end', () => ended.push('end'));
+    await until(() => connector.failoverDetector !== null);
+    client.on('connecting', () => {
+      told += 1;
+      for (const sentinel of connector.failoverDetector?.sentinels ?? []) {
+        sentinel.client.emit('message', '+switch-master');
+      }
+    });
+    const works = () =>
+      client.ping().then(
+        () => true,
+        () => false,
+      );
+    const master = await group.masterOf('');
+    await member(master.port).kill();
+    await until(() => told > 0);
+    await until(works, FAILOVER_LIMIT_MS);
+    expect(ended).toEqual([]);
   }, 30_000);
 
   it('one sentinel is gone → told which, and the others are asked', async () => {
