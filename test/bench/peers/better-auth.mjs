@@ -19,7 +19,9 @@ const auth = betterAuth({
   baseURL: baseUrl,
   secret: sessionSecret,
   secondaryStorage: secondaryStorage(await openNodeRedis()),
-  session: { cookieCache: { enabled: true, maxAge: 5 * 60, refreshCache: false } },
+  // An hour instead of the five minutes that are documented: as long lives the cookie with the tokens, and the
+  // load generator does not take new ones as a browser would.
+  session: { cookieCache: { enabled: true, maxAge: 60 * 60, refreshCache: false } },
   // In production it would stop after a hundred sign-ins in ten seconds from one address.
   rateLimit: { enabled: false },
   user: { additionalFields: { sub: { type: 'string', required: false } } },
