@@ -59,8 +59,9 @@ type State = GrantStatus | 'unreadable' | 'gone';
 /**
  * Index and grant lie in different slots of a cluster, so no script writes both. Instead everybody who
  * changes a grant enters what it is, and looks again whether it still is, until it is: whoever writes
- * an entry last has looked at the grant after that, if only at its version. The entry is made ahead of the save too, so that a
- * crash between the two leaves an entry without a grant, which costs nothing, and not a grant without one.
+ * an entry last has looked at the grant after that, if only at its version. The entry is made ahead of the
+ * save too, so that a crash between the two leaves an entry without a grant, which costs nothing, and not a
+ * grant without one.
  */
 export function createIndexUpkeep(deps: IndexUpkeepDeps): IndexUpkeep {
   const { index, vault, onTrouble } = deps;

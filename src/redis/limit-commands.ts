@@ -1,4 +1,5 @@
 import type { Command, Redis } from 'ioredis';
+import { TIMED_OUT } from './store-failure.js';
 
 /** How long a command may take, unless told otherwise. */
 export const COMMAND_TIMEOUT_MS = 500;
@@ -30,14 +31,14 @@ function limit(command: Command, timeoutMs: number): void {
   // Given up later, after a second attempt of ioredis's, it would be that attempt which fails.
   let isOver = false;
   const giveUp = () => {
-    if (!isOver) command.reject(new Error('Command timed out'));
+    if (!isOver) command.reject(new Error(TIMED_OUT));
   };
   const timer = setTimeout(readFirst, timeoutMs, giveUp, performance.now() + timeoutMs);
   const stop = () => {
     isOver = true;
     clearTimeout(timer);
   };
-  // Nobody hears of a failed command any more whose promise is dropped; those who may drop one say so.
+  // This counts as handling the failure: Node tells of no command any more whose promise somebody dropped.
   command.promise.then(stop, stop);
 }
 

@@ -33,8 +33,8 @@ const BY_CODE = new Map<string, StoreFailure>([
   ['MISCONF', 'disk'],
 ]);
 
-/** What ioredis calls a command that took too long; it has no code for it. */
-const TIMED_OUT = 'Command timed out';
+/** The message of a command that took too long, ioredis's own or ours; there is no code for it. */
+export const TIMED_OUT = 'Command timed out';
 
 /** For metrics: callers cannot do anything about the difference. */
 export function storeFailure(error: unknown): StoreFailure {
