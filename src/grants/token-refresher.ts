@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Cipher } from './cipher.js';
-import { LockTimeoutError, TokenRejectedError } from './errors.js';
+import { TokenRejectedError } from './errors.js';
 import { createEarlyRefresh } from './early-refresh.js';
+import { type Wish, createFinder } from './finder.js';
 import { type Grant, type GrantKey, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
 import type { Journal } from './journal.js';
@@ -10,7 +11,7 @@ import { createPairSaver } from './pair-saver.js';
 import { type RedeemerDeps, createRedeemer } from './redeemer.js';
 import { createRefreshBackoff } from './refresh-backoff.js';
 import type { RefreshFailures } from './refresh-failures.js';
-import { type Flight, createRefreshFlights, landed } from './refresh-flights.js';
+import { type Flight, createRefreshFlights } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
 import { type RefreshMeasures, UNMEASURED } from './refresh-measures.js';
 import { createRenewal } from './renewal.js';
@@ -78,8 +79,6 @@ export interface TokenRefresher {
 
 /** How long a caller waits for another one's refresh: a slow token call plus a dead holder's lease. */
 const DEFAULT_WAIT_MS = 30_000;
-/** Each round means that another process wrote meanwhile; more than a few of those is no progress. */
-const ROUNDS = 4;
 
 export interface TokenRefresherDeps extends RedeemerDeps {
   readonly lock: Lock;
@@ -92,14 +91,6 @@ export interface TokenRefresherDeps extends RedeemerDeps {
   readonly measures?: RefreshMeasures | undefined;
   /** Milliseconds of a clock that is never set. */
   readonly elapsed?: () => number;
-}
-
-/** How somebody comes to want a refresh. */
-interface Wish {
-  readonly ahead?: ReadAhead;
-  readonly early?: boolean;
-  readonly byHand?: boolean;
-  readonly rejected?: string | undefined;
 }
 
 function byHand({ tokens }: Grant): Wish {
@@ -126,21 +117,7 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 
   const joinEarly = (grant: Grant) => join(grant, { early: true });
   const refreshEarly = createEarlyRefresh({ ...deps, flights }, joinEarly);
-
-  async function find(key: GrantKey, wish: Wish): Promise<Grant> {
-    const { rejected } = wish;
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const grant = await read(key, round === 0 ? wish.ahead?.grant : undefined);
-      const state = freshness(grant.tokens, { now: now(), rejected });
-      if (state === 'early') refreshEarly(grant);
-      if (state !== 'expired') return grant;
-      const renewed = await landed(join(grant, wish));
-      if (renewed && freshness(renewed.tokens, { now: now(), rejected }) !== 'expired') {
-        return renewed;
-      }
-    }
-    throw new LockTimeoutError();
-  }
+  const find = createFinder({ now, read, running: flights.running, join, refreshEarly });
 
   return {
     current: (key, rejected) => find(key, { rejected }),

@@ -248,6 +248,48 @@ describe('a rejected token', () => {
     );
     expect(simulator.stats.refreshes).toBe(1);
   });
+
+  it('is not looked up for callers who report it while it is refreshed', async () => {
+    const { opened, open: answer } = gate();
+    let reads = 0;
+    const records = (inner: GrantRecords): GrantRecords => ({
+      ...inner,
+      read: (...args) => {
+        reads += 1;
+        return inner.read(...args);
+      },
+    });
+    const { connect, refresher, simulator, vault } = await open({ records });
+    const key = await connect();
+    const rejected = token((await vault.read(key))!);
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const one = refresher();
+    const first = one.current(key, rejected);
+    await until(() => simulator.stats.refreshes === 1);
+    const before = reads;
+    const others = Array.from({ length: 50 }, () => one.current(key, rejected));
+    await new Promise(setImmediate);
+    expect(reads).toBe(before);
+    answer();
+    const brought = token(await first);
+    expect((await Promise.all(others)).map(token)).toEqual(Array(50).fill(brought));
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('an older one, while the stored one is refreshed early → the stored one, at once', async () => {
+    const { opened, open: answer } = gate();
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    const stored = token((await vault.read(key))!);
+    clock.advance(LIFETIME - 2 * MINUTE);
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const one = refresher();
+    await one.current(key);
+    expect(token(await one.current(key, 'an older token'))).toBe(stored);
+    answer();
+    await one.settled();
+    expect(simulator.stats.refreshes).toBe(1);
+  });
 });
 
 describe('invalid_grant', () => {
