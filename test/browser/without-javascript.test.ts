@@ -9,7 +9,7 @@ let portal: Portal;
 let page: Page;
 
 beforeAll(async () => {
-  portal = await openPortal({}, { patienceMs: 300 });
+  portal = await openPortal({}, { patienceMs: 1_000 });
   ({ page } = await portal.visitor({ ...KINDS['desk-light'], javaScriptEnabled: false }));
 }, 60_000);
 

@@ -9,7 +9,7 @@ let site: Site;
 let ana: Browser;
 
 beforeAll(async () => {
-  site = await openSite({}, { patienceMs: 200 });
+  site = await openSite({}, { patienceMs: 1_500 });
   ana = site.browser();
   await ana.signIn(site.simulator.people[0]!.id);
 });

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { grantId } from '../../src/grants/grant.js';
+import { type Grant, grantId } from '../../src/grants/grant.js';
 import { createRefreshBackoff } from '../../src/grants/refresh-backoff.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { TokenEndpointError } from '../../src/oauth/errors.js';
@@ -60,6 +60,10 @@ function sentTokens(): string[] {
 async function stored(visitor: Visitor) {
   const [grant] = await storedGrants(fleet.redis, [visitor]);
   return grant;
+}
+
+function tokensOf({ tokens }: Grant) {
+  return [tokens.accessToken.reveal(), tokens.refreshToken?.reveal()];
 }
 
 /** What lies sealed on the disk of a process. */
@@ -123,8 +127,8 @@ describe('SR-44', () => {
     await until(async () => (await one.events('late_pair_discarded')) === 1);
     await until(() => fleet.simulator.stats.livePairs === 1);
     const kept = (await stored(visitor))!;
-    expect(kept.version).toBe(newest.version);
-    expect(kept.tokens.accessToken.reveal()).toBe(newest.tokens.accessToken.reveal());
+    // Its version may be a newer one: what earlier sign-ins left is struck from it in the background.
+    expect(tokensOf(kept)).toEqual(tokensOf(newest));
     expect((await one.ask(visitor)).status).toBe(200);
   });
 });
