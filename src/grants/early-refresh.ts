@@ -11,7 +11,7 @@ const GRANTS_REMEMBERED = 10_000;
 export function createEarlyRefresh(
   deps: {
     events: Pick<GrantEvents, 'earlyRefreshFailed'>;
-    flights: Pick<RefreshFlights, 'running'>;
+    flights: Pick<RefreshFlights, 'has'>;
     elapsed?: (() => number) | undefined;
   },
   start: (grant: Grant) => Flight,
@@ -21,7 +21,7 @@ export function createEarlyRefresh(
   return (grant) => {
     const id = grantId(grant.key);
     const paused = elapsed() - (failedAt.get(id) ?? -Infinity) < EARLY_PAUSE_MS;
-    if (paused || flights.running(grant.key) !== undefined) return;
+    if (paused || flights.has(grant.key)) return;
     landed(start(grant)).catch((error: unknown) => {
       failedAt.set(id, elapsed());
       events.earlyRefreshFailed(grant.key, error);

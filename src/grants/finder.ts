@@ -1,5 +1,5 @@
 import { LockTimeoutError } from './errors.js';
-import type { Grant, GrantKey } from './grant.js';
+import { type Grant, type GrantKey, grantId } from './grant.js';
 import { type Flight, landed } from './refresh-flights.js';
 import { freshness } from './refresh-policy.js';
 
@@ -17,9 +17,7 @@ export interface FinderDeps {
   readonly now: () => number;
   /** @throws when the grant is not there or cannot be used. */
   readonly read: (key: GrantKey, begun?: Promise<Grant | undefined>) => Promise<Grant>;
-  /** The refresh of a grant that is under way in this process. */
-  readonly running: (key: GrantKey) => Flight | undefined;
-  /** Joins it, or starts one. */
+  /** Joins the refresh of a grant that is under way in this process, or starts one. */
   readonly join: (grant: Grant, wish: Wish) => Flight;
   readonly refreshEarly: (grant: Grant) => void;
 }
@@ -33,28 +31,30 @@ const ROUNDS = 4;
  * @throws what `read` throws and what a refresh fails with.
  */
 export function createFinder(deps: FinderDeps) {
-  const { now, read, running, join, refreshEarly } = deps;
+  const { now, read, join, refreshEarly } = deps;
+
+  const looks = new Map<string, Promise<Grant>>();
 
   /**
-   * What the refresh brings that runs already. Calls are rejected by the hundred when a token was ended
-   * early: each would read the grant to learn no more than that.
+   * Calls are rejected by the hundred when a token was ended early, and one look serves all that come
+   * meanwhile. It cannot bring them anything older than the token that they were sent with.
    */
-  async function awaitRunning(key: GrantKey, wish: Wish): Promise<Grant | undefined> {
-    if (wish.rejected === undefined || wish.byHand) return undefined;
-    const flight = running(key);
-    // The token that is replaced early may be good, and news to this caller.
-    if (flight === undefined || flight.early) return undefined;
-    return whenGood(await flight.result, wish);
+  function look(key: GrantKey, { rejected, ahead }: Wish): Promise<Grant> {
+    if (rejected === undefined) return read(key, ahead?.grant);
+    const about = `${grantId(key)} ${rejected}`;
+    const begun = looks.get(about);
+    if (begun !== undefined) return begun;
+    const looking = read(key).finally(() => looks.delete(about));
+    looks.set(about, looking);
+    return looking;
   }
 
   const whenGood = (grant: Grant | undefined, { rejected }: Wish) =>
     grant && freshness(grant.tokens, { now: now(), rejected }) !== 'expired' ? grant : undefined;
 
   return async function find(key: GrantKey, wish: Wish): Promise<Grant> {
-    const brought = await awaitRunning(key, wish);
-    if (brought) return brought;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const grant = await read(key, round === 0 ? wish.ahead?.grant : undefined);
+      const grant = await (round === 0 ? look(key, wish) : read(key));
       const state = freshness(grant.tokens, { now: now(), rejected: wish.rejected });
       if (state === 'early') refreshEarly(grant);
       if (state !== 'expired') return grant;

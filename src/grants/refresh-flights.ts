@@ -3,7 +3,7 @@ import { type Grant, type GrantKey, grantId } from './grant.js';
 
 /** Refreshes that are under way in this process, at most one a grant. */
 export interface RefreshFlights {
-  readonly running: (key: GrantKey) => Flight | undefined;
+  readonly has: (key: GrantKey) => boolean;
   /** Joins the flight of this grant, or starts one with `renew`. */
   readonly join: (key: GrantKey, how: { early: boolean; renew: () => Promise<Grant> }) => Flight;
   /** Resolves when none is under way. */
@@ -19,7 +19,7 @@ export interface Flight {
 export function createRefreshFlights(): RefreshFlights {
   const flights = new Map<string, Flight>();
   return {
-    running: (key) => flights.get(grantId(key)),
+    has: (key) => flights.has(grantId(key)),
 
     join: (key, { early, renew }) => {
       const id = grantId(key);

@@ -117,7 +117,7 @@ export function createTokenRefresher(deps: TokenRefresherDeps): TokenRefresher {
 
   const joinEarly = (grant: Grant) => join(grant, { early: true });
   const refreshEarly = createEarlyRefresh({ ...deps, flights }, joinEarly);
-  const find = createFinder({ now, read, running: flights.running, join, refreshEarly });
+  const find = createFinder({ now, read, join, refreshEarly });
 
   return {
     current: (key, rejected) => find(key, { rejected }),
