@@ -9,6 +9,7 @@ import { SECRETS } from '../support/app.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { connectTo } from '../support/contract.js';
 import type { TestRedis } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 import { type Answer, told } from './call.js';
 import type { Member } from './fleet.js';
 
@@ -89,4 +90,17 @@ export async function storedGrants(
   } finally {
     await closeRedis(client);
   }
+}
+
+/**
+ * A refreshed grant when its version stays as it is: what earlier sign-ins left is struck from it behind
+ * the answer, by one more write.
+ */
+export async function grantAtRest(redis: TestRedis, visitor: Visitor): Promise<Grant> {
+  let grant: Grant | undefined;
+  await until(async () => {
+    [grant] = await storedGrants(redis, [visitor]);
+    return grant?.superseded.length === 0;
+  });
+  return grant!;
 }
