@@ -20,7 +20,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['{test,bench,torture}/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       'max-lines-per-function': 'off',

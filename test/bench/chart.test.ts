@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Bar, renderChart } from './chart.js';
+import { type Bar, renderChart } from '../../bench/chart.js';
 
 const chart = (bars: readonly Bar[]) =>
   renderChart({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { withResults } from './document.js';
+import { withResults } from '../../bench/document.js';
 
 const DOCUMENT = 'before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n';
 

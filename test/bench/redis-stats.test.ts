@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseRedisUse, usePerRequest } from './redis-stats.js';
+import { parseRedisUse, usePerRequest } from '../../bench/redis-stats.js';
 
 const INFO = [
   '# Stats',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Cost, Figure } from './measure.js';
-import { costChart, costTables, figureTable } from './report.js';
+import type { Cost, Figure } from '../../bench/measure.js';
+import { costChart, costTables, figureTable } from '../../bench/report.js';
 
 const figure = (reached: boolean | undefined): Figure => ({
   ...{ name: 'a measure', wanted: '≤ 2', measured: '1.5', others: 'a peer 3', reached },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { median, medianRatio, percentile } from './statistics.js';
+import { median, medianRatio, percentile } from '../../bench/statistics.js';
 
 describe('median', () => {
   it('is the value in the middle, whatever the order', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { renderTable } from './table.js';
+import { renderTable } from '../../bench/table.js';
 
 describe('renderTable', () => {
   it('pads its columns to the widest cell', () => {

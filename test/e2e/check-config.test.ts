@@ -162,7 +162,7 @@ describe('a start', () => {
     const port = await freePort();
     const clock = join(folder, 'clock');
     await writeFile(clock, '600000');
-    const skewed = new URL('../torture/skewed-clock.mjs', import.meta.url).href;
+    const skewed = new URL('../../torture/skewed-clock.mjs', import.meta.url).href;
     const server = start([], {
       ...{ PORT: String(port), REDIS_URL: redis.url, CLOCK_FILE: clock },
       SIMULATOR_PORT: String(await freePort()),

@@ -12,11 +12,11 @@ import { lockKey } from '../../src/redis/keys.js';
 import { createBrowser } from '../support/browser.js';
 import { connectTo } from '../support/contract.js';
 import { createWorld, gate, until } from '../support/world.js';
-import { type Fleet, type FleetOptions, type Member, openFleet } from '../torture/fleet.js';
-import { holdRefresh } from '../torture/held-refresh.js';
-import { rollingRestart } from '../torture/ordeals/rolling-restart.js';
-import { createRandom } from '../torture/random.js';
-import { type Visitor, grantAtRest, sessionOf, settle, storedGrants } from '../torture/visitor.js';
+import { type Fleet, type FleetOptions, type Member, openFleet } from '../../torture/fleet.js';
+import { holdRefresh } from '../../torture/held-refresh.js';
+import { rollingRestart } from '../../torture/ordeals/rolling-restart.js';
+import { createRandom } from '../../torture/random.js';
+import { type Visitor, grantAtRest, sessionOf, settle, storedGrants } from '../../torture/visitor.js';
 
 /** The statements about grants, held by real server processes on a real Redis. */
 

@@ -13,7 +13,7 @@ import { type Browser, createBrowser } from '../support/browser.js';
 import { startTokenEditor } from '../support/peer-server.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
 import { recordEvents, until } from '../support/world.js';
-import { type Visitor, signIn, storedGrants } from '../torture/visitor.js';
+import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 
 /** The statements about ending a connection, and about not ending it. */
 

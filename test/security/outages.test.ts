@@ -11,14 +11,14 @@ import { connectTo } from '../support/contract.js';
 import { startCluster } from '../support/redis-cluster.js';
 import { startSentinels } from '../support/redis-sentinels.js';
 import { until } from '../support/until.js';
-import { type Answer, tookMs } from '../torture/call.js';
-import { type Fleet, type Member, openFleet, openFleetOn } from '../torture/fleet.js';
-import { sessionOf, settle } from '../torture/visitor.js';
+import { type Answer, tookMs } from '../../torture/call.js';
+import { type Fleet, type Member, openFleet, openFleetOn } from '../../torture/fleet.js';
+import { sessionOf, settle } from '../../torture/visitor.js';
 
 /** What happens around the server: clocks that are wrong, a Redis that is gone. */
 
 const MINUTE = 60_000;
-const PRELOAD = fileURLToPath(new URL('../torture/skewed-clock.mjs', import.meta.url));
+const PRELOAD = fileURLToPath(new URL('../../torture/skewed-clock.mjs', import.meta.url));
 
 describe('SR-52', () => {
   const clockFile = (folder: string) => join(folder, 'clock');

@@ -5,7 +5,7 @@ import { activityKey, sessionHash, userSessionsKey } from '../../src/redis/keys.
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
-import { type Visitor, signIn, storedGrants } from '../torture/visitor.js';
+import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 
 /** The statement that everybody reaches their own connection only. */
 

@@ -5,7 +5,7 @@ import { grantKey } from '../../src/redis/keys.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, copyOf, openScene } from '../support/scene.js';
 import { asVariable, sealingKey } from '../support/seeded-grants.js';
-import { type Visitor, signIn } from '../torture/visitor.js';
+import { type Visitor, signIn } from '../../torture/visitor.js';
 
 /** The statement about keys that come and go: one story, told in this order. */
 

@@ -3,7 +3,7 @@ import type { Grant } from '../../src/grants/grant.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { startTokenEditor, without } from '../support/peer-server.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
-import { type Visitor, signIn, storedGrants } from '../torture/visitor.js';
+import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 
 /** The statements about what token answers mean, and where tokens are sent. */
 

@@ -1,4 +1,4 @@
-import { type TcpRedis, startTcpRedis } from '../support/redis-tcp.js';
+import { type TcpRedis, startTcpRedis } from '../test/support/redis-tcp.js';
 import { type Contestant, launch, untilServing } from './contestant.js';
 import type { Measure, Outcome, Stage } from './measure.js';
 import { startProvider } from './provider-process.js';

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSecretKey } from 'node:crypto';
-import { createCipher } from '../../src/grants/cipher.js';
-import type { Grant, GrantKey } from '../../src/grants/grant.js';
-import { createVault } from '../../src/grants/vault.js';
-import { closeRedis } from '../../src/redis/client.js';
-import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
-import { SECRETS } from '../support/app.js';
-import { type Browser, createBrowser } from '../support/browser.js';
-import { connectTo } from '../support/contract.js';
-import type { TestRedis } from '../support/redis-server.js';
-import { until } from '../support/until.js';
+import { createCipher } from '../src/grants/cipher.js';
+import type { Grant, GrantKey } from '../src/grants/grant.js';
+import { createVault } from '../src/grants/vault.js';
+import { closeRedis } from '../src/redis/client.js';
+import { createRedisGrantRecords } from '../src/redis/grant-records.js';
+import { SECRETS } from '../test/support/app.js';
+import { type Browser, createBrowser } from '../test/support/browser.js';
+import { connectTo } from '../test/support/contract.js';
+import type { TestRedis } from '../test/support/redis-server.js';
+import { until } from '../test/support/until.js';
 import { type Answer, told } from './call.js';
 import type { Member } from './fleet.js';
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { startProgram, untilPrinted } from './program.js';
 import { CLIENT_SECRET } from './provider/secret.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CLIENT_ID = 'bench';
 
 /** What the provider has counted since it was last reset. */
@@ -37,7 +37,7 @@ export const CLIENT = { id: CLIENT_ID, secret: CLIENT_SECRET };
 
 export async function startProvider(): Promise<ProviderProcess> {
   const program = startProgram({
-    args: ['--import', 'tsx', 'test/bench/provider/main.ts'],
+    args: ['--import', 'tsx', 'bench/provider/main.ts'],
     env: () => ({ PORT: '0' }),
     tested: false,
     cwd: ROOT,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Grant } from '../../../src/grants/grant.js';
-import type { Rotation } from '../../../src/simulator/simulator.js';
+import type { Grant } from '../../src/grants/grant.js';
+import type { Rotation } from '../../src/simulator/simulator.js';
 import type { Fleet, Member } from '../fleet.js';
 import type { Ordeal, OrdealStage } from '../ordeal.js';
 import { type Visitor, lostAmong, sessionOf, storedGrants } from '../visitor.js';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { grantId } from '../../../src/grants/grant.js';
-import { grantKey } from '../../../src/redis/keys.js';
-import { startCluster } from '../../support/redis-cluster.js';
-import type { GroupMember, RedisGroup } from '../../support/redis-group.js';
-import { startSentinels } from '../../support/redis-sentinels.js';
+import { grantId } from '../../src/grants/grant.js';
+import { grantKey } from '../../src/redis/keys.js';
+import { startCluster } from '../../test/support/redis-cluster.js';
+import type { GroupMember, RedisGroup } from '../../test/support/redis-group.js';
+import { startSentinels } from '../../test/support/redis-sentinels.js';
 import { type Answer, told } from '../call.js';
 import type { FleetOn } from '../fleet.js';
 import { startLoad } from '../load.js';

@@ -1,4 +1,4 @@
-import { createBrowser } from '../../support/browser.js';
+import { createBrowser } from '../../test/support/browser.js';
 import type { Contestant } from '../contestant.js';
 import { OURS, PEERS_OF_OURS } from '../contestants.js';
 import { sideBySide } from '../figures.js';

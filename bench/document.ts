@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const DOCUMENT = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
-const IMAGE = fileURLToPath(new URL('../../docs/images/performance.svg', import.meta.url));
+const DOCUMENT = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const IMAGE = fileURLToPath(new URL('../docs/images/performance.svg', import.meta.url));
 const BEGIN = '<!-- results -->';
 const END = '<!-- end of results -->';
 

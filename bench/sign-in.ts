@@ -1,4 +1,4 @@
-import { type Browser, type Page, createBrowser } from '../support/browser.js';
+import { type Browser, type Page, createBrowser } from '../test/support/browser.js';
 import type { Contestant } from './contestant.js';
 
 /** Somebody who is signed in: the browser, and its cookies as they go over the wire. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fault } from '../../../src/simulator/simulator.js';
+import type { Fault } from '../../src/simulator/simulator.js';
 import { told } from '../call.js';
 import type { Fleet } from '../fleet.js';
 import { startLoad } from '../load.js';

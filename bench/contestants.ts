@@ -23,8 +23,8 @@ export interface ContestantSpec {
   readonly share?: number;
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PEERS = `${ROOT}test/bench/peers/`;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PEERS = `${ROOT}bench/peers/`;
 
 export const OURS: ContestantSpec = {
   name: 'fullscript-connect',

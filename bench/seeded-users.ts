@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { sign } from 'cookie-signature';
-import { keyAt, seedGrants } from '../../bench/seed-grants.js';
-import { loadConfig } from '../../src/config.js';
-import { grantId } from '../../src/grants/grant.js';
-import { createRedisGrantIndex } from '../../src/redis/grant-index.js';
-import { sessionHash, sessionKey } from '../../src/redis/keys.js';
-import type { TcpRedis } from '../support/redis-tcp.js';
+import { keyAt, seedGrants } from './seed-grants.js';
+import { loadConfig } from '../src/config.js';
+import { grantId } from '../src/grants/grant.js';
+import { createRedisGrantIndex } from '../src/redis/grant-index.js';
+import { sessionHash, sessionKey } from '../src/redis/keys.js';
+import type { TcpRedis } from '../test/support/redis-tcp.js';
 import { type Contestant, SECRETS } from './contestant.js';
 import { CLIENT } from './provider-process.js';
 import { withClient } from './redis-use.js';

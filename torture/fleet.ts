@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Rotation, type Simulator, startSimulator } from '../../src/simulator/simulator.js';
-import { environment } from '../support/app.js';
-import { createBrowser } from '../support/browser.js';
-import { freePorts } from '../support/free-ports.js';
-import { type ServerProcess, ready, startProcess } from '../support/process.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { type Rotation, type Simulator, startSimulator } from '../src/simulator/simulator.js';
+import { environment } from '../test/support/app.js';
+import { createBrowser } from '../test/support/browser.js';
+import { freePorts } from '../test/support/free-ports.js';
+import { type ServerProcess, ready, startProcess } from '../test/support/process.js';
+import { type TestRedis, startRedis } from '../test/support/redis-server.js';
 import { type Answer, call } from './call.js';
 import { type Visitor, signIn } from './visitor.js';
 

@@ -1,4 +1,4 @@
-import type { RedisGroup } from '../support/redis-group.js';
+import type { RedisGroup } from '../test/support/redis-group.js';
 import type { Fleet, FleetOn, FleetOptions } from './fleet.js';
 import type { Random } from './random.js';
 

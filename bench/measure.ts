@@ -1,4 +1,4 @@
-import type { TcpRedis } from '../support/redis-tcp.js';
+import type { TcpRedis } from '../test/support/redis-tcp.js';
 import type { Contestant, StartOptions } from './contestant.js';
 import type { ContestantSpec } from './contestants.js';
 import type { ProviderProcess } from './provider-process.js';

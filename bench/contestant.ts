@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { freePort } from '../support/app.js';
-import type { TcpRedis } from '../support/redis-tcp.js';
+import { freePort } from '../test/support/app.js';
+import type { TcpRedis } from '../test/support/redis-tcp.js';
 import type { ContestantSpec } from './contestants.js';
 import { type Program, startProgram, untilAnswered } from './program.js';
 import { CLIENT, type ProviderProcess } from './provider-process.js';
