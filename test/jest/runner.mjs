@@ -1,0 +1,36 @@
+// jest's `testRunner`: jest-circus as it is, but modules are imported by Node itself. A worker then loads
+// the sources and their packages once, and not anew into the virtual machine of each suite, which took
+// more time than most suites. The price: suites in one worker share modules and globals (docs/adr/0024).
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import circus from 'jest-circus/runner';
+import { ModuleMocker } from 'jest-mock';
+import { setGlobals } from './globals.mjs';
+
+const require = createRequire(import.meta.url);
+const mocks = new ModuleMocker(globalThis);
+
+/** The parts of jest's runtime that jest-circus asks for. */
+const nodeItself = {
+  // jest-circus keeps the state of a suite in this module and its event handlers in this global.
+  requireInternalModule: (path) => {
+    delete require.cache[path];
+    delete globalThis[Symbol.for('EVENT_HANDLERS')];
+    return require(path);
+  },
+  requireModule: require,
+  setGlobalsForRuntime: (globals) => setGlobals(globals, mocks),
+  unstable_shouldLoadAsEsm: () => true,
+  unstable_importModule: (path) => import(pathToFileURL(path).href),
+  enterTestCode: () => undefined,
+  leaveTestCode: () => undefined,
+  clearAllMocks: () => mocks.clearAllMocks(),
+  resetAllMocks: () => mocks.resetAllMocks(),
+  restoreAllMocks: () => mocks.restoreAllMocks(),
+};
+
+export default function run(globalConfig, config, environment, _runtime, testPath, send) {
+  // jest's reader of source maps knows only what jest has transformed; Node knows what tsx has.
+  delete Error.prepareStackTrace;
+  return circus.default(globalConfig, config, environment, nodeItself, testPath, send);
+}

@@ -1,0 +1,278 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
+import { environment, freePort } from '../../support/app.js';
+import { createBrowser } from '../../support/browser.js';
+import { type ServerProcess, ready, startProcess } from '../../support/process.js';
+import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { gate, until } from '../../support/world.js';
+
+let folder: string;
+const running: ServerProcess[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fc-process-'));
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(env: Record<string, string>, origin: string): Promise<ServerProcess> {
+  const server = startProcess({ cwd: folder, env });
+  running.push(server);
+  await ready(server, origin);
+  return server;
+}
+
+describe('two server processes on one Redis', () => {
+  let redis: TestRedis;
+  let simulator: Simulator;
+  let origins: [string, string];
+
+  beforeEach(async () => {
+    [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
+    const ports = [await freePort(), await freePort()] as const;
+    const shared = environment({ simulator, redisUrl: redis.url, port: ports[0] });
+    origins = [shared.BASE_URL, `http://127.0.0.1:${ports[1]}`];
+    await Promise.all(
+      ports.map((port, i) => start({ ...shared, PORT: String(port) }, origins[i]!)),
+    );
+  });
+
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((server) => server.stop()));
+    await simulator.close();
+    await redis.stop();
+  });
+
+  /** Signs in at the first process; both see the session. */
+  async function signedIn() {
+    const [one, two] = [createBrowser(origins[0]), createBrowser(origins[1])];
+    await one.signIn(simulator.people[0]!.id);
+    for (const [name, value] of one.cookies) two.cookies.set(name, value);
+    return [one, two] as const;
+  }
+
+  it('one expired grant, 50 parallel calls → one refresh, 50 × 200', async () => {
+    // Long enough for 50 calls, since a refreshed token inherits it; short enough to wait for.
+    simulator.settings.accessTokenLifetime = 4;
+    const browsers = await signedIn();
+    const { expiresAt } = await browsers[0].json<{ expiresAt: string }>('/api/session');
+    await until(() => Date.now() >= Date.parse(expiresAt));
+    const { opened, open } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const calls = Array.from({ length: 50 }, (_, i) =>
+      browsers[i % 2]!.send('/api/fullscript/clinic'),
+    );
+    await until(() => simulator.stats.refreshes === 1);
+    open();
+    const answers = await Promise.all(calls);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(50);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('a token rejected by Fullscript, 50 parallel calls → one refresh, 50 × 200', async () => {
+    const browsers = await signedIn();
+    simulator.expireAccessTokens();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => browsers[i % 2]!.send('/api/fullscript/clinic')),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(50);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('kill -9 of the one that refreshes → the other takes over, nothing is lost', async () => {
+    const [one, two] = await signedIn();
+    simulator.expireAccessTokens();
+    const { opened, open } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const dying = one.send('/api/fullscript/clinic').catch(() => undefined);
+    await until(() => simulator.stats.refreshes === 1);
+    const waiting = two.send('/api/fullscript/clinic');
+    running[0]!.child.kill('SIGKILL');
+    await dying;
+    expect((await waiting).status).toBe(200);
+    open();
+    expect((await two.send('/api/fullscript/clinic')).status).toBe(200);
+    expect(await two.json('/api/session')).toMatchObject({ status: 'active' });
+  });
+
+  it('SIGTERM during a refresh → the call is answered, the pair saved, exit code 0', async () => {
+    const [one, two] = await signedIn();
+    simulator.expireAccessTokens();
+    const { opened, open } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const call = one.send('/api/fullscript/clinic');
+    await until(() => simulator.stats.refreshes === 1);
+    const stopped = running[0]!.stop();
+    open();
+    expect((await call).status).toBe(200);
+    expect(await stopped).toBe(0);
+    expect((await two.send('/api/fullscript/clinic')).status).toBe(200);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+});
+
+describe('a server with nothing configured', () => {
+  const ports = async () => {
+    const port = await freePort();
+    return { PORT: String(port), SIMULATOR_PORT: String(await freePort()) };
+  };
+
+  it('says which store and which Fullscript it uses; a restart signs nobody out', async () => {
+    const env = await ports();
+    const origin = `http://localhost:${env.PORT}`;
+    const first = await start(env, origin);
+    expect(first.output()).toMatch(/simulator/);
+    expect(first.output()).toMatch(/store: embedded redis-server/);
+    const browser = createBrowser(origin);
+    const person = await firstPerson(env.SIMULATOR_PORT);
+    expect((await browser.signIn(person)).url).toBe(`${origin}/portal`);
+    expect(await first.stop()).toBe(0);
+    await start(env, origin);
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+  });
+
+  it('twice on one data folder → both share simulator and store, and the second takes over', async () => {
+    const [one, two] = [await freePort(), await freePort()];
+    const origins = [`http://localhost:${one}`, `http://localhost:${two}`] as const;
+    const BASE_URL = origins[0];
+    await start({ PORT: String(one) }, origins[0]);
+    await start({ PORT: String(two), BASE_URL }, origins[1]);
+    const [a, b] = [createBrowser(origins[0]), createBrowser(origins[1])];
+    const { location } = await a.send('/oauth/authorize');
+    await a.signIn(await firstPerson(new URL(location!).port));
+    for (const [name, value] of a.cookies) b.cookies.set(name, value);
+    expect((await b.send('/api/fullscript/clinic')).status).toBe(200);
+    expect(await running[0]!.stop()).toBe(0);
+    await until(async () => (await b.send('/api/fullscript/clinic')).status === 200);
+  });
+
+  it('where no redis-server is installed keeps everything in the process and says so', async () => {
+    const env = { ...(await ports()), PATH: '/nowhere' };
+    const origin = `http://localhost:${env.PORT}`;
+    const server = await start(env, origin);
+    expect(server.output()).toMatch(/NOTHING SURVIVES A RESTART/);
+    const browser = createBrowser(origin);
+    await browser.signIn(await firstPerson(env.SIMULATOR_PORT));
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+    const ended = await browser.post('/oauth/disconnect');
+    expect(ended.location).toBe('/portal?disconnected=yes');
+    expect(await server.stop()).toBe(0);
+  });
+
+  it('keeps its generated secrets to itself', async () => {
+    const env = await ports();
+    const server = await start(env, `http://localhost:${env.PORT}`);
+    const secrets = JSON.parse(await readFile(join(folder, '.data/secrets.json'), 'utf8')) as {
+      sessionSecret: string;
+    };
+    expect(server.output()).not.toContain(secrets.sessionSecret);
+  });
+
+  it('on a port that is taken → exit code 1 and a line that names the port', async () => {
+    const env = await ports();
+    await start(env, `http://localhost:${env.PORT}`);
+    const second = startProcess({ cwd: folder, env });
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain(`EADDRINUSE`);
+    expect(second.output()).toContain(env.PORT);
+  });
+});
+
+describe('a server that is configured wrongly', () => {
+  it('lists every problem with variable and example, and exits with 78', async () => {
+    const server = startProcess({
+      cwd: folder,
+      env: {
+        NODE_ENV: 'production',
+        PORT: 'many',
+        FULLSCRIPT_CLIENT_ID: 'id',
+        FULLSCRIPT_REDIRECT_URI: 'http://portal.example.com/oauth/callback',
+        SESSION_SECRET: 'hunter2',
+      },
+    });
+    expect(await server.exited).toBe(78);
+    const output = server.output();
+    for (const variable of [
+      'PORT',
+      'FULLSCRIPT_CLIENT_SECRET',
+      'FULLSCRIPT_REDIRECT_URI',
+      'REDIS_URL',
+      'SESSION_SECRET',
+      'TOKEN_ENCRYPTION_KEYS',
+    ]) {
+      expect(output).toMatch(new RegExp(`^ {2}${variable} `, 'm'));
+    }
+    expect(output).not.toContain('hunter2');
+  });
+
+  it('with Redis away starts, answers 503, and serves when Redis comes', async () => {
+    const redis = await startRedis({ args: ['--appendonly', 'yes'] });
+    await redis.kill();
+    const simulator = await startSimulator();
+    const env = environment({ simulator, redisUrl: redis.url, port: await freePort() });
+    await start(env, env.BASE_URL);
+    const browser = createBrowser(env.BASE_URL);
+    expect((await browser.send('/readyz')).status).toBe(503);
+    await redis.restart();
+    await until(async () => (await browser.send('/readyz')).status === 200);
+    await browser.signIn(simulator.people[0]!.id);
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+    await Promise.all(running.splice(0).map((server) => server.stop()));
+    await simulator.close();
+    await redis.stop();
+  });
+});
+
+describe('a server that is to end before it has started', () => {
+  it('SIGTERM while it waits for Redis → heeded, as by the first process of a container: exit code 0', async () => {
+    const [port, nobody] = [await freePort(), await freePort()];
+    const env = {
+      ...{ HOST: '127.0.0.1', PORT: String(port), BASE_URL: `http://127.0.0.1:${port}` },
+      REDIS_URL: `redis://127.0.0.1:${nobody}`,
+    };
+    const server = startProcess({ cwd: folder, env });
+    running.push(server);
+    await until(() => server.output().includes('Redis connection failed'));
+    expect(server.output()).not.toContain('ready: open');
+    expect(await server.stop()).toBe(0);
+    expect(server.output()).toContain('stopped');
+  });
+});
+
+describe('npm run simulator', () => {
+  it('runs by itself, and a server uses it through SIMULATOR_URL', async () => {
+    const SIMULATOR_PORT = String(await freePort());
+    const alone = startProcess({
+      cwd: folder,
+      env: { SIMULATOR_PORT },
+      script: 'simulator/main.js',
+    });
+    running.push(alone);
+    await until(async () =>
+      fetch(`http://127.0.0.1:${SIMULATOR_PORT}/simulator/health`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    );
+    const port = await freePort();
+    const env = { PORT: String(port), SIMULATOR_URL: `http://127.0.0.1:${SIMULATOR_PORT}` };
+    const origin = `http://localhost:${port}`;
+    await start(env, origin);
+    const browser = createBrowser(origin);
+    await browser.signIn(await firstPerson(SIMULATOR_PORT));
+    expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+  });
+});
+
+/** Reads the sign-in page as a person would. */
+async function firstPerson(port: string): Promise<string> {
+  const page = await fetch(`http://127.0.0.1:${port}/login?return_to=%2F`);
+  const [, id = ''] = /name="person"[^>]*value="([^"]+)"/.exec(await page.text()) ?? [];
+  return id;
+}

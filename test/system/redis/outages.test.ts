@@ -1,0 +1,175 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { grantId } from '../../../src/grants/grant.js';
+import { closeRedis } from '../../../src/redis/client.js';
+import { grantKey } from '../../../src/redis/keys.js';
+import type { Browser } from '../../support/browser.js';
+import { connectTo } from '../../support/contract.js';
+import { startCluster } from '../../support/redis-cluster.js';
+import { startSentinels } from '../../support/redis-sentinels.js';
+import { until } from '../../support/until.js';
+import { type Answer, tookMs } from '../../../torture/call.js';
+import { type Fleet, type Member, openFleet, openFleetOn } from '../../../torture/fleet.js';
+import { sessionOf, settle } from '../../../torture/visitor.js';
+
+/** What happens around the server: clocks that are wrong, a Redis that is gone. */
+
+const MINUTE = 60_000;
+const PRELOAD = fileURLToPath(new URL('../../../torture/skewed-clock.mjs', import.meta.url));
+
+describe('SR-52', () => {
+  const clockFile = (folder: string) => join(folder, 'clock');
+  /** Ahead, behind. */
+  const offsets = [5 * MINUTE, -5 * MINUTE];
+  let fleet: Fleet;
+  let members: Member[];
+
+  beforeAll(async () => {
+    fleet = await openFleet({
+      processes: 2,
+      env: (folder) => ({ NODE_OPTIONS: `--import ${PRELOAD}`, CLOCK_FILE: clockFile(folder) }),
+      prepare: (folder, index) => writeFile(clockFile(folder), String(offsets[index])),
+    });
+    members = [...fleet.members];
+  });
+
+  afterAll(() => fleet.close());
+
+  async function setClock({ folder }: Member, minutes: number): Promise<void> {
+    const offset = String(minutes * MINUTE);
+    await writeFile(clockFile(folder), offset);
+    await until(async () => (await readFile(`${clockFile(folder)}.seen`, 'utf8')) === offset);
+  }
+
+  it('SR-52 clocks five minutes ahead and behind, and a jump → one refresh for each token that ended', async () => {
+    const { simulator } = fleet;
+    const [ahead, behind] = members as [Member, Member];
+    const visitor = await fleet.signIn(0, ahead);
+    const { expiresAt } = (await sessionOf(visitor, behind))!;
+    expect(Date.parse(expiresAt!) - Date.now()).toBeGreaterThan(124 * MINUTE);
+    const callAll = async () => {
+      for (let i = 0; i < 10; i += 1) {
+        expect((await members[i % 2]!.ask(visitor)).status).toBe(200);
+      }
+    };
+    await callAll();
+    expect(simulator.stats.refreshes).toBe(0);
+    for (const [round, jump] of [3, 5, 0].entries()) {
+      simulator.expireAccessTokens();
+      await callAll();
+      expect(simulator.stats.refreshes).toBe(round + 1);
+      await setClock(behind, jump);
+      await callAll();
+      expect(simulator.stats.refreshes).toBe(round + 1);
+    }
+  });
+});
+
+describe('SR-54', () => {
+  const ANSWER_MS = 1_000;
+  let fleet: Fleet;
+  let member: Member;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    fleet = await openFleet({ processes: 1, redisArgs: ['--appendonly', 'yes'] });
+    member = fleet.members[0]!;
+    redis = (await connectTo(fleet.redis)) as Redis;
+  });
+
+  afterAll(async () => {
+    await closeRedis(redis);
+    await fleet.close();
+  });
+
+  async function expectsRefusal(browser: Browser, path: string): Promise<void> {
+    const from = performance.now();
+    const answer = await browser.send(path);
+    expect({ path, status: answer.status }).toEqual({ path, status: 503 });
+    expect(performance.now() - from).toBeLessThan(ANSWER_MS);
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  }
+
+  it.each([
+    ['down', () => fleet.redis.kill(), () => fleet.redis.restart()],
+    ['frozen', () => fleet.redis.pause(), () => fleet.redis.resume()],
+  ] as const)(
+    'SR-54 Redis %s → 503 within a second, cookie untouched, signed in afterwards without a restart',
+    async (_name, go, back) => {
+      const visitor = await fleet.signIn(0);
+      const browser = visitor.at(member);
+      await go();
+      try {
+        for (const path of ['/api/session', '/api/fullscript/clinic', '/portal']) {
+          await expectsRefusal(browser, path);
+        }
+        await expectsRefusal(browser, '/oauth/authorize');
+        expect(await member.isReady()).toBe(false);
+      } finally {
+        await back();
+      }
+      await until(() => member.isReady());
+      expect(await sessionOf(visitor, member)).toMatchObject({ signedIn: true, status: 'active' });
+      expect((await member.ask(visitor)).status).toBe(200);
+    },
+  );
+
+  it('SR-54 Redis READONLY → what writes is 503 within a second; signed in afterwards without a restart', async () => {
+    const visitor = await fleet.signIn(0);
+    const browser = visitor.at(member);
+    const { refreshes } = fleet.simulator.stats;
+    // A master that lost its place: it answers reads, and refuses writes.
+    await redis.replicaof('127.0.0.1', 1);
+    try {
+      fleet.simulator.expireAccessTokens();
+      await expectsRefusal(browser, '/oauth/authorize');
+      await until(async () => (await member.ask(visitor, '/api/session')).status === 200);
+      await expectsRefusal(browser, '/api/fullscript/clinic');
+      // No lock, no refresh: the refresh token is not risked.
+      expect(fleet.simulator.stats.refreshes).toBe(refreshes);
+    } finally {
+      await redis.replicaof('NO', 'ONE');
+    }
+    await until(async () => (await member.ask(visitor)).status === 200);
+    expect(await sessionOf(visitor, member)).toMatchObject({ signedIn: true, status: 'active' });
+  });
+});
+
+describe('SR-54 with a master that is replaced', () => {
+  it.each([
+    ['Sentinel', startSentinels],
+    ['Cluster', startCluster],
+  ] as const)(
+    'SR-54 Redis %s fails over → 503 within a second, cookie untouched, signed in afterwards without a restart',
+    async (_name, startGroup) => {
+      const group = await startGroup();
+      const fleet = await openFleetOn(group, { processes: 1 });
+      try {
+        const [member] = fleet.members as [Member];
+        const visitor = await fleet.signIn(0);
+        await group.followed();
+        const master = await group.masterOf(grantKey(grantId(visitor.key)));
+        await master.kill();
+        const answers: Answer[] = [];
+        await until(async () => {
+          answers.push(await member.ask(visitor));
+          return answers.at(-1)!.status === 200;
+        }, 20_000);
+        expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503, 200]));
+        expect(Math.max(...answers.map(tookMs))).toBeLessThan(1_000);
+        expect(answers.filter(({ setsCookie }) => setsCookie)).toEqual([]);
+        const active = { signedIn: true, status: 'active' };
+        expect(await sessionOf(visitor, member)).toMatchObject(active);
+        fleet.simulator.expireAccessTokens();
+        expect((await settle(visitor, member)).status).toBe(200);
+      } finally {
+        await fleet.close();
+      }
+    },
+    60_000,
+  );
+});
