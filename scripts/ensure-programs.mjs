@@ -1,6 +1,7 @@
-// The tests run against a real redis-server, a real nginx and a real Chromium, and have the files of
-// docs/monitoring checked by promtool. Where one is missing and can be installed, this installs it;
-// otherwise it says in one line what to install.
+// The tests run against a real redis-server; `npm run test:all` also against a real nginx and a real
+// Chromium, and has the files of docs/monitoring checked by promtool. Where one is missing and can be
+// installed, this installs it; otherwise it says in one line what to install. Arguments are the names of
+// those that are needed; without arguments all are.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -38,7 +39,10 @@ const PROGRAMS = [
   },
 ];
 
-const missing = PROGRAMS.filter(({ isThere }) => !isThere());
+const needed = process.argv.slice(2);
+const missing = PROGRAMS.filter(
+  ({ name, isThere }) => (needed.length === 0 || needed.includes(name)) && !isThere(),
+);
 
 if (missing.length > 0) {
   const names = missing.map(({ name }) => name).join(' and ');

@@ -39,14 +39,20 @@ export interface ServerOptions {
   readonly patienceMs?: number;
   /** How often and how long event streams live. */
   readonly streamTiming?: StreamTiming;
+  /** Between the announcement of the end and the end of listening. */
+  readonly noticeMs?: number;
+  /** Between the start and the loading of what the first answers do without. */
+  readonly laterMs?: number;
+  /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
+  readonly replayMs?: number;
+  /** How often the counts of all processes are brought together. */
+  readonly shareMs?: number;
 }
 
 const API_TIMEOUT_MS = 25_000;
 /** Long enough to find out that a connection has ended, which then is the whole page. */
 const PATIENCE_MS = 2_500;
-/** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
 const REPLAY_MS = 1_000;
-/** How often the counts of all processes are brought together. */
 const SHARE_MS = 1_000;
 
 export interface Parts {
@@ -63,7 +69,7 @@ export interface Parts {
 
 /** Builds every object once, in the order of their needs. */
 export function compose(parts: Parts) {
-  const { config, log, registrations, store } = parts;
+  const { config, log, registrations, store, options } = parts;
   const metrics = createMetrics({ version: packageVersion() });
   const streams = createLiveStreams({ onCount: metrics.liveStreams });
   const registration = lookUp(registrations);
@@ -95,9 +101,9 @@ export function compose(parts: Parts) {
     now: Date.now,
   });
   const settled = () => custody.settled().then(recorded);
-  const keepReplaying = () => every(REPLAY_MS, replaying(custody.refresher, log));
+  const keepReplaying = () => every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
-  const keepSharing = () => every(SHARE_MS, share);
+  const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
   const keepMeasuring = metrics.countStoreCalls;
   const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring };
   return { app, settled, ...keep, revocations: custody.revocations, streams };

@@ -8,7 +8,7 @@ export interface Lifecycle {
   draining: boolean;
 }
 
-/** Between the signal and the end of listening. */
+/** Between the signal and the end of listening, unless something else is said. */
 const NOTICE_MS = 500;
 /** Requests that are still running so long after the signal are cut off. */
 const DRAIN_MS = 20_000;
@@ -40,9 +40,13 @@ export function addressOf(server: Server, { host }: { host: string }): string {
  * Balancers learn from `/readyz` and from `Connection: close` to go elsewhere, and get a moment to do
  * so: closing at once resets connections that were made but not accepted yet.
  */
-export async function drain(server: Server, lifecycle: Lifecycle): Promise<void> {
+export async function drain(
+  server: Server,
+  lifecycle: Lifecycle,
+  noticeMs = NOTICE_MS,
+): Promise<void> {
   lifecycle.draining = true;
-  await wait(NOTICE_MS);
+  await wait(noticeMs);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // Connections fall idle one by one as their last answer goes out; nobody else would close them.
   const sweep = setInterval(() => {

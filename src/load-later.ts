@@ -3,17 +3,19 @@ import type { Logger } from 'pino';
 import { openApiCalls } from './fullscript/exchange.js';
 import { loadTokenCalls } from './oauth/token-endpoint.js';
 
-/** While one of them is loaded nothing else runs: whoever had to wait has his turn before the next one. */
-const BETWEEN_MS = 100;
-
-/** Loads what only calls to Fullscript need. Whoever needs one of them earlier loads it then. */
-export async function loadLater(log: Pick<Logger, 'warn'>): Promise<void> {
+/**
+ * Loads what only calls to Fullscript need. A call that comes earlier loads it then.
+ *
+ * @param pauseMs between two of them: while one is loaded nothing else runs, and requests that had to wait
+ *   for it are answered before the next one.
+ */
+export async function loadLater(log: Pick<Logger, 'warn'>, pauseMs: number): Promise<void> {
   try {
     await loadTokenCalls();
-    await delay(BETWEEN_MS);
+    await delay(pauseMs);
     openApiCalls();
   } catch (err) {
     log.warn({ err }, 'the HTTP clients could not be loaded: calls to Fullscript will say why');
   }
-  await delay(BETWEEN_MS);
+  await delay(pauseMs);
 }

@@ -19,7 +19,7 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
-/** What nobody needs for a first answer waits so long: it would be in the way of that one. */
+/** What the first answers do without waits so long, so as not to delay them. */
 const LATER_MS = 1_000;
 
 /** Builds every object once, in the order of their needs, and listens. */
@@ -48,12 +48,13 @@ export async function startServer(
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.
       streams.close();
-      return drain(server, lifecycle);
+      return drain(server, lifecycle, options.noticeMs);
     });
     const deliver = () => {
       store.revocations.deliver(revocations.handle);
     };
-    opened.push(after(LATER_MS, () => loadLater(log).then(deliver)));
+    const { laterMs = LATER_MS } = options;
+    opened.push(after(laterMs, () => loadLater(log, laterMs / 10).then(deliver)));
     const address = addressOf(server, config.listen);
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };

@@ -1,7 +1,9 @@
 // jest's `testRunner`: jest-circus as it is, but modules are imported by Node itself. A worker then loads
 // the sources and their packages once, and not anew into the virtual machine of each suite, which took
 // more time than most suites. The price: suites in one worker share modules and globals (docs/adr/0024).
+import { channel } from 'node:diagnostics_channel';
 import { createRequire } from 'node:module';
+import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import circus from 'jest-circus/runner';
 import { ModuleMocker } from 'jest-mock';
@@ -29,8 +31,16 @@ const nodeItself = {
   restoreAllMocks: () => mocks.restoreAllMocks(),
 };
 
+/** A finding of the leak scan is easier to understand with the test that was running. */
+const running = channel('leak-scan:running');
+
 export default function run(globalConfig, config, environment, _runtime, testPath, send) {
   // jest's reader of source maps knows only what jest has transformed; Node knows what tsx has.
   delete Error.prepareStackTrace;
+  const suite = relative(config.rootDir, testPath);
+  environment.handleTestEvent = ({ name, test }) => {
+    if (name === 'test_start') running.publish(`${suite}: ${test.name}`);
+  };
+  running.publish(suite);
   return circus.default(globalConfig, config, environment, nodeItself, testPath, send);
 }

@@ -45,6 +45,9 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
   };
 }
 
+/** What a server gives balancers and its first visitors time for, which no test needs. */
+const WITHOUT_WAITING: ServerOptions = { noticeMs: 0, laterMs: 0, replayMs: 20 };
+
 /** A server in this process, with its log kept. */
 export async function startApp(env: Record<string, string>, options: ServerOptions = {}) {
   const lines: string[] = [];
@@ -62,7 +65,7 @@ export async function startApp(env: Record<string, string>, options: ServerOptio
     requestId: currentRequestId,
   });
   const config = loadConfig(env);
-  const server = await startServer(config, log, options);
+  const server = await startServer(config, log, { ...WITHOUT_WAITING, ...options });
   const close = async () => {
     // For the scan: what was counted until the end. A server that is in trouble says nothing.
     if (isRecorded()) await fetch(`${server.address}/metrics`).catch(() => undefined);

@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 import {
   type BrowserContext,
   type BrowserContextOptions,
+  type BrowserServer,
   type Page,
   type Request,
   chromium,
@@ -45,6 +46,18 @@ function executablePath(): string {
   return found;
 }
 
+function launchOptions() {
+  return {
+    executablePath: executablePath(),
+    args: [
+      // Chromium's sandbox does not start for root, which tests in containers are.
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      '--disable-dev-shm-usage',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+    ],
+  };
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -54,17 +67,28 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Starts a real Chromium, which finds nothing but this machine. */
-export async function launchChromium() {
-  const browser = await chromium.launch({
-    executablePath: executablePath(),
-    args: [
-      // Chromium's sandbox does not start for root, which tests in containers are.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      '--disable-dev-shm-usage',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
-    ],
-  });
+/** Where the suites of a run find it: workers inherit the environment. */
+const ENDPOINT = 'TEST_CHROMIUM_ENDPOINT';
+
+let shared: BrowserServer | undefined;
+
+/** For jest's global set-up: one real Chromium for a whole run. */
+export async function startSharedChromium(): Promise<void> {
+  shared = await chromium.launchServer(launchOptions());
+  process.env[ENDPOINT] = shared.wsEndpoint();
+}
+
+export async function stopSharedChromium(): Promise<void> {
+  await shared?.close();
+  shared = undefined;
+}
+
+/** The Chromium of the run, in which each visitor has a context of its own; outside of a run one's own. */
+export async function openChromium() {
+  const endpoint = process.env[ENDPOINT];
+  const browser = await (endpoint === undefined
+    ? chromium.launch(launchOptions())
+    : chromium.connect(endpoint));
   return {
     /** A visitor with a browser of a kind: its size, its theme, with or without JavaScript, … */
     visitor: async (options: BrowserContextOptions = {}): Promise<Visitor> => {
@@ -81,7 +105,7 @@ export async function launchChromium() {
   };
 }
 
-export type Chromium = Awaited<ReturnType<typeof launchChromium>>;
+export type Chromium = Awaited<ReturnType<typeof openChromium>>;
 
 async function record(context: BrowserContext) {
   const violations: Violation[] = [];

@@ -4,7 +4,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { ServerOptions } from '../../src/server.js';
 import { createBrowser } from './browser.js';
-import { type Chromium, type Visitor, launchChromium } from './chromium.js';
+import { type Chromium, type Visitor, openChromium } from './chromium.js';
 import { type Site, openSite } from './site.js';
 
 /** A site, and people in front of real browsers. */
@@ -30,7 +30,7 @@ export async function openPortal(
   extra: Record<string, string> = {},
   options: ServerOptions = {},
 ): Promise<Portal> {
-  const [site, chromium] = await Promise.all([openSite(extra, options), launchChromium()]);
+  const [site, chromium] = await Promise.all([openSite(extra, options), openChromium()]);
   const visitors: Visitor[] = [];
   const visitor = async (kind: BrowserContextOptions = KINDS['desk-light']) => {
     const opened = await chromium.visitor(kind);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { createBrowser } from '../../support/browser.js';
-import { type Chromium, type Visitor, launchChromium } from '../../support/chromium.js';
+import { type Chromium, type Visitor, openChromium } from '../../support/chromium.js';
 import { type App, type Scene, openScene } from '../../support/scene.js';
 import { until } from '../../support/until.js';
 
@@ -14,7 +14,7 @@ let visitor: Visitor;
 let person: string;
 
 beforeAll(async () => {
-  [scene, chromium] = await Promise.all([openScene(), launchChromium()]);
+  [scene, chromium] = await Promise.all([openScene(), openChromium()]);
   app = await scene.open();
   person = scene.simulator.people[0]!.id;
 }, 60_000);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Chromium, type Visitor, launchChromium } from '../../support/chromium.js';
+import { type Chromium, type Visitor, openChromium } from '../../support/chromium.js';
 import { type ForeignSite, startForeignSite } from '../../support/foreign-site.js';
 import { freePort } from '../../support/app.js';
 import { type OpenApp, openApp } from '../../support/open-app.js';
@@ -22,7 +22,7 @@ beforeAll(async () => {
       simulator: { port: simulatorPort },
       env: () => ({ SESSION_SAMESITE: 'strict', FULLSCRIPT_AUTHORIZE_URL: authorize }),
     }),
-    launchChromium(),
+    openChromium(),
     startForeignSite(),
   ]);
 }, 60_000);

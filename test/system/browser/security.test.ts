@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Page } from 'playwright-core';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../../support/app.js';
-import { type Chromium, type Visitor, launchChromium } from '../../support/chromium.js';
+import { type Chromium, type Visitor, openChromium } from '../../support/chromium.js';
 import { type ForeignSite, startForeignSite } from '../../support/foreign-site.js';
 import { signIn as signInByClicks } from '../../support/portal.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
@@ -26,7 +26,7 @@ beforeAll(async () => {
     startRedis(),
     startSimulator(),
     startForeignSite(),
-    launchChromium(),
+    openChromium(),
   ]);
   app = await startApp(environment({ simulator, redisUrl: redis.url, port: await freePort() }));
 }, 60_000);

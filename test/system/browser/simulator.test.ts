@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
-import { type Chromium, launchChromium, type Visitor } from '../../support/chromium.js';
+import { type Chromium, openChromium, type Visitor } from '../../support/chromium.js';
 import { authorizeUrl, connect } from '../../simulator/client.js';
 
 /** The simulator's pages in a real browser, with nothing but their own style sheet. */
@@ -15,7 +15,7 @@ let chromium: Chromium;
 let visitor: Visitor | undefined;
 
 beforeAll(async () => {
-  chromium = await launchChromium();
+  chromium = await openChromium();
 }, 60_000);
 
 afterAll(() => chromium.close());

@@ -1,0 +1,10 @@
+import standard from './jest.config.js';
+
+/** What `npm run test:all` runs: everything, with the leak scan. */
+export default {
+  ...standard,
+  testPathIgnorePatterns: ['/node_modules/'],
+  globalSetup: '<rootDir>/test/jest/setup-all.mjs',
+  globalTeardown: '<rootDir>/test/jest/teardown-all.mjs',
+  reporters: ['default'],
+};
