@@ -1,4 +1,4 @@
-import { until } from '../test/support/world.js';
+import { until } from '../test/support/custody.js';
 import type { Answer } from './call.js';
 import type { Fleet, Member } from './fleet.js';
 import type { Visitor } from './visitor.js';

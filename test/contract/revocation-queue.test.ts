@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocation-queue.js';
 import { type Stage, stages, until } from '../support/contract.js';
-import { gate } from '../support/world.js';
+import { gate } from '../support/custody.js';
 
 const entry = (sealed = 'k1.first'): QueuedRevocation => ({
   id: randomUUID(),

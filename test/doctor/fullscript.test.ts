@@ -18,7 +18,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.js
 import { registrationOf } from '../fixtures/registration.js';
 import { createAuthority } from '../support/certificates.js';
 import { startPeerServer } from '../support/peer-server.js';
-import { registrationFor } from '../support/world.js';
+import { registrationFor } from '../support/custody.js';
 
 const network = createNetwork({ timeoutMs: 2_000 });
 const tokenEndpoint = createTokenEndpoint({ timeoutMs: 2_000, now: Date.now });

@@ -4,7 +4,7 @@ import { type Simulator, startSimulator } from '../../src/simulator/simulator.js
 import { environment, freePort, startApp } from '../support/app.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { until } from '../support/world.js';
+import { until } from '../support/custody.js';
 
 interface SessionAnswer {
   signedIn: boolean;

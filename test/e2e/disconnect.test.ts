@@ -9,7 +9,7 @@ import { type Browser, createBrowser } from '../support/browser.js';
 import { until } from '../support/contract.js';
 import { ready, startProcess } from '../support/process.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate } from '../support/world.js';
+import { gate } from '../support/custody.js';
 
 let redis: TestRedis;
 let simulator: Simulator;

@@ -6,7 +6,7 @@ import { type Browser, createBrowser } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
-import { gate } from '../support/world.js';
+import { gate } from '../support/custody.js';
 import { SECRETS } from '../support/app.js';
 import { runLine } from '../support/command.js';
 import { until } from '../support/until.js';

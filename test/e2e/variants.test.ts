@@ -9,7 +9,7 @@ import {
 import { environment, freePort, startApp } from '../support/app.js';
 import { createBrowser } from '../support/browser.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate, until } from '../support/world.js';
+import { gate, until } from '../support/custody.js';
 
 let redis: TestRedis;
 const opened: (() => Promise<void>)[] = [];

@@ -18,7 +18,7 @@ import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import type { QueuedRevocation } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { secret } from '../../src/oauth/secret.js';
-import { MINUTE, type World, createWorld, gate, until } from '../support/world.js';
+import { MINUTE, type Custody, openCustody, gate, until } from '../support/custody.js';
 
 const key = (id: string): SealingKey => ({ id, key: createSecretKey(randomBytes(32)) });
 const k1 = key('k1');
@@ -194,11 +194,11 @@ describe('refresh flights', () => {
 });
 
 describe('disconnect', () => {
-  let world: World;
+  let world: Custody;
   afterEach(() => world.close());
 
   it('revokes refresh token and access token, in this order, and forgets the grant', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     const { tokens } = (await world.vault.read(owner))!;
     expect(await world.disconnect(owner)).toBe('revoked');
@@ -216,7 +216,7 @@ describe('disconnect', () => {
   ] as const)(
     'with %s from Fullscript → forgotten here at once, and tried on',
     async (_n, fault) => {
-      world = await createWorld();
+      world = await openCustody();
       const owner = await world.connect();
       world.simulator.faults.add({ endpoint: 'revoke', ...fault });
       expect(await world.disconnect(owner)).toBe('retrying');
@@ -244,7 +244,7 @@ describe('disconnect', () => {
     });
     const revoked = () =>
       world.simulator.requests.filter(({ path }) => path.endsWith('/oauth/revoke')).length;
-    world = await createWorld({ queue, records });
+    world = await openCustody({ queue, records });
     const owner = await world.connect();
     await world.disconnect(owner);
     expect([...steps, `${revoked()} sent`]).toEqual(['queued', 'removed, 0 sent', '2 sent']);
@@ -252,7 +252,7 @@ describe('disconnect', () => {
 
   it('when the queue does not take it → fails, and nothing has changed', async () => {
     const add = () => Promise.reject(new StoreUnavailableError('test', undefined));
-    world = await createWorld({ queue: { ...createMemoryRevocationQueue(), add } });
+    world = await openCustody({ queue: { ...createMemoryRevocationQueue(), add } });
     const owner = await world.connect();
     await expect(world.disconnect(owner)).rejects.toBeInstanceOf(StoreUnavailableError);
     expect(await world.vault.read(owner)).toMatchObject({ status: 'active' });
@@ -270,7 +270,7 @@ describe('disconnect', () => {
         return plain.remove(...args);
       },
     });
-    world = await createWorld({ queue: { ...createMemoryRevocationQueue(), add }, records });
+    world = await openCustody({ queue: { ...createMemoryRevocationQueue(), add }, records });
     const owner = await world.connect();
     await expect(world.disconnect(owner)).rejects.toBeInstanceOf(StoreUnavailableError);
     dead = false;
@@ -290,7 +290,7 @@ describe('disconnect', () => {
       during = undefined;
       await signIn?.();
     };
-    world = await createWorld({ queue: { ...queue, add } });
+    world = await openCustody({ queue: { ...queue, add } });
     const owner = await world.connect();
     during = () => world.connect();
     expect(await world.disconnect(owner)).toBe('revoked');
@@ -299,7 +299,7 @@ describe('disconnect', () => {
   });
 
   it('when Fullscript hangs → is answered after a while, and goes on', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     const { opened, open } = gate();
     world.simulator.faults.add({ endpoint: 'revoke', kind: 'delay', until: opened, times: 1 });
@@ -312,7 +312,7 @@ describe('disconnect', () => {
   });
 
   it('ends the pairs of earlier sign-ins of the same user too', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     for (let again = 0; again < 3; again += 1) await world.connect();
     expect(world.simulator.stats.livePairs).toBe(4);
@@ -321,7 +321,7 @@ describe('disconnect', () => {
   });
 
   it('waits for a refresh that is running and ends its pair', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     world.clock.advance(7200_000);
     const { opened, open } = gate();
@@ -336,14 +336,14 @@ describe('disconnect', () => {
   });
 
   it('twice → the second time there is nothing left to end', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     expect(await world.disconnect(owner)).toBe('revoked');
     expect(await world.disconnect(owner)).toBe('revoked');
   });
 
   it('of a record that cannot be opened → it is gone all the same', async () => {
-    world = await createWorld();
+    world = await openCustody();
     const owner = await world.connect();
     await world.records.compareAndSet(grantId(owner), { version: 9, sealed: 'k9.AAAA' }, 1);
     expect(await world.disconnect(owner)).toBe('unreadable');

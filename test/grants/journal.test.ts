@@ -6,10 +6,10 @@ import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
-import { type World, createWorld, gate, until } from '../support/world.js';
+import { type Custody, openCustody, gate, until } from '../support/custody.js';
 
 const LIFETIME = 7200_000;
-let world: World;
+let world: Custody;
 afterEach(() => world.close());
 
 const token = (grant: Grant) => grant.tokens.accessToken.reveal();
@@ -29,7 +29,7 @@ async function open() {
     lastVersion: (id) => store.inner.lastVersion(id),
     compareAndSet: (...args) => (store.write ?? store.inner.compareAndSet)(...args),
   };
-  world = await createWorld({ records: () => records });
+  world = await openCustody({ records: () => records });
   const key = await world.connect();
   let time = 0;
   const refresher = createTokenRefresher({ ...world.deps, elapsed: () => time });

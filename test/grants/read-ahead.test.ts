@@ -4,11 +4,11 @@ import { StoreUnavailableError } from '../../src/grants/errors.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Grant, GrantKey } from '../../src/grants/grant.js';
 import { rejection } from '../fixtures/shown.js';
-import { type World, createWorld } from '../support/world.js';
+import { type Custody, openCustody } from '../support/custody.js';
 
 const LIFETIME = 7200_000;
 
-let world: World;
+let world: Custody;
 let key: GrantKey;
 /** What the store is asked, and whether it is there. */
 let store: { reads: number; readsFail: boolean; writesFail: boolean };
@@ -27,7 +27,7 @@ beforeEach(async () => {
       return inner.compareAndSet(...args);
     },
   });
-  world = await createWorld({ records });
+  world = await openCustody({ records });
   key = await world.connect();
   store.reads = 0;
 });

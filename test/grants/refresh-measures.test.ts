@@ -5,9 +5,9 @@ import type { Journal } from '../../src/grants/journal.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
-import { type World, createWorld, gate, until } from '../support/world.js';
+import { type Custody, openCustody, gate, until } from '../support/custody.js';
 
-let world: World;
+let world: Custody;
 afterEach(() => world.close());
 
 const LIFETIME = 7200_000;
@@ -23,7 +23,7 @@ async function open({ keep }: { keep?: Journal['keep'] } = {}) {
     compareAndSet: (...args) => (fails.write ?? inner.compareAndSet)(...args),
   });
   const lock = createMemoryLock();
-  world = await createWorld({ records, journal, lock });
+  world = await openCustody({ records, journal, lock });
   const seen: string[] = [];
   const note = (tookMs: number, what: string) => {
     expect(tookMs).toBeGreaterThanOrEqual(0);

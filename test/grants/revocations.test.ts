@@ -7,13 +7,13 @@ import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocat
 import { retryIn } from '../../src/grants/revocation-retry.js';
 import { createRevocations } from '../../src/grants/revocations.js';
 import { secret } from '../../src/oauth/secret.js';
-import { MINUTE, type World, createWorld, gate, until } from '../support/world.js';
+import { MINUTE, type Custody, openCustody, gate, until } from '../support/custody.js';
 
 const SECOND = 1_000;
 const HOUR = 60 * MINUTE;
 const ana = { registration: 'us-sandbox', owner: { id: 'ana', type: 'Practitioner' } } as const;
 
-let world: World;
+let world: Custody;
 
 /** A queue that keeps what it is given, for the test to deliver. */
 function createShelf() {
@@ -37,7 +37,7 @@ function createShelf() {
 /** A user who connected, and as a rule disconnected. */
 async function open({ connected = false } = {}) {
   const shelf = createShelf();
-  world = await createWorld({ queue: shelf.queue });
+  world = await openCustody({ queue: shelf.queue });
   const revocations = createRevocations({ ...world.deps, queue: shelf.queue, random: () => 1 });
   const key = await world.connect();
   const { tokens } = (await world.vault.read(key))!;

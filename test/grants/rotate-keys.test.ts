@@ -11,7 +11,7 @@ import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { grantOfOwner, keyOfOwner, sealingKey, seedGrants } from '../support/seeded-grants.js';
-import { type World, type WorldOptions, createWorld, gate, until } from '../support/world.js';
+import { type Custody, type CustodyOptions, openCustody, gate, until } from '../support/custody.js';
 
 const LIFETIME = 7_200_000;
 const [a, b, x] = [sealingKey('A'), sealingKey('B'), sealingKey('X')];
@@ -138,12 +138,12 @@ describe('a reseal', () => {
 });
 
 describe('a server that meets a reseal', () => {
-  let world: World;
+  let world: Custody;
   afterEach(() => world.close());
 
   /** Servers seal with A here, so that every reseal to B has something to do. */
-  async function open(options: WorldOptions = {}): Promise<World> {
-    world = await createWorld({ sealingKeys: [a, b], ...options });
+  async function open(options: CustodyOptions = {}): Promise<Custody> {
+    world = await openCustody({ sealingKeys: [a, b], ...options });
     return world;
   }
 

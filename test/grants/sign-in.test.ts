@@ -4,9 +4,9 @@ import { grantId } from '../../src/grants/grant.js';
 import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
 import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
-import { type World, type WorldOptions, createWorld, gate } from '../support/world.js';
+import { type Custody, type CustodyOptions, openCustody, gate } from '../support/custody.js';
 
-let world: World;
+let world: Custody;
 afterEach(() => world.close());
 
 /** A browser tab that went to Fullscript and came back. */
@@ -26,8 +26,8 @@ async function tab(
   };
 }
 
-async function open(options: WorldOptions = {}) {
-  world = await createWorld(options);
+async function open(options: CustodyOptions = {}) {
+  world = await openCustody(options);
 }
 
 const exchanges = () => world.simulator.stats.exchanges;

@@ -10,18 +10,18 @@ import { createMemoryLock } from '../../src/memory/lock.js';
 import { secret } from '../../src/oauth/secret.js';
 import {
   MINUTE,
-  type World,
-  type WorldOptions,
-  createWorld,
+  type Custody,
+  type CustodyOptions,
+  openCustody,
   gate,
   until,
-} from '../support/world.js';
+} from '../support/custody.js';
 
 const LIFETIME = 7200_000;
-let world: World;
+let world: Custody;
 
-async function open(options: WorldOptions = {}): Promise<World> {
-  world = await createWorld(options);
+async function open(options: CustodyOptions = {}): Promise<Custody> {
+  world = await openCustody(options);
   return world;
 }
 

@@ -6,7 +6,7 @@ import { createCallCounts } from '../../src/http/call-counts.js';
 import { errorHandler } from '../../src/http/error-handler.js';
 import { TooManyRequestsError } from '../../src/http/errors.js';
 import { type CallLimitOptions, createCallLimit, limiting } from '../../src/http/rate-limit.js';
-import { createClock } from '../support/world.js';
+import { createClock } from '../support/custody.js';
 
 const MINUTE = 60_000;
 

@@ -12,7 +12,7 @@ import { type RateLimitOptions, createRateLimit } from '../../src/http/rate-limi
 import { shownSessionId } from '../../src/http/session.js';
 import { createSignedValues } from '../../src/http/signed-values.js';
 import { createMemoryRateLimitStore } from '../../src/memory/rate-limit-store.js';
-import { createClock } from '../support/world.js';
+import { createClock } from '../support/custody.js';
 
 const MINUTE = 60_000;
 

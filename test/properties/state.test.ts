@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { parseAuthorizationResponse } from '../../src/oauth/authorization-response.js';
 import { AuthorizationResponseError, TokenEndpointError } from '../../src/oauth/errors.js';
 import { nastyText } from '../support/nasty-text.js';
-import { type World, createWorld } from '../support/world.js';
+import { type Custody, openCustody } from '../support/custody.js';
 
 const NAMES = ['state', 'code', 'error', 'error_description', 'iss'] as const;
 const name = fc.oneof(
@@ -41,10 +41,10 @@ describe('SR-08 the parser', () => {
 });
 
 describe('SR-08 the sign-in', () => {
-  let world: World;
+  let world: Custody;
 
   beforeAll(async () => {
-    world = await createWorld();
+    world = await openCustody();
   });
 
   afterAll(() => world.close());

@@ -10,7 +10,7 @@ import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { freePort } from '../support/app.js';
 import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate } from '../support/world.js';
+import { gate } from '../support/custody.js';
 
 const ends: (() => Promise<void>)[] = [];
 

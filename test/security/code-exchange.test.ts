@@ -10,7 +10,7 @@ import { type Answer, closePeers, startPeer } from '../fixtures/peer.js';
 import { createBrowser } from '../support/browser.js';
 import { freePort, startApp } from '../support/app.js';
 import { type Site, authorizationOf, openSite } from '../support/site.js';
-import { gate, until } from '../support/world.js';
+import { gate, until } from '../support/custody.js';
 
 /** What the code is sent with, and how often. */
 

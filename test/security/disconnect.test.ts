@@ -12,7 +12,7 @@ import { environment } from '../support/app.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { startTokenEditor } from '../support/peer-server.js';
 import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
-import { recordEvents, until } from '../support/world.js';
+import { recordEvents, until } from '../support/custody.js';
 import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 
 /** The statements about ending a connection, and about not ending it. */

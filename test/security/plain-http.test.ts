@@ -8,7 +8,7 @@ import { answering, closePeers, startPeer } from '../fixtures/peer.js';
 import { SECRETS } from '../support/app.js';
 import { startProcess } from '../support/process.js';
 import { type Site, openSite } from '../support/site.js';
-import { gate, until } from '../support/world.js';
+import { gate, until } from '../support/custody.js';
 
 /** Where codes, secrets and tokens may travel. */
 

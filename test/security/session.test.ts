@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
-import { gate, until } from '../support/world.js';
+import { gate, until } from '../support/custody.js';
 
 /** The statements about how long a session lives, and who gets one at all. */
 

@@ -20,7 +20,7 @@ import { connectTo } from '../support/contract.js';
 import { startProcess } from '../support/process.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate, until } from '../support/world.js';
+import { gate, until } from '../support/custody.js';
 
 const { inLogs: ownerTag } = createOwnerTags([secret(SECRETS.SESSION_SECRET)]);
 

@@ -1,185 +1,128 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
-import { type SealingKey, createCipher } from '../../src/grants/cipher.js';
-import { createDisconnect } from '../../src/grants/disconnect.js';
-import type { GrantEvents } from '../../src/grants/grant-events.js';
-import type { GrantRecords } from '../../src/grants/grant-records.js';
-import type { GrantKey } from '../../src/grants/grant.js';
-import type { Journal } from '../../src/grants/journal.js';
-import type { Lock } from '../../src/grants/lock.js';
-import type { RefreshFailures } from '../../src/grants/refresh-failures.js';
-import type { RevocationQueue } from '../../src/grants/revocation-queue.js';
-import { createRevocations } from '../../src/grants/revocations.js';
-import { createSignIn } from '../../src/grants/sign-in.js';
-import { createTokenRefresher } from '../../src/grants/token-refresher.js';
-import { createVault } from '../../src/grants/vault.js';
-import { createMemoryDisabledUsers } from '../../src/memory/disabled-users.js';
-import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
-import { createMemoryJournal } from '../../src/memory/journal.js';
-import { createMemoryLock } from '../../src/memory/lock.js';
-import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
-import { createMemoryPendingAuthorizations } from '../../src/memory/pending-authorizations.js';
-import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
-import { authorizationServer } from '../../src/oauth/authorization-server.js';
-import type { Registration } from '../../src/oauth/registration.js';
-import { secret } from '../../src/oauth/secret.js';
-import { createTokenEndpoint } from '../../src/oauth/token-endpoint.js';
+import type { Redis } from 'ioredis';
+import { closeRedis } from '../../src/redis/client.js';
+import { pendingKey, sessionKey } from '../../src/redis/keys.js';
+import type { ServerOptions } from '../../src/server.js';
 import {
-  SIMULATOR_CLIENT_ID,
-  SIMULATOR_CLIENT_SECRET,
+  type RecordedRequest,
   type Simulator,
   type SimulatorOptions,
   startSimulator,
 } from '../../src/simulator/simulator.js';
-import { approve } from '../simulator/drive.js';
+import { environment, freePort, startApp } from './app.js';
+import { type Browser, createBrowser } from './browser.js';
+import { connectTo } from './contract.js';
+import { type TestRedis, type TestRedisOptions, startRedis } from './redis-server.js';
+import { type Database, openDatabase } from './shared-redis.js';
 
-export { gate } from './gate.js';
-export { until } from './until.js';
-
-export const MINUTE = 60_000;
-export const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
-
-/** Time that stands still until it is moved. Starts in the real present, like everything outside. */
-export function createClock() {
-  let time = Date.now();
-  return {
-    now: () => time,
-    advance: (ms: number) => {
-      time += ms;
-    },
-  };
-}
-
-export function registrationFor(simulator: Simulator, overrides: Partial<Registration> = {}) {
-  const region = 'us' as const;
-  const environment = 'sandbox' as const;
-  return {
-    id: 'us-sandbox' as const,
-    region,
-    environment,
-    clientId: SIMULATOR_CLIENT_ID,
-    clientSecret: secret(SIMULATOR_CLIENT_SECRET),
-    redirectUri: REDIRECT_URI,
-    server: authorizationServer({ region, environment }, { apiUrl: simulator.apiUrl }),
-    pkce: false,
-    issuer: undefined,
-    scope: [],
-    ...overrides,
-  } satisfies Registration;
-}
-
-/** Grant events as text, for assertions. */
-export function recordEvents() {
-  const seen: string[] = [];
-  const note = (name: string) => (_whose: unknown, detail?: unknown) => {
-    const code = (detail as { code?: unknown } | undefined)?.code;
-    const extra = typeof code === 'string' ? code : typeof detail === 'string' ? detail : undefined;
-    seen.push(extra === undefined ? name : `${name}: ${extra}`);
-  };
-  const events: GrantEvents = {
-    connected: note('connected'),
-    scopeMissing: note('scopeMissing'),
-    refreshed: note('refreshed'),
-    refreshFailed: note('refreshFailed'),
-    earlyRefreshFailed: note('earlyRefreshFailed'),
-    reconnectNeeded: note('reconnectNeeded'),
-    saveFailed: note('saveFailed'),
-    replayed: note('replayed'),
-    latePairDiscarded: note('latePairDiscarded'),
-    revokeFailed: note('revokeFailed'),
-    revocationConfirmed: note('revocationConfirmed'),
-    revocationGivenUp: note('revocationGivenUp'),
-    disconnected: note('disconnected'),
-  };
-  return { events, seen };
-}
+/** Variables of a server, or what makes them of its port. */
+export type Variables = Record<string, string> | ((port: number) => Record<string, string>);
 
 export interface WorldOptions {
   readonly simulator?: SimulatorOptions;
-  readonly records?: (inner: GrantRecords) => GrantRecords;
-  readonly lock?: Lock;
-  readonly journal?: Journal;
-  readonly failures?: RefreshFailures;
-  readonly queue?: RevocationQueue;
-  readonly registration?: Partial<Registration>;
-  readonly tokenTimeoutMs?: number;
-  readonly sealingKeys?: readonly [SealingKey, ...SealingKey[]];
 }
 
-/** Custody of grants over the reference adapters and a simulator, with a clock of its own. */
-export async function createWorld(options: WorldOptions = {}) {
-  const clock = createClock();
-  const simulator = await startSimulator({ now: clock.now, ...options.simulator });
-  const plainRecords = createMemoryGrantRecords({ now: clock.now });
-  const records = options.records?.(plainRecords) ?? plainRecords;
-  const lock = options.lock ?? createMemoryLock();
-  const cipher = createCipher(
-    options.sealingKeys ?? [{ id: 'k1', key: createSecretKey(randomBytes(32)) }],
-  );
-  const vault = createVault({ records, cipher });
-  const { events, seen } = recordEvents();
-  let registration = registrationFor(simulator, options.registration);
-  const tokenEndpoint = createTokenEndpoint({
-    timeoutMs: options.tokenTimeoutMs ?? 5_000,
-    now: clock.now,
-  });
-  const sleep = (ms: number) => {
-    clock.advance(ms);
-    return Promise.resolve();
-  };
-  const failures = options.failures ?? createMemoryRefreshFailures({ now: clock.now });
-  const journal = options.journal ?? createMemoryJournal();
-  const revoke = {
-    tokenEndpoint,
-    events,
-    cipher,
-    now: clock.now,
-    registration: () => registration,
-  };
-  const queue = options.queue ?? createMemoryRevocationQueue();
-  const revocations = createRevocations({ ...revoke, vault, queue });
-  const elapsed = clock.now;
-  const disabledUsers = createMemoryDisabledUsers();
-  const custody = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
-  const deps = { ...custody, disabledUsers };
-  const pending = createMemoryPendingAuthorizations({ now: clock.now });
-  const signIn = createSignIn({ ...deps, pending, cipher });
+/** A store, a simulator that is taken for Fullscript, and any number of servers on them. */
+export interface World<Store = Database> {
+  readonly redis: Store;
+  /** A client of that Redis: to look at what is stored, and to change it. */
+  readonly stored: Redis;
+  readonly simulator: Simulator;
+  /** Starts a server in this process; `variables` override what every server here has. */
+  readonly start: (variables?: Variables, options?: ServerOptions) => Promise<App>;
+  /** Sign-ins that are under way, and what is remembered of finished ones. */
+  readonly pending: () => Promise<string[]>;
+  /** All sessions as they are stored, by key. */
+  readonly sessions: () => Promise<Record<string, string | null>>;
+  /** What the token endpoint was sent. */
+  readonly tokenCalls: () => RecordedRequest[];
+  /** Ends the servers and everything else. */
+  readonly close: () => Promise<void>;
+}
 
-  /** Walks one person through sign-in and consent; answers whose grant it became. */
-  async function connect(person = simulator.people[0]!.id): Promise<GrantKey> {
-    const started = await signIn.start({ registration, returnTo: undefined });
-    const location = await approve({ authorizeUrl: started.location, person });
-    const query = new URL(location).searchParams;
-    return (await signIn.finish({ query, bindingOf: () => started.binding })).key;
-  }
+/** A server of a world. */
+export interface App {
+  /** Where browsers find it: BASE_URL. */
+  readonly origin: string;
+  /** Where it listens, whatever BASE_URL says. */
+  readonly local: string;
+  /** What it was started with; for a second one beside it. */
+  readonly env: Record<string, string>;
+  /** Its log. */
+  readonly lines: string[];
+  /** The log, line by line, as a program reads it. */
+  readonly records: () => Record<string, unknown>[];
+  /** A visitor at `local`, with cookies of its own. */
+  readonly browser: (always?: Record<string, string>) => Browser;
+  readonly close: () => Promise<void>;
+}
 
+/** Suites send many requests from one address: limits are off unless a test sets these variables anew. */
+const UNLIMITED = { RATE_LIMIT_OAUTH: '0', RATE_LIMIT_API: '0', RATE_LIMIT_ADDRESS: '0' };
+/** For a server whose limits are the usual ones. */
+export const LIMITED = { RATE_LIMIT_OAUTH: '', RATE_LIMIT_API: '', RATE_LIMIT_ADDRESS: '' };
+
+/** A world with an empty database in the Redis of the run. */
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
+  return await worldOn(await openDatabase(), options);
+}
+
+/**
+ * A world whose Redis is its own: for what stops, freezes or configures it, counts its commands, or listens
+ * to its channels, which all databases of a Redis share.
+ */
+export async function openWorldWithRedis(
+  options: WorldOptions & TestRedisOptions = {},
+): Promise<World<TestRedis>> {
+  return await worldOn(await startRedis(options), options);
+}
+
+async function worldOn<Store extends Database | TestRedis>(
+  redis: Store,
+  options: WorldOptions,
+): Promise<World<Store>> {
+  const simulator = await startSimulator(options.simulator);
+  const stored = (await connectTo(redis)) as Redis;
+  const ends: (() => Promise<void>)[] = [];
+  const keys = async (pattern: string) => (await stored.keys(pattern)).sort();
   return {
-    ...{
-      journal,
-      clock,
-      simulator,
-      revocations,
-      records: plainRecords,
-      vault,
-      seen,
-      signIn,
-      pending,
-      cipher,
-      deps,
-      connect,
+    ...{ redis, stored, simulator },
+    start: async (variables = {}, serverOptions = {}) => {
+      const app = await openApp({ redis, simulator, variables, serverOptions });
+      ends.push(app.close);
+      return app;
     },
-    /** One refresher a process. */
-    refresher: () => createTokenRefresher(deps),
-    disconnect: createDisconnect(deps),
-    register: (overrides: Partial<Registration>) => {
-      registration = registrationFor(simulator, overrides);
+    pending: () => keys(pendingKey('*')),
+    sessions: async () => {
+      const found = await keys(sessionKey('*'));
+      const values = await Promise.all(found.map((key) => stored.get(key)));
+      return Object.fromEntries(found.map((key, i) => [key, values[i] ?? null]));
     },
-    /** Calls the API the way a route would. */
-    call: async (accessToken: string) => {
-      const headers = { authorization: `Bearer ${accessToken}` };
-      return (await fetch(`${simulator.apiUrl}/clinic`, { headers })).status;
+    tokenCalls: () => simulator.requests.filter(({ path }) => path.endsWith('/oauth/token')),
+    close: async () => {
+      await Promise.all(ends.map((end) => end()));
+      await closeRedis(stored);
+      await Promise.all([simulator.close(), redis.stop()]);
     },
-    close: () => simulator.close(),
   };
 }
 
-export type World = Awaited<ReturnType<typeof createWorld>>;
+async function openApp(parts: {
+  redis: { readonly url: string };
+  simulator: Simulator;
+  variables: Variables;
+  serverOptions: ServerOptions;
+}): Promise<App> {
+  const { redis, simulator, variables } = parts;
+  const port = await freePort();
+  const own = typeof variables === 'function' ? variables(port) : variables;
+  const env = { ...environment({ simulator, redisUrl: redis.url, port }), ...UNLIMITED, ...own };
+  const { origin, lines, ...app } = await startApp(env, parts.serverOptions);
+  const local = `http://127.0.0.1:${port}`;
+  let closing: Promise<void> | undefined;
+  return {
+    ...{ origin, local, env, lines },
+    records: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+    browser: (always) => createBrowser(local, always),
+    close: () => (closing ??= app.close()),
+  };
+}

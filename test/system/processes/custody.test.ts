@@ -11,7 +11,7 @@ import { closeRedis } from '../../../src/redis/client.js';
 import { lockKey } from '../../../src/redis/keys.js';
 import { createBrowser } from '../../support/browser.js';
 import { connectTo } from '../../support/contract.js';
-import { createWorld, gate, until } from '../../support/world.js';
+import { openCustody, gate, until } from '../../support/custody.js';
 import { type Fleet, type FleetOptions, type Member, openFleet } from '../../../torture/fleet.js';
 import { holdRefresh } from '../../../torture/held-refresh.js';
 import { rollingRestart } from '../../../torture/ordeals/rolling-restart.js';
@@ -145,7 +145,7 @@ describe('SR-45', () => {
   });
 
   it('SR-45 a token endpoint that never answers → nothing in flight is older than its time-out', async () => {
-    const world = await createWorld({ tokenTimeoutMs: 200 });
+    const world = await openCustody({ tokenTimeoutMs: 200 });
     const key = await world.connect();
     world.clock.advance(7200_000);
     const { opened, open } = gate();

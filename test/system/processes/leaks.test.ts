@@ -18,7 +18,7 @@ import { type KnownSecret, type Material, record } from '../../support/leaks/rec
 import { scan } from '../../support/leaks/scan.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
-import { createWorld, until } from '../../support/world.js';
+import { openCustody, until } from '../../support/custody.js';
 
 /**
  * No secret where it must not be. These suites look at one journey, with everything that can go wrong
@@ -245,7 +245,7 @@ describe('errors', () => {
   it('SR-39 whatever goes wrong between us and Fullscript → an error that shows no secret', async () => {
     const secrets: KnownSecret[] = [];
     const stop = record({ secret: (one) => secrets.push(one), material: () => undefined });
-    const world = await createWorld({ tokenTimeoutMs: 200 });
+    const world = await openCustody({ tokenTimeoutMs: 200 });
     const { simulator } = world;
     const key = await world.connect();
     const { accessTokens, refreshTokens } = simulator.issued;

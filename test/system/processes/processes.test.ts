@@ -7,7 +7,7 @@ import { environment, freePort } from '../../support/app.js';
 import { createBrowser } from '../../support/browser.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
-import { gate, until } from '../../support/world.js';
+import { gate, until } from '../../support/custody.js';
 
 let folder: string;
 const running: ServerProcess[] = [];
