@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +67,8 @@ function mutantsOf(file: string): Mutant[] {
       if (swapped !== undefined) note(node.operatorToken, swapped);
     }
     if (ts.isExpressionStatement(node)) note(node, ';');
-    if (ts.isReturnStatement(node) && node.expression !== undefined) note(node, 'return undefined;');
+    if (ts.isReturnStatement(node) && node.expression !== undefined)
+      note(node, 'return undefined;');
     if (node.kind === ts.SyntaxKind.TrueKeyword) note(node, 'false');
     if (node.kind === ts.SyntaxKind.FalseKeyword) note(node, 'true');
     ts.forEachChild(node, walk);
@@ -143,7 +152,9 @@ try {
     writeFileSync(path, text);
     if (verdict === 'SURVIVED') survived += 1;
     const [before = ''] = was.split('\n');
-    process.stdout.write(`${index + 1}. ${file}:${line} ${before} → ${becomes.split('\n')[0]}: ${verdict}\n`);
+    process.stdout.write(
+      `${index + 1}. ${file}:${line} ${before} → ${becomes.split('\n')[0]}: ${verdict}\n`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

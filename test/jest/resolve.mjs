@@ -1,3 +1,5 @@
+import { URL } from 'node:url';
+
 // The package of that name throws outside of jest's virtual modules; ours has what the runner was given.
 const globals = new URL('globals.mjs', import.meta.url).href;
 

@@ -3,6 +3,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { URL } from 'node:url';
 import { startSharedChromium } from '../support/chromium.ts';
 import setup from './setup.mjs';
 
