@@ -302,7 +302,7 @@ describe('answers of the token endpoint', () => {
       'small on the wire and endless unpacked',
       (res: ServerResponse) => {
         res.setHeader('content-encoding', 'gzip');
-        res.end(gzipSync(JSON.stringify(ANSWER).padEnd(50_000_000)));
+        res.end(gzipSync(JSON.stringify(ANSWER).padEnd(1_000_000)));
       },
     ],
   ])('an answer that is %s → invalid_response', async (_what, answer) => {
@@ -344,16 +344,20 @@ describe('no answer of the token endpoint', () => {
     expectDiscreet(error);
   });
 
-  it.each(CALLS)('%s, silence → no_answer within the limit', async (_name, call) => {
+  it('silence, whatever the call → no_answer within the limit', async () => {
     const { peer, registration, endpoint } = await endpointAt(() => undefined, LIMIT_MS);
     const startedAt = performance.now();
-    const error = await rejection(call(endpoint, registration));
+    const errors = await Promise.all(
+      CALLS.map(([, call]) => rejection(call(endpoint, registration))),
+    );
     const took = performance.now() - startedAt;
-    expect(error).toMatchObject({ code: 'no_answer', status: undefined });
     expect(took).toBeGreaterThan(LIMIT_MS / 2);
     expect(took).toBeLessThan(LIMIT_MS + SLACK_MS);
-    expect(peer.received).toHaveLength(1);
-    expectDiscreet(error);
+    expect(peer.received).toHaveLength(CALLS.length);
+    for (const error of errors) {
+      expect(error).toMatchObject({ code: 'no_answer', status: undefined });
+      expectDiscreet(error);
+    }
   });
 
   it('headers at once, the body never → no_answer within the limit', async () => {
