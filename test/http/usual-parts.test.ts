@@ -294,7 +294,7 @@ describe('reportAtEnd', () => {
     res: Object.assign(new EventEmitter(), { statusCode: 503, writableFinished: true }),
   });
 
-  it('left to somebody else → told once, with the time since the first', async () => {
+  it('left to somebody else → told once, with the time since the first', () => {
     const { req, res } = exchange();
     const of = { req, res: res as unknown as ServerResponse };
     const told: string[] = [];
