@@ -308,8 +308,8 @@ describe('reportAtEnd', () => {
       took = ms;
     }, of);
     res.emit('close');
+    now.mockRestore();
     expect(told).toEqual(['second']);
     expect(took).toBe(40);
-    now.mockRestore();
   });
 });
