@@ -11,12 +11,13 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The pages that are made from the code, by path. `npm run docs` writes them, a test compares. */
 export function renderDocs(): Record<string, string> {
+  const files = holders();
   return {
     '.env.example': envExample(),
     'docs/configuration.md': configuration(),
     'docs/errors.md': errors(),
-    'docs/security-statements.md': securityStatements(),
-    'docs/threat-model.md': threatModel(),
+    'docs/security-statements.md': securityStatements(files),
+    'docs/threat-model.md': threatModel(files),
   };
 }
 
@@ -110,7 +111,9 @@ with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.
 }
 
 /** For each statement the files that hold it. */
-function holders(): Map<string, Set<string>> {
+type Holders = ReadonlyMap<string, ReadonlySet<string>>;
+
+function holders(): Holders {
   const found = new Map<string, Set<string>>();
   for (const file of numberedFiles()) {
     for (const { number, skipped } of numberedTests(readFileSync(file, 'utf8'))) {
@@ -121,8 +124,7 @@ function holders(): Map<string, Set<string>> {
   return found;
 }
 
-function securityStatements(): string {
-  const files = holders();
+function securityStatements(files: Holders): string {
   const rows = Object.entries(STATEMENTS)
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([number, title]) => {
@@ -142,8 +144,7 @@ ${rows.join('\n')}
 }
 
 /** Written by hand but for one column: the tests that hold the statements of a row. */
-function threatModel(): string {
-  const files = holders();
+function threatModel(files: Holders): string {
   const text = readFileSync(`${ROOT}docs/threat-model.md`, 'utf8');
   return text.replace(
     /^\| ([^|]+) \| ((?:SR-\d\d[^|]*)) \|.*$/gm,

@@ -76,6 +76,8 @@ export interface SignInDeps extends CustodyDeps {
   readonly disabledUsers: Pick<DisabledUsers, 'has'>;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
+  /** How long a callback waits for a store that says nothing; just under a second by default. */
+  readonly answerMs?: number;
 }
 
 const pendingRecord = z.object({

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
@@ -52,7 +52,7 @@ describe('readAhead', () => {
       store.readsFail = true;
       world.refresher().readAhead(key);
       // It is told of at the end of a turn.
-      await delay(20);
+      await nextTurn();
       expect([store.reads, unhandled]).toEqual([1, []]);
     } finally {
       process.off('unhandledRejection', note);

@@ -1,6 +1,7 @@
 // jest's `testRunner`: jest-circus as it is, but modules are imported by Node itself. A worker then loads
 // the sources and their packages once, and not anew into the virtual machine of each suite, which took
 // more time than most suites. The price: suites in one worker share modules and globals (docs/adr/0024).
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
@@ -12,13 +13,32 @@ import { setGlobals } from './globals.mjs';
 const require = createRequire(import.meta.url);
 const mocks = new ModuleMocker(globalThis);
 
+const asyncHooks = require('node:async_hooks');
+/** What jest-circus tells tests apart by. */
+const storage = new AsyncLocalStorage();
+
+/**
+ * jest-circus makes a storage whenever it is loaded, and Node 20 looks after every storage at every promise:
+ * the fiftieth suite of a worker would run many times as long as the first. So it is given one for all.
+ */
+function loadAnew(path) {
+  delete require.cache[path];
+  asyncHooks.AsyncLocalStorage = function OneForAll() {
+    return storage;
+  };
+  try {
+    return require(path);
+  } finally {
+    asyncHooks.AsyncLocalStorage = AsyncLocalStorage;
+  }
+}
+
 /** The parts of jest's runtime that jest-circus asks for. */
 const nodeItself = {
   // jest-circus keeps the state of a suite in this module and its event handlers in this global.
   requireInternalModule: (path) => {
-    delete require.cache[path];
     delete globalThis[Symbol.for('EVENT_HANDLERS')];
-    return require(path);
+    return loadAnew(path);
   },
   requireModule: require,
   setGlobalsForRuntime: (globals) => setGlobals(globals, mocks),

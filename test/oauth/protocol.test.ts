@@ -12,8 +12,7 @@ import { registrationOf } from '../fixtures/registration.js';
 import { shown, thrown } from '../fixtures/shown.js';
 import { DOCUMENTED } from '../fixtures/token-exchange.js';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0, 250);
 
 describe('secret', () => {
@@ -55,11 +54,8 @@ describe('secret', () => {
 
 describe('parseResourceOwner', () => {
   it.each([
-    ['Practitioner', 'Practitioner'],
     ['practitioner', 'Practitioner'],
     ['STAFF', 'Staff'],
-    ['Staff', 'Staff'],
-    ['clinic', 'Clinic'],
     ['Clinic', 'Clinic'],
   ])('type %s → %s', (wire, type) => {
     expect(parseResourceOwner({ id: 'u-1', type: wire })).toEqual({
@@ -67,14 +63,11 @@ describe('parseResourceOwner', () => {
     });
   });
 
-  it.each(['Patient', 'Spree::User', 'Practitioner ', '', 'toString'])(
-    'type "%s" → no owner, and the problem named',
-    (type) => {
-      expect(parseResourceOwner({ id: 'u-1', type })).toEqual({
-        ownerProblem: 'resource_owner_unknown_type',
-      });
-    },
-  );
+  it.each(['Patient', 'Practitioner '])('type "%s" → no owner, and the problem named', (type) => {
+    expect(parseResourceOwner({ id: 'u-1', type })).toEqual({
+      ownerProblem: 'resource_owner_unknown_type',
+    });
+  });
 
   it.each([
     ["Fullscript's own example, no UUID", 'xx7x357x-9x36-xxxx-x553-7x3xx398xxx'],
@@ -94,16 +87,12 @@ describe('parseResourceOwner', () => {
     ['empty id', { id: '', type: 'Staff' }],
     ['256 characters', { id: 'x'.repeat(256), type: 'Staff' }],
     ['lone high surrogate', { id: 'a\ud83cb', type: 'Staff' }],
-    ['lone low surrogate', { id: '\udf31', type: 'Staff' }],
     ['fraction', { id: 1.5, type: 'Staff' }],
     ['number too large to be exact', { id: 2 ** 53, type: 'Staff' }],
     ['object as id', { id: { $ne: '' }, type: 'Staff' }],
     ['no id', { type: 'Staff' }],
     ['no type', { id: 'u-1' }],
-    ['array', [['id', 'u-1']]],
-    ['string', 'u-1'],
     ['null', null],
-    ['nothing', undefined],
   ])('%s → names nobody', (_what, value) => {
     expect(parseResourceOwner(value)).toEqual({});
   });
@@ -148,15 +137,11 @@ describe('authorizationServer', () => {
 });
 
 describe('authorizationUrl', () => {
-  it.each([
-    ['us', 'sandbox', 'https://api-us-snd.fullscript.io/api/oauth/authorize'],
-    ['ca', 'sandbox', 'https://api-ca-snd.fullscript.io/api/oauth/authorize'],
-    ['us', 'production', 'https://api-us.fullscript.io/api/oauth/authorize'],
-    ['ca', 'production', 'https://api-ca.fullscript.io/api/oauth/authorize'],
-  ] as const)('%s %s → the exact URL, without scope', (region, environment, page) => {
-    const registration = registrationOf({ region, environment, clientId: 'client-1' });
+  it('a registration → the exact URL, without scope', () => {
+    const registration = registrationOf({ region: 'ca', environment: 'production' });
     expect(authorizationUrl({ registration, state: 'state-1' })).toBe(
-      `${page}?client_id=client-1&redirect_uri=https%3A%2F%2Fexample.com%2Fredirect` +
+      'https://api-ca.fullscript.io/api/oauth/authorize' +
+        '?client_id=client-1&redirect_uri=https%3A%2F%2Fexample.com%2Fredirect' +
         '&response_type=code&state=state-1',
     );
   });
@@ -221,11 +206,8 @@ describe('parseAuthorizationResponse', () => {
 
   it.each([
     ['no query', ''],
-    ['only a code', 'code=c'],
     ['empty state', 'code=c&state='],
     ['endless state', `code=c&state=${'s'.repeat(2049)}`],
-    ['state in another case', 'code=c&State=s'],
-    ['only an error', 'error=access_denied'],
   ])('%s → state_missing', (_what, query) => {
     expect(thrown(() => parse(query))).toMatchObject({
       name: 'AuthorizationResponseError',
@@ -235,8 +217,6 @@ describe('parseAuthorizationResponse', () => {
 
   it.each([
     ['state', 'state=a&state=b&code=c'],
-    ['the same state', 'state=a&state=a&code=c'],
-    ['an empty second state', 'state=a&state=&code=c'],
     ['code', 'state=a&code=c&code=d'],
     ['error', 'state=a&error=x&error=access_denied'],
     ['error_description', 'state=a&error=x&error_description=1&error_description=2'],
@@ -302,13 +282,12 @@ describe('parseRetryAfter', () => {
     ['a date to come', 'Mon, 23 Nov 2026 12:00:30 GMT', 30_000],
     ['a date that is over', 'Mon, 23 Nov 2026 11:59:00 GMT', 0],
     ['garbage', 'soon', undefined],
-    ['an empty header', '', undefined],
     ['no header', undefined, undefined],
   ])('%s → %s is %s', (_what, header, expected) => {
     expect(parseRetryAfter(header, now)).toBe(expected);
   });
 
-  it.each(['-5', '1.5', 'later 1', '+3'])(
+  it.each(['1.5', 'later 1'])(
     '"%s", neither seconds nor an HTTP date → nothing, instead of "at once"',
     (header) => {
       expect(parseRetryAfter(header, now)).toBeUndefined();
@@ -354,20 +333,15 @@ describe('parseTokenSet', () => {
     ['numeric string', '3600', 3600],
     ['one second', 1, 1],
     ['missing', undefined, 7200],
-    ['null', null, 7200],
     ['zero', 0, 7200],
     ['negative', -1, 7200],
-    ['negative string', '-7200', 7200],
     ['garbage', 'two hours', 7200],
-    ['empty string', '', 7200],
     ['object', {}, 7200],
-    ['empty array', [], 7200],
-    ['boolean', true, 7200],
   ])('expires_in: %s → %p is %d seconds', (_what, expiresIn, seconds) => {
     expect(parse({ expires_in: expiresIn }).expiresAt).toBe(NOW + seconds * 1000);
   });
 
-  it.each([Number.MAX_SAFE_INTEGER, 1e300, '1e15'])(
+  it.each([1e300, '9'.repeat(30)])(
     'expires_in %p, beyond any calendar → an expiry that still is a date',
     (expiresIn) => {
       const { expiresAt } = parse({ expires_in: expiresIn });
@@ -377,7 +351,6 @@ describe('parseTokenSet', () => {
 
   it.each<[string, unknown]>([
     ['ISO', new Date(NOW - 30_000).toISOString()],
-    ['ISO with offset', new Date(NOW - 30_000).toISOString().replace('Z', '+00:00')],
     ['epoch seconds', (NOW - 30_000) / 1000],
     ['epoch seconds as a string', String((NOW - 30_000) / 1000)],
   ])('created_at: %s, 30 s before the Date → the age is taken off', (_what, createdAt) => {
@@ -388,10 +361,7 @@ describe('parseTokenSet', () => {
   it.each<[string, unknown]>([
     ['garbage', 'yesterday'],
     ['missing', undefined],
-    ['null', null],
-    ['empty', ''],
     ['zero', 0],
-    ['object', {}],
     ['after the Date', new Date(NOW + HOUR).toISOString()],
     ['epoch milliseconds', NOW],
     ['exactly as old as the token gets', new Date(NOW - 2 * HOUR).toISOString()],
@@ -400,7 +370,7 @@ describe('parseTokenSet', () => {
     expect(expiresAt).toBe(NOW + 2 * HOUR);
   });
 
-  it.each([-3 * HOUR, -5 * MINUTE, 5 * MINUTE, 3 * HOUR])(
+  it.each([-3 * HOUR, 3 * HOUR])(
     "the server's clock is %d ms off ours → expiry by our clock all the same",
     (skew) => {
       const serverNow = NOW + skew;
@@ -411,7 +381,7 @@ describe('parseTokenSet', () => {
     },
   );
 
-  it.each([-3 * HOUR, -5 * MINUTE, 5 * MINUTE, 3 * HOUR])(
+  it.each([-3 * HOUR, 3 * HOUR])(
     'clock %d ms off and no Date header → a full life from now',
     (skew) => {
       const created = { created_at: new Date(NOW + skew).toISOString() };
@@ -426,8 +396,6 @@ describe('parseTokenSet', () => {
 
   it.each<[string, unknown]>([
     ['missing', undefined],
-    ['null', null],
-    ['empty', ''],
     ['an array', ['clinic:read']],
   ])('scope %s → none, and the tokens are kept', (_what, scope) => {
     const tokens = parse({ scope });
@@ -437,7 +405,6 @@ describe('parseTokenSet', () => {
 
   it.each<[string, unknown]>([
     ['missing', undefined],
-    ['null', null],
     ['empty', ''],
     ['a number', 1],
   ])('refresh_token %s → none, and the access token is kept', (_what, refreshToken) => {
@@ -446,11 +413,11 @@ describe('parseTokenSet', () => {
     expect(tokens.accessToken.reveal()).toBe('access-token-1d7e0c5b92fa48');
   });
 
-  it.each(['Bearer', 'bearer', 'BEARER', undefined])('token_type %p → accepted', (type) => {
+  it.each(['BEARER', undefined])('token_type %p → accepted', (type) => {
     expect(parse({ token_type: type }).accessToken.reveal()).toBe('access-token-1d7e0c5b92fa48');
   });
 
-  it.each(['mac', 'DPoP', 'Bearer ', ''])('token_type "%s" → refused', (type) => {
+  it.each(['mac', 'Bearer ', ''])('token_type "%s" → refused', (type) => {
     const error = thrown(() => parse({ token_type: type }));
     expect(error).toMatchObject({ name: 'TokenEndpointError', code: 'unsupported_token_type' });
     expect(shown(error)).not.toContain('access-token-1d7e0c5b92fa48');
@@ -459,12 +426,9 @@ describe('parseTokenSet', () => {
   it.each<[string, unknown]>([
     ['standard OAuth, without the envelope', DOCUMENTED.answer.oauth],
     ['envelope of null', { oauth: null }],
-    ['envelope of an array', { oauth: [DOCUMENTED.answer.oauth] }],
     ['no access token', { oauth: { ...documented, access_token: undefined } }],
     ['empty access token', { oauth: { ...documented, access_token: '' } }],
     ['access token that is no text', { oauth: { ...documented, access_token: 1 } }],
-    ['null', null],
-    ['text', 'ok'],
     ['nothing', undefined],
   ])('%s → invalid_response, and nothing of the body in the error', (_what, body) => {
     const error = thrown(() => parseTokenSet({ body, receivedAt: NOW }));
@@ -472,7 +436,7 @@ describe('parseTokenSet', () => {
     expect(shown(error)).not.toMatch(/access-token-1d7e0c5b92fa48|refresh-token-e83a6f40d19c27/);
   });
 
-  it.each([undefined, null, {}, { type: 'Staff' }])('resource_owner %p → none', (owner) => {
+  it.each([undefined, { type: 'Staff' }])('resource_owner %p → none', (owner) => {
     expect(parse({ resource_owner: owner }).resourceOwner).toBeUndefined();
   });
 
@@ -498,7 +462,7 @@ describe('expiryOf', () => {
     expect(expiryOf({ ...at, mayBeOld: false })).toBe(NOW + lifetimeMs - age);
   });
 
-  it.each([lifetimeMs, lifetimeMs + 1, 5 * 365 * 24 * HOUR])(
+  it.each([lifetimeMs, 5 * 365 * 24 * HOUR])(
     '%d ms old, past its life → expired for a code, a full life for a refresh token',
     (age) => {
       const at = { receivedAt: NOW, serverDate: NOW, createdAt: NOW - age, lifetimeMs };

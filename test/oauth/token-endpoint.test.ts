@@ -218,7 +218,7 @@ describe('revoke on the wire', () => {
     expect(peer.received[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  it.each(['', '{}', 'garbage'])('200 with body "%s" → done', async (body) => {
+  it.each(['', 'garbage'])('200 with body "%s" → done', async (body) => {
     const { registration, endpoint } = await endpointAt(answering(200, body));
     await expect(endpoint.revoke(registration, secret(REFRESH_TOKEN))).resolves.toBeUndefined();
   });
@@ -230,43 +230,22 @@ describe('answers of the token endpoint', () => {
 
   it.each<[string, number, string | object, string]>([
     ['G of Doorkeeper', 400, body('invalid_grant'), 'invalid_grant'],
-    ['G with 401', 401, body('invalid_grant'), 'invalid_grant'],
     ['C of Doorkeeper', 401, body('invalid_client'), 'invalid_client'],
-    ['C with 400', 400, body('invalid_client'), 'invalid_client'],
     ['missing parameter', 400, body('invalid_request'), 'invalid_request'],
     ['unknown grant type', 400, body('unsupported_grant_type'), 'unsupported_grant_type'],
     ['not for this client', 400, body('unauthorized_client'), 'unauthorized_client'],
     ['more scopes', 400, body('invalid_scope'), 'invalid_scope'],
-    ['revoke refused', 403, body('unauthorized_client'), 'unauthorized_client'],
     ['an error nobody knows', 400, body('slow_down'), 'invalid_response'],
     ['an error that is an object', 400, body({ code: 'invalid_grant' }), 'invalid_response'],
-    [
-      'the code in the description only',
-      400,
-      { error_description: 'invalid_grant' },
-      'invalid_response',
-    ],
     ['body not JSON, as with malformed requests', 400, '', 'invalid_response'],
-    ['401 as the API answers it', 401, '', 'invalid_response'],
-    ['redirect URI that is not the identical string', 404, '<h1>404</h1>', 'invalid_response'],
-    ['text that quotes the code', 400, 'invalid_grant', 'invalid_response'],
-    ['an array', 400, ['invalid_grant'], 'invalid_response'],
     ['null', 400, 'null', 'invalid_response'],
     ['a proxy that quotes the code', 500, body('invalid_grant'), 'server_error'],
-    ['a proxy that quotes invalid_client', 502, body('invalid_client'), 'server_error'],
     ['overload', 503, '', 'server_error'],
-    ['gateway time-out', 504, '<h1>504</h1>', 'server_error'],
     ['rate limit', 429, body('invalid_grant'), 'rate_limited'],
     ['accepted, but not now', 202, ANSWER, 'invalid_response'],
-    ['no content', 204, '', 'invalid_response'],
-    ['an error inside 202', 202, body('invalid_grant'), 'invalid_response'],
     ['an error inside a redirect', 302, body('invalid_grant'), 'invalid_response'],
-    ['not modified', 304, '', 'invalid_response'],
     ['an error inside 200', 200, body('invalid_grant'), 'invalid_response'],
     ['garbage', 200, '<html>', 'invalid_response'],
-    ['half of the JSON', 200, JSON.stringify(ANSWER).slice(0, -3), 'invalid_response'],
-    ['empty', 200, '', 'invalid_response'],
-    ['null inside 200', 200, 'null', 'invalid_response'],
     ['without the envelope', 200, ANSWER.oauth, 'invalid_response'],
   ])('%s (%i) → code and status', async (...[, status, answer, code]) => {
     const { peer, registration, endpoint } = await endpointAt(answering(status, answer));
@@ -302,7 +281,7 @@ describe('answers of the token endpoint', () => {
       'small on the wire and endless unpacked',
       (res: ServerResponse) => {
         res.setHeader('content-encoding', 'gzip');
-        res.end(gzipSync(JSON.stringify(ANSWER).padEnd(50_000_000)));
+        res.end(gzipSync(JSON.stringify(ANSWER).padEnd(1_000_000)));
       },
     ],
   ])('an answer that is %s → invalid_response', async (_what, answer) => {
@@ -312,7 +291,7 @@ describe('answers of the token endpoint', () => {
     expectDiscreet(error);
   });
 
-  it.each([301, 302, 303, 307, 308])('redirect %i → not followed', async (status) => {
+  it.each([302, 307])('redirect %i → not followed', async (status) => {
     const elsewhere = await startPeer(answering(200, ANSWER));
     const location = `${elsewhere.origin}/api/oauth/token`;
     const { registration, endpoint } = await endpointAt(answering(status, '', { location }));
@@ -344,16 +323,20 @@ describe('no answer of the token endpoint', () => {
     expectDiscreet(error);
   });
 
-  it.each(CALLS)('%s, silence → no_answer within the limit', async (_name, call) => {
+  it('silence, whatever the call → no_answer within the limit', async () => {
     const { peer, registration, endpoint } = await endpointAt(() => undefined, LIMIT_MS);
     const startedAt = performance.now();
-    const error = await rejection(call(endpoint, registration));
+    const errors = await Promise.all(
+      CALLS.map(([, call]) => rejection(call(endpoint, registration))),
+    );
     const took = performance.now() - startedAt;
-    expect(error).toMatchObject({ code: 'no_answer', status: undefined });
     expect(took).toBeGreaterThan(LIMIT_MS / 2);
     expect(took).toBeLessThan(LIMIT_MS + SLACK_MS);
-    expect(peer.received).toHaveLength(1);
-    expectDiscreet(error);
+    expect(peer.received).toHaveLength(CALLS.length);
+    for (const error of errors) {
+      expect(error).toMatchObject({ code: 'no_answer', status: undefined });
+      expectDiscreet(error);
+    }
   });
 
   it('headers at once, the body never → no_answer within the limit', async () => {
@@ -428,11 +411,9 @@ describe('exchangeRetryDelay', () => {
 
   it.each<[string, unknown, number, number, number | undefined]>([
     ['first failed connection', refused, 1, 0, 500],
-    ['second', refused, 2, 500, 1_000],
     ['third', refused, 3, 1_500, 2_000],
     ['503 that says nothing', busy(), 1, 0, 500],
     ['503 that says when', busy(3_000), 1, 0, 3_000],
-    ['503 that says at once', busy(0), 3, 1_500, 2_000],
     ['503 that says sooner than our own pace', busy(1_000), 3, 1_500, 2_000],
     ['429', new TokenEndpointError('rate_limited', { status: 429 }), 1, 0, 500],
     ['a wait that ends with our patience', busy(5_000), 4, 15_000, 5_000],
@@ -440,11 +421,7 @@ describe('exchangeRetryDelay', () => {
     ['a wait of an hour', busy(HOUR), 1, 0, undefined],
     ['no answer', new TokenEndpointError('no_answer'), 1, 0, undefined],
     ['500', new TokenEndpointError('server_error', { status: 500 }), 1, 0, undefined],
-    ['502', new TokenEndpointError('server_error', { status: 502 }), 1, 0, undefined],
-    ['504', new TokenEndpointError('server_error', { status: 504 }), 1, 0, undefined],
     ['400', new TokenEndpointError('invalid_grant', { status: 400 }), 1, 0, undefined],
-    ['401', new TokenEndpointError('invalid_client', { status: 401 }), 1, 0, undefined],
-    ['garbage', new TokenEndpointError('invalid_response', { status: 200 }), 1, 0, undefined],
     ['an error of somebody else', new Error('ECONNREFUSED'), 1, 0, undefined],
   ])('%s → waits, or does not', (...[, error, attempt, elapsedMs, wait]) => {
     expect(exchangeRetryDelay({ error, attempt, elapsedMs })).toBe(wait);
@@ -545,11 +522,7 @@ describe('exchangeCode', () => {
 
   it.each<[string, Answer, string]>([
     ['500', answering(500), 'server_error'],
-    ['502', answering(502), 'server_error'],
-    ['504', answering(504), 'server_error'],
     ['invalid_grant', answering(400, { error: 'invalid_grant' }), 'invalid_grant'],
-    ['invalid_client', answering(401, { error: 'invalid_client' }), 'invalid_client'],
-    ['garbage', answering(200, '<html>'), 'invalid_response'],
     ['a connection that broke', hangingUp(), 'no_answer'],
     ['silence', () => undefined, 'no_answer'],
   ])('%s → the code is not used twice', async (_what, answer, code) => {

@@ -102,6 +102,8 @@ export interface CustodyOptions {
   readonly queue?: RevocationQueue;
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
+  /** How long a sign-in waits for a store that says nothing. */
+  readonly answerMs?: number;
   readonly sealingKeys?: readonly [SealingKey, ...SealingKey[]];
 }
 
@@ -142,7 +144,7 @@ export async function openCustody(options: CustodyOptions = {}) {
   const custody = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
   const deps = { ...custody, disabledUsers };
   const pending = createMemoryPendingAuthorizations({ now: clock.now });
-  const signIn = createSignIn({ ...deps, pending, cipher });
+  const signIn = createSignIn({ ...deps, pending, cipher, answerMs: options.answerMs ?? 900 });
 
   /** Walks one person through sign-in and consent; answers whose grant it became. */
   async function connect(person = simulator.people[0]!.id): Promise<GrantKey> {

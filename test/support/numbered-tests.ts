@@ -31,7 +31,10 @@ export function numberedFiles(): string[] {
   const beside = [`${TESTS}security/`, `${TESTS}properties/`];
   return testFiles().filter((path) => {
     const isNear = beside.some((folder) => path.startsWith(folder));
-    return isNear || numberedTests(readFileSync(path, 'utf8')).length > 0;
+    if (isNear) return true;
+    const text = readFileSync(path, 'utf8');
+    // Most files have no number at all, and need not be parsed to see that.
+    return text.includes('SR-') && numberedTests(text).length > 0;
   });
 }
 

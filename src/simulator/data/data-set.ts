@@ -16,18 +16,43 @@ const SEEDS = {
 };
 const PATIENTS_PER_CLINIC = [150, 90];
 
-/** Builds the whole invented world, the same at every start. Each simulator owns its copy. */
+/**
+ * The whole invented world, the same at every start. Each simulator owns its copy. All but the teams is made
+ * when it is first asked for, which takes longer than the rest of a simulator's start.
+ */
 export function createDataSet(): DataSet {
   const team = makeClinics(createPrng(SEEDS.clinics));
-  const catalog = makeCatalog(createPrng(SEEDS.catalog));
-  const patients = makeEverybody(team);
-  for (const { clinicId, record } of team.clinics) {
-    record.patient_count = patients.filter((one) => one.clinicId === clinicId).length;
+  for (const [index, { clinicId, record }] of team.clinics.entries()) {
+    record.patient_count = PATIENTS_PER_CLINIC[index] ?? 0;
     record.practitioner_count = team.practitioners.filter(
       (one) => one.clinicId === clinicId,
     ).length;
   }
-  const known = { ...team, ...catalog, patients };
+  let made: DataSet | undefined;
+  const whole = () => (made ??= makeWhole(team));
+  return {
+    ...team,
+    get patients() {
+      return whole().patients;
+    },
+    get plans() {
+      return whole().plans;
+    },
+    get orders() {
+      return whole().orders;
+    },
+    get brands() {
+      return whole().brands;
+    },
+    get products() {
+      return whole().products;
+    },
+  };
+}
+
+function makeWhole(team: ReturnType<typeof makeClinics>): DataSet {
+  const catalog = makeCatalog(createPrng(SEEDS.catalog));
+  const known = { ...team, ...catalog, patients: makeEverybody(team) };
   const plans = makePlans(createPrng(SEEDS.plans), known);
   const orders = makeOrders(createPrng(SEEDS.orders), { ...known, plans });
   return { ...known, plans, orders };

@@ -12,8 +12,19 @@ export function createPeopledData(seeded: DataSet, settings: ProviderSettings): 
     else empty ??= { ...seeded, patients: [], plans: [], orders: [] };
     return empty ?? seeded;
   };
+  const { clinics, practitioners, staff, people } = seeded;
   return {
-    ...seeded,
+    clinics,
+    practitioners,
+    staff,
+    people,
+    // Asked for only when they are needed: the data set makes them then.
+    get brands() {
+      return seeded.brands;
+    },
+    get products() {
+      return seeded.products;
+    },
     get patients() {
       return shown().patients;
     },
