@@ -119,7 +119,8 @@ describe('AuditTrail in Redis', () => {
     const run = async () => {
       const onError = (error: Error) => errors.push(error);
       const { signal } = stopping;
-      for await (const one of followAuditTrail({ client: reader, from, signal, onError })) {
+      const deps = { client: reader, from, signal, onError, againMs: 5 };
+      for await (const one of followAuditTrail(deps)) {
         seen.push(one);
       }
     };

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { closeRedis } from '../../src/redis/client.js';
+import { type ClientOptions, closeRedis, connectRedis } from '../../src/redis/client.js';
 import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
 import { signalChannel } from '../../src/redis/keys.js';
+import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openListeners } from '../contract/connection-signals.js';
-import { connectTo, until } from '../support/contract.js';
+import { until } from '../support/contract.js';
 import { startRedis } from '../support/redis-server.js';
 
 describe('ConnectionSignals in Redis', () => {
@@ -16,9 +17,10 @@ describe('ConnectionSignals in Redis', () => {
     for (const close of closing.splice(0)) await close();
   });
 
-  async function opened() {
+  async function opened(options: ClientOptions = {}) {
     const redis = await startRedis();
-    const client = (await connectTo(redis)) as Redis;
+    const client = connectRedis(parseStoreUrl(redis.url), options) as Redis;
+    await until(() => client.status === 'ready');
     const errors: string[] = [];
     const signals = createRedisConnectionSignals({
       client,
@@ -90,7 +92,7 @@ describe('ConnectionSignals in Redis', () => {
   });
 
   it('the connection is dead without a word → it is left for another one, which is signalled', async () => {
-    const { redis, signals, errors } = await opened();
+    const { redis, signals, errors } = await opened({ commandTimeoutMs: 100 });
     const me = await listening(signals, 'me');
     redis.pause();
     await until(() => errors.some((one) => one.includes('Socket timeout')));
