@@ -23,8 +23,10 @@ export async function* followAuditTrail(deps: {
   from: AuditPosition;
   signal: AbortSignal;
   onError: (error: StoreUnavailableError) => void;
+  /** How long after a failure. */
+  againMs?: number;
 }): AsyncGenerator<AuditEntry> {
-  const { client, signal, onError } = deps;
+  const { client, signal, onError, againMs = AGAIN_MS } = deps;
   const position = new Map(deps.from);
   while (!signal.aborted) {
     try {
@@ -34,7 +36,7 @@ export async function* followAuditTrail(deps: {
       if (isAborted(signal)) return;
       if (!(error instanceof StoreUnavailableError)) throw error;
       onError(error);
-      await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
     }
   }
 }

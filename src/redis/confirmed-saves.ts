@@ -23,6 +23,8 @@ export interface ConfirmedSavesDeps {
   readonly check: DurabilityCheck;
   /** How long a save may wait for its confirmation. Must be less than a command may take. */
   readonly waitMs?: number;
+  /** How much later a server counts as silent that was asked to end the wait itself. */
+  readonly graceMs?: number;
   /** Told why writes that count are not known to be safe. */
   readonly onUnconfirmed?: ((reason: string) => void) | undefined;
 }
@@ -118,12 +120,12 @@ async function whenConfirmed(
  * @throws Error of ioredis when the connection broke.
  */
 async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<string | undefined> {
-  const { client, waitMs = WAIT_MS } = deps;
+  const { client, waitMs = WAIT_MS, graceMs = GRACE_MS } = deps;
   const silence = new AbortController();
   try {
     return await Promise.race([
       ask(client, wait, waitMs),
-      silent(waitMs + GRACE_MS, silence.signal),
+      silent(waitMs + graceMs, silence.signal),
     ]);
   } finally {
     silence.abort();

@@ -22,6 +22,10 @@ export interface EmbeddedRedisOptions {
   readonly log?: (message: string) => void;
   /** Replaces the process's environment in the search for the program. */
   readonly env?: NodeJS.ProcessEnv;
+  /** How often a process looks after a server that it has not started itself. */
+  readonly watchMs?: number;
+  /** How long after a loss there is a first attempt to start another. */
+  readonly againMs?: number;
 }
 
 interface Place {
@@ -31,6 +35,8 @@ interface Place {
   /** Holds the process id of the owner. */
   readonly ownerFile: string;
   readonly log: (message: string) => void;
+  readonly watchMs: number;
+  readonly againMs: number;
   readonly closing: AbortSignal;
 }
 
@@ -78,6 +84,8 @@ export async function startEmbeddedRedis(
     socketPath: await socketPathFor(dataDir),
     ownerFile: join(dataDir, 'redis.owner'),
     log: options.log ?? ignore,
+    watchMs: options.watchMs ?? WATCH_MS,
+    againMs: options.againMs ?? FIRST_WAIT_MS,
     closing: closing.signal,
   };
   const held = { part: await locked(place, () => joinOrStart(place)) };
@@ -117,7 +125,7 @@ function locked<T>({ dataDir }: Place, work: () => Promise<T>): Promise<T> {
 
 /** Joins or starts again whenever our part is lost, until we close. */
 async function keep(place: Place, held: { part: Part }): Promise<void> {
-  let waitMs = FIRST_WAIT_MS;
+  let waitMs = place.againMs;
   for (;;) {
     const since = performance.now();
     const reason = await held.part.lost();
@@ -125,7 +133,7 @@ async function keep(place: Place, held: { part: Part }): Promise<void> {
     // Nothing is left to end; by the time we close, the server may be another process's.
     held.part = failed(reason);
     place.log(reason);
-    if (performance.now() - since > STEADY_MS) waitMs = FIRST_WAIT_MS;
+    if (performance.now() - since > STEADY_MS) waitMs = place.againMs;
     await pause(place, waitMs);
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
     await regain(place, held);
@@ -201,7 +209,7 @@ function failed(reason: string): Part {
 
 /** Resolves when `isLost` or when we close. An answer that cannot be had is no loss. */
 async function watch(place: Place, isLost: () => Promise<boolean>): Promise<void> {
-  do await pause(place, WATCH_MS);
+  do await pause(place, place.watchMs);
   while (!place.closing.aborted && !(await isLost().catch(() => false)));
 }
 

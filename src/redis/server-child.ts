@@ -55,11 +55,13 @@ export async function startServerChild(deps: {
   program: string;
   dataDir: string;
   socketPath: string;
+  /** How long it may take to end when it is asked to; then it is killed. */
+  stopMs?: number;
 }): Promise<ServerChild> {
-  const { program, socketPath } = deps;
+  const { program, socketPath, stopMs = STOP_MS } = deps;
   const child = launch(deps);
   const ended = untilEnded(child);
-  const stop = () => stopChild(child, ended);
+  const stop = () => stopChild(child, ended, stopMs);
   const ready = await isReadyBefore(ended, socketPath);
   if (!ready || child.pid === undefined) {
     await stop();
@@ -120,10 +122,14 @@ function untilEnded(child: ChildProcess): Promise<string> {
 }
 
 /** SIGTERM makes a server write what it has and end; a frozen one does not hear it. */
-async function stopChild(child: ChildProcess, ended: Promise<string>): Promise<void> {
+async function stopChild(
+  child: ChildProcess,
+  ended: Promise<string>,
+  stopMs: number,
+): Promise<void> {
   child.ref();
   child.kill('SIGTERM');
-  const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), stopMs);
   await ended;
   clearTimeout(killTimer);
 }

@@ -34,10 +34,10 @@ async function privateFolder(path: string): Promise<string> {
   return path;
 }
 
-/** Asks whoever listens on the socket. */
-export async function serverState(socketPath: string): Promise<ServerState> {
+/** Asks whoever listens on the socket, and does not wait for an answer for longer than this. */
+export async function serverState(socketPath: string, answerMs = ANSWER_MS): Promise<ServerState> {
   try {
-    const answer = await converse(socketPath, 'PING');
+    const answer = await converse(socketPath, 'PING', answerMs);
     return answer.startsWith('+PONG') ? 'ready' : 'busy';
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ECONNREFUSED')) return 'absent';
@@ -67,14 +67,14 @@ export async function requestShutdown(socketPath: string): Promise<void> {
 }
 
 /** Sends one inline command; resolves to the beginning of the answer, or '' when there is none. */
-function converse(path: string, command: string): Promise<string> {
+function converse(path: string, command: string, answerMs = ANSWER_MS): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     const answer = (text: string) => {
       socket.destroy();
       resolve(text);
     };
-    socket.setTimeout(ANSWER_MS, () => answer(''));
+    socket.setTimeout(answerMs, () => answer(''));
     socket.once('connect', () => socket.write(`${command}\r\n`));
     socket.once('data', (data) => answer(data.toString('latin1')));
     socket.once('close', () => answer(''));

@@ -14,6 +14,8 @@ export interface SubscriberDeps {
   readonly onError: (error: Error) => void;
   /** How often it is looked whether the connection is alive. */
   readonly pingMs?: number;
+  /** How long a command may take before it fails. */
+  readonly commandTimeoutMs?: number;
 }
 
 /** A connection that listens, and comes back by itself for ever. */
@@ -35,6 +37,7 @@ const PING_MS = 5_000;
 
 export function createSubscriber(deps: SubscriberDeps): Subscriber {
   const { channels, onMessage, onError, pingMs = PING_MS } = deps;
+  const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = deps;
 
   function fail(error: unknown): void {
     const told = connectionError(withoutCommand(error as Error));
@@ -50,7 +53,11 @@ export function createSubscriber(deps: SubscriberDeps): Subscriber {
   }
 
   const connected = keepConnected({
-    open: (turn) => connectLike(deps.client, turn)?.on('message', onMessage),
+    open: (turn) => {
+      const connection = connectLike(deps.client, turn)?.on('message', onMessage);
+      if (connection !== undefined) limitCommands(connection, commandTimeoutMs);
+      return connection;
+    },
     onReady: subscribeToAll,
     onError: fail,
   });
@@ -129,14 +136,12 @@ function keepConnected(deps: {
  */
 function connectLike(client: RedisClient, turn: number): Redis | undefined {
   const masters = client instanceof Cluster ? client.nodes('master') : [client];
-  const connection = masters[turn % Math.max(masters.length, 1)]?.duplicate({
+  return masters[turn % Math.max(masters.length, 1)]?.duplicate({
     lazyConnect: true,
     retryStrategy: null,
     autoResubscribe: false,
     enableOfflineQueue: false,
   });
-  if (connection !== undefined) limitCommands(connection, COMMAND_TIMEOUT_MS);
-  return connection;
 }
 
 function ignore(): void {

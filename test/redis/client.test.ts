@@ -116,7 +116,7 @@ describe('connectRedis', () => {
 
   it('server frozen → errors within a second, then works without a new client', async () => {
     const redis = await redisServer();
-    const client = connect(parseStoreUrl(redis.url));
+    const client = connect(parseStoreUrl(redis.url), { commandTimeoutMs: 100 });
     await waitUntilReady(client, 5_000);
     redis.pause();
     await expectQuickFailures(client);
@@ -166,7 +166,7 @@ describe('connectRedis', () => {
 
   it('frozen while the lock is tried → the lock is not left behind', async () => {
     const redis = await redisServer();
-    const client = connect(parseStoreUrl(redis.url));
+    const client = connect(parseStoreUrl(redis.url), { commandTimeoutMs: 100 });
     await waitUntilReady(client, 5_000);
     const lock = createRedisLock(client);
     redis.pause();
@@ -263,7 +263,7 @@ describe('closeRedis', () => {
 
   it('server frozen → ends within a second and a half', async () => {
     const redis = await redisServer();
-    const client = connect(parseStoreUrl(redis.url));
+    const client = connect(parseStoreUrl(redis.url), { commandTimeoutMs: 100 });
     await waitUntilReady(client, 5_000);
     redis.pause();
     const from = performance.now();

@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
+import {
+  type ClientOptions,
+  closeRedis,
+  connectRedis,
+  waitUntilReady,
+} from '../../src/redis/client.js';
 import { type ConfirmedSavesDeps, createConfirmedSaves } from '../../src/redis/confirmed-saves.js';
 import { createDurabilityCheck } from '../../src/redis/durability-check.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
@@ -18,7 +23,10 @@ const EVERYSEC = map('appendfsync', 'everysec');
 const SAVE = { script: 'a script', key: 'key', args: [0, 1, 'sealed'] };
 
 /** Redis 7.2 with everysec, where the script does not say otherwise. */
-async function against(answer: Answer, options: Partial<ConfirmedSavesDeps> = {}) {
+async function against(
+  answer: Answer,
+  { commandTimeoutMs = 500, ...options }: Partial<ConfirmedSavesDeps> & ClientOptions = {},
+) {
   const server = await startFakeServer((command, hangUp) => {
     const scripted = answer(command, hangUp);
     if (scripted !== undefined) return scripted === 'silence' ? undefined : scripted;
@@ -29,7 +37,7 @@ async function against(answer: Answer, options: Partial<ConfirmedSavesDeps> = {}
     return '+OK\r\n';
   });
   ends.push(() => server.stop());
-  const client = connectRedis(parseStoreUrl(server.url)) as Redis;
+  const client = connectRedis(parseStoreUrl(server.url), { commandTimeoutMs }) as Redis;
   ends.push(() => closeRedis(client));
   expect(await waitUntilReady(client, 5_000)).toBe(true);
   const check = createDurabilityCheck({ client });
@@ -79,7 +87,10 @@ describe('createConfirmedSaves', () => {
   });
 
   it('silence → the write counts and is reported', async () => {
-    const { save, reports, server } = await against(only('WAITAOF', 'silence'), { waitMs: 10 });
+    const { save, reports, server } = await against(only('WAITAOF', 'silence'), {
+      waitMs: 10,
+      graceMs: 10,
+    });
     expect(await save(SAVE)).toBe('unconfirmed');
     await until(() => reports.length > 0);
     expect(reports).toEqual(['Redis did not answer in time']);
@@ -171,8 +182,9 @@ describe('createConfirmedSaves', () => {
   });
 
   it('silence → saves that came during the wait fail with it and are not sent', async () => {
-    const { save, sent } = await against(([name]) =>
-      name === 'EVAL' || name === 'WAITAOF' ? 'silence' : undefined,
+    const { save, sent } = await against(
+      ([name]) => (name === 'EVAL' || name === 'WAITAOF' ? 'silence' : undefined),
+      { commandTimeoutMs: 100 },
     );
     const first = save(SAVE).catch((error: unknown) => error);
     await until(() => sent().length === 2);

@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
 import { createDurabilityCheck } from '../../src/redis/durability-check.js';
 import type { Durability } from '../../src/redis/durability.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { openSaves } from '../../src/redis/saves.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { freePort } from '../support/app.js';
 import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { bulk, integers, map, startFakeServer } from './fake-server.js';
@@ -29,16 +28,6 @@ async function connectTo(url: string) {
   ends.push(() => closeRedis(client));
   expect(await waitUntilReady(client, 5_000)).toBe(true);
   return client;
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function learned(url: string): Promise<Durability | undefined> {
@@ -155,25 +144,6 @@ describe('createDurabilityCheck', () => {
     check.doubt();
     await until(() => all.length === 3);
   });
-
-  it('a cluster → each master is asked, and equal problems are said once', async () => {
-    const [port, bus] = [await freePort(), await freePort()];
-    const redis = await redisServer(
-      ...['--port', `${port}`, '--cluster-enabled', 'yes', '--cluster-port', `${bus}`],
-      ...['--cluster-announce-ip', '127.0.0.1'],
-    );
-    const admin = (await connectTo(redis.url)) as Redis;
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-    await until(async () => String(await admin.call('CLUSTER', 'INFO')).includes('state:ok'));
-    const address = parseStoreUrl(`redis+cluster://127.0.0.1:${port}`);
-    const saves = openSaves({ address });
-    ends.push(() => closeRedis(saves.client));
-    expect(await waitUntilReady(saves.client, 5_000)).toBe(true);
-    const told = await saves.check.current();
-    expect(told?.problems).toEqual([
-      { severity: 'warning', text: expect.stringContaining('no append-only file') },
-    ]);
-  });
 });
 
 describe('openSaves', () => {
@@ -189,7 +159,8 @@ describe('openSaves', () => {
 
   it('replica follows → a save is confirmed by it; replica gone → it counts and is reported', async () => {
     const port = await freePort();
-    const master = await redisServer('--port', `${port}`, ...AOF, 'always');
+    const eager = ['--repl-diskless-sync-delay', '0'];
+    const master = await redisServer('--port', `${port}`, ...eager, ...AOF, 'always');
     const replica = await redisServer('--replicaof', `127.0.0.1 ${port}`, ...AOF, 'always');
     await untilFollowed(master.url);
     const { records, reports, check } = await open(master.url);

@@ -54,7 +54,8 @@ describe('startServerChild', () => {
 
   it('frozen when it is to stop → killed in the end', async () => {
     const socketPath = join(dir, 'redis.sock');
-    const child = await startServerChild({ program: 'redis-server', dataDir: dir, socketPath });
+    const deps = { program: 'redis-server', dataDir: dir, socketPath, stopMs: 50 };
+    const child = await startServerChild(deps);
     process.kill(child.pid, 'SIGSTOP');
     await child.stop();
     expect(await serverState(socketPath)).toBe('absent');

@@ -36,7 +36,7 @@ describe('serverState', () => {
     redis = await startRedis();
     expect(await serverState(redis.socketPath)).toBe('ready');
     redis.pause();
-    expect(await serverState(redis.socketPath)).toBe('busy');
+    expect(await serverState(redis.socketPath, 30)).toBe('busy');
     await redis.kill();
     expect(await serverState(redis.socketPath)).toBe('absent');
   });

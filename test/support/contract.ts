@@ -41,12 +41,12 @@ import { createRedisPendingAuthorizations } from '../../src/redis/pending-author
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { createRedisRateLimitStore } from '../../src/redis/rate-limit-store.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
+import { openSaves } from '../../src/redis/saves.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
-import { startCluster } from './redis-cluster.js';
-import { type TestRedis, startRedis } from './redis-server.js';
+import type { TestRedis } from './redis-server.js';
 
 export { until } from './until.js';
 
@@ -80,14 +80,7 @@ export const sessionRules = {
   visitor: (session: SessionData) => (session as { visitor?: Visitor }).visitor ?? {},
 };
 
-/** For `describe.each`: the implementations a contract holds for. */
-export const stages: [string, () => Promise<Stage>][] = [
-  ['memory', openMemoryStage],
-  ['redis', openRedisStage],
-  ['redis cluster', openClusterStage],
-];
-
-function openMemoryStage(): Promise<Stage> {
+export function openMemoryStage(): Promise<Stage> {
   const lock = createMemoryLock();
   const signals = createMemoryConnectionSignals();
   return Promise.resolve({
@@ -108,15 +101,8 @@ function openMemoryStage(): Promise<Stage> {
   });
 }
 
-async function openRedisStage(): Promise<Stage> {
-  return await openStage(await startRedis());
-}
-
-async function openClusterStage(): Promise<Stage> {
-  return await openStage(await startCluster());
-}
-
-async function openStage(redis: Reachable & { stop: () => Promise<void> }): Promise<Stage> {
+/** On a Redis that the suite has opened, and stops; of whatever kind. */
+export async function openRedisStage(redis: Reachable): Promise<Stage> {
   const [client, second] = [await connectTo(redis), await connectTo(redis)];
   const onError = () => undefined;
   const signals = [
@@ -141,7 +127,21 @@ async function openStage(redis: Reachable & { stop: () => Promise<void> }): Prom
     close: async () => {
       for (const one of signals) one.close();
       await Promise.all([closeRedis(client), closeRedis(second)]);
-      await redis.stop();
+    },
+  };
+}
+
+/** Grants as the server keeps them: saves wait where the Redis can be waited for. */
+export async function openSafeStage(
+  redis: Reachable,
+): Promise<Pick<Stage, 'grantRecords' | 'close'>> {
+  const client = await connectTo(redis);
+  const saves = openSaves({ address: parseStoreUrl(redis.url) });
+  if (!(await waitUntilReady(saves.client, 5_000))) throw new Error('the test Redis is not ready');
+  return {
+    grantRecords: createRedisGrantRecords(client, saves.runSave),
+    close: async () => {
+      await Promise.all([closeRedis(client), closeRedis(saves.client)]);
     },
   };
 }

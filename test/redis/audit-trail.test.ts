@@ -1,113 +1,31 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { AUDIT_KEPT, type AuditEntry, type AuditTrail } from '../../src/grants/audit-trail.js';
+import type { AuditEntry } from '../../src/grants/audit-trail.js';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
-import { createMemoryAuditTrail } from '../../src/memory/audit-trail.js';
 import { followAuditTrail } from '../../src/redis/audit-follower.js';
 import { AUDIT_KEYS, auditPosition, readAuditTrail } from '../../src/redis/audit-reader.js';
 import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis, connectRedis } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
-import { type Stage, connectTo, stages, until } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { AT, all, entry, times } from '../contract/audit-trail.js';
+import { connectTo, until } from '../support/contract.js';
+import { startRedis } from '../support/redis-server.js';
+import { type Database, openDatabase } from '../support/shared-redis.js';
 
 const DAY_MS = 24 * 60 * 60_000;
-const AT = Date.UTC(2026, 2, 1, 8);
 
-const entry = (at: number, more: Partial<AuditEntry> = {}): AuditEntry => ({
-  ...{ event: 'signed_in', at: AT + at },
-  ...more,
-});
-
-async function all(trail: AuditTrail, since?: number): Promise<AuditEntry[]> {
-  const entries: AuditEntry[] = [];
-  for await (const one of trail.newestFirst(since)) entries.push(one);
-  return entries;
-}
-
-const times = (entries: readonly AuditEntry[]) => entries.map(({ at }) => at - AT);
-
-describe.each(stages)('AuditTrail of %s', (_name, open) => {
-  let stage: Stage;
-  let trail: AuditTrail;
-
-  beforeAll(async () => {
-    stage = await open();
-    trail = stage.auditTrail;
-  });
-
-  afterAll(() => stage.close());
-
-  it('nothing written → nothing to read; of what was, the newest first, whatever its kind', async () => {
-    expect(await all(trail)).toEqual([]);
-    await trail.record('events', [entry(1), entry(4)]);
-    await trail.record('frequent', [entry(2), entry(5)]);
-    await trail.record('administration', [entry(3)]);
-    await trail.record('events', [entry(6)]);
-    expect(times(await all(trail))).toEqual([6, 5, 4, 3, 2, 1]);
-  });
-
-  it('an entry with everything, and one with nothing but its event → read as written', async () => {
-    const full: AuditEntry = {
-      ...{ event: 'x', at: AT + 1_000_123, by: 'root', registration: 'us-sandbox' },
-      ...{ ownerType: 'Staff', owner: 'Ab3-_xyz0123', requestId: 'request-1' },
-      ...{ device: 'Chrome on Windows', address: '2001:db8::1', reason: 'no_answer' },
-      ...{ outcome: 'revoked', missing: 'patients:read catalog:read' },
-      ...{ sessions: 0, tookMs: 12, leftOut: 3 },
-    };
-    await trail.record('events', [entry(1_000_000), full]);
-    const [newest, before] = await all(trail);
-    expect(newest).toEqual(full);
-    expect(before).toEqual(entry(1_000_000));
-  });
-
-  it('since now → nothing of before, and all that comes', async () => {
-    await trail.record('events', [entry(2_000_000)]);
-    const last = Date.now();
-    await until(() => Date.now() > last + 1);
-    const since = Date.now();
-    await trail.record('administration', [entry(2_000_001)]);
-    expect(times(await all(trail, since))).toEqual([2_000_001]);
-  });
-
-  it('a flood of one kind → bounded, in batches, and the other kinds stay as they are', async () => {
-    const flood = Array.from({ length: 100 }, (_, at) => entry(3_000_000 + at, { event: 'flood' }));
-    const rounds = AUDIT_KEPT.frequent.entries / 100 + 20;
-    const others = (await all(trail)).filter(({ event }) => event !== 'flood').length;
-    for (let round = 0; round < rounds; round += 1) await trail.record('frequent', flood);
-    const kept = await all(trail);
-    const { length } = kept.filter(({ event }) => event === 'flood');
-    expect(length).toBeLessThan(AUDIT_KEPT.frequent.entries + 500);
-    expect(length).toBeGreaterThan(5_000);
-    // Those of the flooded kind have gone.
-    expect(kept.length - length).toBe(others - 2);
-  }, 30_000);
-});
-
-describe('AuditTrail of memory', () => {
-  it('older than 90 days → forgotten with the next entry; acts of administrators stay', async () => {
-    const clock = { now: AT };
-    const trail = createMemoryAuditTrail({ now: () => clock.now });
-    await trail.record('events', [entry(1)]);
-    await trail.record('administration', [entry(2)]);
-    clock.now += 91 * DAY_MS;
-    await trail.record('events', [entry(3)]);
-    expect(times(await all(trail))).toEqual([3, 2]);
-  });
-});
-
-describe('AuditTrail of redis', () => {
-  let redis: TestRedis;
+describe('AuditTrail in Redis', () => {
+  let redis: Database;
   let client: RedisClient;
   const ends: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await openDatabase();
     client = await connectTo(redis);
   });
 
   afterEach(async () => {
     for (const end of ends.splice(0)) await end();
-    await client.flushall();
+    await client.flushdb();
   });
 
   afterAll(async () => {
@@ -191,14 +109,18 @@ describe('AuditTrail of redis', () => {
     }
   });
 
-  function follow(from: Awaited<ReturnType<typeof auditPosition>>, where: TestRedis = redis) {
+  function follow(
+    from: Awaited<ReturnType<typeof auditPosition>>,
+    where: Pick<Database, 'url'> = redis,
+  ) {
     const stopping = new AbortController();
     const reader = connectRedis(parseStoreUrl(where.url), { commandTimeoutMs: 10_000 });
     const [seen, errors]: [AuditEntry[], Error[]] = [[], []];
     const run = async () => {
       const onError = (error: Error) => errors.push(error);
       const { signal } = stopping;
-      for await (const one of followAuditTrail({ client: reader, from, signal, onError })) {
+      const deps = { client: reader, from, signal, onError, againMs: 5 };
+      for await (const one of followAuditTrail(deps)) {
         seen.push(one);
       }
     };
