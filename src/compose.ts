@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly laterMs?: number;
   /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
   readonly replayMs?: number;
+  /** Between a refusal of Fullscript and the next look at the grant, which another process may have renewed. */
+  readonly lookAgainMs?: number;
   /** How often the counts of all processes are brought together. */
   readonly shareMs?: number;
 }
@@ -101,7 +103,8 @@ export function compose(parts: Parts) {
     now: Date.now,
   });
   const settled = () => custody.settled().then(recorded);
-  const keepReplaying = () => every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
+  const keepReplaying = () =>
+    every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
   const keepMeasuring = metrics.countStoreCalls;

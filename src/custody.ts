@@ -57,9 +57,11 @@ export interface CustodyParts {
   /** Counts what the token endpoint and refreshes do, if somebody wants to know. */
   readonly metrics?: Pick<Metrics, 'measured' | 'refreshes'>;
   /** Between the first attempt of a revocation and the second. */
-  readonly revocationRetryMs?: number;
+  readonly revocationRetryMs?: number | undefined;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
+  /** Between a refusal and the next look at the grant. */
+  readonly lookAgainMs?: number | undefined;
   readonly tracer?: Tracer;
 }
 
@@ -76,7 +78,8 @@ export function composeCustody(parts: CustodyParts) {
   const revocations = tracedRevocations(createRevocations({ ...revoke, ...retry }), tracer);
   const deps = { ...revoke, vault, lock, failures, journal, revocations };
   const measures = parts.metrics?.refreshes;
-  const refresh = { ...deps, lock: refreshLock(lock, tracer), measures };
+  const { lookAgainMs } = parts;
+  const refresh = { ...deps, lock: refreshLock(lock, tracer), measures, lookAgainMs };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
   const admission = { pending, disabledUsers: store.disabledUsers };
   const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);

@@ -45,6 +45,16 @@ export interface CommandOption {
   readonly does: string;
 }
 
+/** How long commands wait for others; what is not said is as it is for people. */
+export interface CommandWaits {
+  /** For the first connection to Redis. */
+  readonly readyMs?: number | undefined;
+  /** Between the first attempt of a revocation and the second, which is a server's. */
+  readonly revocationRetryMs?: number | undefined;
+  /** Between a refusal of Fullscript and the next look at the grant. */
+  readonly lookAgainMs?: number | undefined;
+}
+
 /** One use of a command. */
 export interface CommandCall {
   readonly subject: Subject;
@@ -61,6 +71,7 @@ export interface CommandCall {
   readonly terminal: Terminal;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
+  readonly waits: CommandWaits;
 }
 
 interface Described {

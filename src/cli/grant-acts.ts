@@ -31,7 +31,7 @@ const SAVE_PAUSE_MS = 500;
 /** Fetches a new pair, and stays until it is safe. */
 export async function refreshGrant(
   store: CommandStore,
-  { subject, say }: CommandCall,
+  { subject, say, waits }: CommandCall,
   config: Config,
 ): Promise<Outcome> {
   const key = oneUser(subject);
@@ -40,7 +40,8 @@ export async function refreshGrant(
   const onReconnectNeeded = (reason: ReconnectReason) => {
     lost = reason;
   };
-  return withCustody({ store, config, journal, say, onReconnectNeeded }, async (custody) => {
+  const deps = { store, config, journal, say, waits, onReconnectNeeded };
+  return withCustody(deps, async (custody) => {
     const renewed = await custody.refresher.renew(key).catch(refusalOf);
     if (!('tokens' in renewed)) return notRefreshed(key, renewed, lost);
     const safe = await untilSafe(custody, journal, key);
@@ -133,7 +134,7 @@ const SAYS: Record<DisconnectOutcome | 'none', string> = {
 /** Ends the sessions first: who is signed in could use the connection to the last moment. */
 export async function disconnectGrant(
   store: CommandStore,
-  { subject, options, say }: CommandCall,
+  { subject, options, say, waits }: CommandCall,
   config: Config,
 ): Promise<Outcome> {
   const key = oneUser(subject);
@@ -141,8 +142,9 @@ export async function disconnectGrant(
   const keep = options['keep-sessions'] === true;
   const ended = keep ? 0 : await store.sessions.endAll(id);
   const wasThere = (await store.records.read(id)) !== undefined;
-  const outcome = await withCustody({ store, config, journal: openNoJournal(), say }, (custody) =>
-    custody.disconnect(key),
+  const outcome = await withCustody(
+    { store, config, journal: openNoJournal(), say, waits },
+    (custody) => custody.disconnect(key),
   );
   const came = wasThere ? outcome : 'none';
   const user = userName(key);

@@ -17,7 +17,7 @@ import { createRedisRefreshFailures } from '../redis/refresh-failures.js';
 import { createRedisRevocationQueue, loadRevocationQueue } from '../redis/revocation-queue.js';
 import { openSaves } from '../redis/saves.js';
 import { joinSimulator } from '../simulated.js';
-import { type CommandCall, type CommandStore, UsageError } from './command.js';
+import { type CommandCall, type CommandStore, type CommandWaits, UsageError } from './command.js';
 
 export type Custody = ReturnType<typeof composeCustody>;
 
@@ -26,6 +26,7 @@ interface CustodyDeps {
   readonly config: Config;
   readonly journal: Journal;
   readonly say: CommandCall['say'];
+  readonly waits?: CommandWaits;
   /** Told when this very command finds that the grant works no more. */
   readonly onReconnectNeeded?: (reason: ReconnectReason) => void;
 }
@@ -52,7 +53,10 @@ export async function withCustody<T>(
     onReconnectNeeded(reason);
   };
   const events = { ...tellingEvents(say), reconnectNeeded };
-  const custody = composeCustody({ ...deps, config, store: parts, log, registration, events });
+  const custody = composeCustody({
+    ...{ ...deps, ...deps.waits },
+    ...{ store: parts, log, registration, events },
+  });
   try {
     return await work(custody);
   } finally {

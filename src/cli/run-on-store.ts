@@ -32,12 +32,12 @@ const NOTHING_TO_ADMINISTER =
  * @returns undefined when it could not: why has been said.
  */
 export async function runOnStore({ config, command, call }: RunDeps): Promise<Outcome | undefined> {
-  const { say } = call;
+  const { say, waits } = call;
   if (config.store === 'embedded' && !isKept(config.dataDir)) {
     say(nothingKept(config.dataDir));
     return undefined;
   }
-  const opened = await openClient({ config, say });
+  const opened = await openClient({ config, say, readyWaitMs: waits.readyMs });
   if (opened === undefined) {
     say(NOTHING_TO_ADMINISTER);
     return undefined;

@@ -1,7 +1,7 @@
 import type { Config } from '../config.js';
 import { type Terminal, createProgress } from '../terminal/progress.js';
 import type { CommandLine } from './arguments.js';
-import type { CommandCall, Outcome } from './command.js';
+import type { CommandCall, CommandWaits, Outcome } from './command.js';
 import { runOnStore } from './run-on-store.js';
 
 export interface RunDeps {
@@ -14,16 +14,17 @@ export interface RunDeps {
   readonly terminal: Terminal;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
+  readonly waits?: CommandWaits;
 }
 
 /** Runs one command, and prints what came of it. */
 export async function runCommand(deps: RunDeps): Promise<'done' | 'failed'> {
-  const { line, print, terminal, signal } = deps;
+  const { line, print, terminal, signal, waits = {} } = deps;
   const progress = createProgress({ terminal, now: () => performance.now() });
   const { say } = progress;
   const { subject, options, json } = line;
   const typed = { subject, options, json };
-  const outcome = await run(deps, { ...typed, print, say, progress, terminal, signal });
+  const outcome = await run(deps, { ...typed, print, say, progress, terminal, signal, waits });
   progress.end();
   if (outcome === undefined) return 'failed';
   const text = resultText(outcome, line.json);

@@ -15,6 +15,13 @@ export interface OpenClient {
   readonly close: () => Promise<void>;
 }
 
+interface OpenDeps {
+  readonly config: { readonly store: StoreAddress | 'embedded'; readonly dataDir: string };
+  readonly say: (text: string) => void;
+  /** For the first connection; after it commands fail one by one. */
+  readonly readyWaitMs?: number | undefined;
+}
+
 const READY_WAIT_MS = 5_000;
 
 /**
@@ -24,15 +31,12 @@ const READY_WAIT_MS = 5_000;
  * @param deps.say told once why the store cannot be reached.
  * @returns undefined when everything lives in the memory of a server, where nobody else sees it.
  */
-export async function openClient(deps: {
-  config: { readonly store: StoreAddress | 'embedded'; readonly dataDir: string };
-  say: (text: string) => void;
-}): Promise<OpenClient | undefined> {
+export async function openClient(deps: OpenDeps): Promise<OpenClient | undefined> {
   const { config, say } = deps;
-  if (config.store !== 'embedded') return connect(config.store, say);
+  if (config.store !== 'embedded') return connect(config.store, deps);
   const embedded = await startEmbeddedRedis({ dataDir: config.dataDir, log: say });
   if (embedded === undefined) return undefined;
-  const opened = await connect(embedded.address, say);
+  const opened = await connect(embedded.address, deps);
   const close = async () => {
     await opened.close();
     await embedded.close();
@@ -40,14 +44,17 @@ export async function openClient(deps: {
   return { ...opened, close };
 }
 
-async function connect(address: StoreAddress, say: (text: string) => void): Promise<OpenClient> {
+async function connect(
+  address: StoreAddress,
+  { say, readyWaitMs = READY_WAIT_MS }: Pick<OpenDeps, 'say' | 'readyWaitMs'>,
+): Promise<OpenClient> {
   let problem = 'no answer';
   const onError = ({ message }: Error) => {
     if (message !== problem) say(`Redis: ${message}`);
     problem = message;
   };
   const client = connectRedis(address, { onError });
-  await waitUntilReady(client, READY_WAIT_MS);
+  await waitUntilReady(client, readyWaitMs);
   return {
     ...{ client, address },
     reasonOf: ({ message, cause }) => {

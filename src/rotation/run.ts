@@ -22,6 +22,8 @@ export interface RunDeps {
   readonly progress: Progress;
   /** Stops it when what is under way is finished. */
   readonly signal: AbortSignal;
+  /** For the first connection to Redis. */
+  readonly readyWaitMs?: number | undefined;
   /** Told what came of it where grants were sealed anew, as long as the store is open. */
   readonly onResealed?: (client: RedisClient, report: RotationReport) => Promise<void>;
 }
@@ -33,8 +35,8 @@ export interface RunDeps {
  *   seal anew.
  */
 export async function runRotation(deps: RunDeps): Promise<RotationReport | undefined> {
-  const { config, progress } = deps;
-  const opened = await openClient({ config, say: progress.say });
+  const { config, progress, readyWaitMs } = deps;
+  const opened = await openClient({ config, say: progress.say, readyWaitMs });
   if (opened === undefined) return undefined;
   try {
     const report = await rotate(deps, opened);

@@ -14,14 +14,14 @@ import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { runLine } from '../support/command.js';
 import { connectTo } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { type Database, openDatabase } from '../support/shared-redis.js';
 import { until } from '../support/until.js';
 
 const ADA: GrantKey = { registration: 'us-sandbox', owner: { id: 'ada', type: 'Practitioner' } };
 const [NEW, OLD] = [secret('the secret of now'), secret('the secret of before')];
 const AT = Date.UTC(2026, 2, 1, 8);
 
-let redis: TestRedis;
+let redis: Database;
 let client: RedisClient;
 let dataDir: string;
 let trail: AuditTrail;
@@ -33,7 +33,7 @@ const about = (key: typeof NEW) => ({
 });
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await openDatabase();
   client = await connectTo(redis);
   dataDir = await mkdtemp(join(tmpdir(), 'fc-cli-'));
   trail = createRedisAuditTrail(client);

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { UsageError } from '../../src/cli/command.js';
 import { type Config, loadConfig } from '../../src/config.js';
@@ -8,46 +8,38 @@ import { createIndexUpkeep } from '../../src/grants/index-upkeep.js';
 import { indexedVault } from '../../src/grants/indexed-vault.js';
 import { createVault } from '../../src/grants/vault.js';
 import type { ResourceOwnerType } from '../../src/oauth/resource-owner.js';
-import { closeRedis } from '../../src/redis/client.js';
 import { createRedisGrantIndex } from '../../src/redis/grant-index.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { AUDIT_TRAIL_KEY, GRANT_INDEX_KEY, grantKey } from '../../src/redis/keys.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
-import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../support/app.js';
-import { type Browser, createBrowser } from '../support/browser.js';
+import type { Simulator } from '../../src/simulator/simulator.js';
+import type { Browser } from '../support/browser.js';
 import { runLine } from '../support/command.js';
-import { connectTo, until } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { grantOfOwner, sealingKey } from '../support/seeded-grants.js';
+import { until } from '../support/until.js';
+import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
-let redis: TestRedis;
+let world: World<TestRedis>;
 let simulator: Simulator;
 let client: Redis;
-let env: ReturnType<typeof environment>;
+let app: App;
 let config: Config;
-const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
-  client = (await connectTo(redis)) as Redis;
-  env = environment({ simulator, redisUrl: redis.url, port: await freePort() });
-  config = loadConfig(env);
+  // Its commands are counted, and nothing of one test is left for the next.
+  world = await openWorldWithRedis();
+  ({ simulator, stored: client } = world);
+  app = await world.start();
+  config = loadConfig(app.env);
 });
 
-afterAll(async () => {
-  await closeRedis(client);
-  await Promise.all([simulator.close(), redis.stop()]);
-});
+afterAll(() => world.close());
 
 beforeEach(async () => {
   await client.flushall();
   simulator.faults.reset();
-});
-
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
 });
 
 const run = (line: string, more: Partial<Config> = {}) =>
@@ -222,7 +214,9 @@ describe('grants reindex', () => {
 
   it('told to stop → says so', async () => {
     await store('1');
-    const { printed } = await runLine(['grants', 'reindex'], config, AbortSignal.abort('SIGINT'));
+    const { printed } = await runLine(['grants', 'reindex'], config, {
+      signal: AbortSignal.abort('SIGINT'),
+    });
     expect(printed).toBe('Stopped. Run it again.');
   });
 });
@@ -236,9 +230,7 @@ describe('with a server and Fullscript', () => {
 
   beforeEach(async () => {
     others = simulator.stats.livePairs;
-    const app = await startApp(env);
-    ends.push(app.close);
-    browser = createBrowser(app.origin);
+    browser = app.browser();
     await browser.signIn(simulator.people[0]!.id);
     const { resourceOwner } = await browser.json<{
       resourceOwner: { id: string; type: ResourceOwnerType };
@@ -303,7 +295,7 @@ describe('with a server and Fullscript', () => {
     expect((await client.xrange(AUDIT_TRAIL_KEY, '-', '+'))[0]?.[1]).toContain(why.reason);
     expect((await run(`grants refresh ${user}`)).printed).toContain('only the user can mend it');
     expect((await acts()).at(-1)).toEqual(['refresh_failed', 'needs_reconnect']);
-  }, 20_000);
+  });
 
   it('refresh without a grant, or without its registration → failed, and says so', async () => {
     expect((await run(`grants refresh ${NAME}/nobody`)).printed).toContain('no grant is stored');
@@ -314,7 +306,7 @@ describe('with a server and Fullscript', () => {
 
   it('refresh where DATA_DIR cannot be written → refused before anything is sent', async () => {
     const before = calls('/oauth/token');
-    const refused = run(`grants refresh ${user}`, { dataDir: redis.socketPath });
+    const refused = run(`grants refresh ${user}`, { dataDir: world.redis.socketPath });
     await expect(refused).rejects.toThrow(/DATA_DIR .* cannot hold a refreshed pair/);
     expect(calls('/oauth/token')).toBe(before);
   });
@@ -355,8 +347,8 @@ describe('with a server and Fullscript', () => {
     expect(await client.hget(grantKey(id), 's')).toBeNull();
     expect(simulator.stats.livePairs).toBe(others + 1);
     heal();
-    await until(() => simulator.stats.livePairs === others, 20_000);
-  }, 40_000);
+    await until(() => simulator.stats.livePairs === others);
+  });
 
   it('disconnect of one whose key is missing → removed, and says who has to do the rest', async () => {
     const { printed } = await run(`grants disconnect ${user}`, { sealingKeys: [sealingKey('k2')] });
@@ -367,9 +359,13 @@ describe('with a server and Fullscript', () => {
 
   it('Redis goes away before → failed, with the reason, and nothing is revoked', async () => {
     const nowhere = { kind: 'socket', path: '/nowhere.sock', db: 0 } as unknown as Config['store'];
-    const { ended, said } = await run(`grants disconnect ${user}`, { store: nowhere });
+    const { ended, said } = await runLine(
+      ['grants', 'disconnect', user],
+      { ...config, store: nowhere },
+      { waits: { readyMs: 300 } },
+    );
     expect(ended).toBe('failed');
     expect(said).toMatch(/Redis cannot be reached: .*run it again/);
     expect(simulator.stats.livePairs).toBe(others + 1);
-  }, 20_000);
+  });
 });

@@ -14,7 +14,7 @@ import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { runLine } from '../support/command.js';
 import { connectTo } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { type Database, openDatabase } from '../support/shared-redis.js';
 
 const ADA: GrantKey = { registration: 'us-sandbox', owner: { id: 'a/d a', type: 'Practitioner' } };
 const BOB: GrantKey = { registration: 'us-sandbox', owner: { id: 'bob', type: 'Staff' } };
@@ -22,12 +22,12 @@ const [ADA_NAME, BOB_NAME] = ['us-sandbox/Practitioner/a/d a', 'us-sandbox/Staff
 const SESSION = { secrets: [secret('the secret of an installation')] } as never;
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-let redis: TestRedis;
+let redis: Database;
 let client: RedisClient;
 let dataDir: string;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await openDatabase();
   client = await connectTo(redis);
   dataDir = await mkdtemp(join(tmpdir(), 'fc-cli-'));
 });
@@ -38,7 +38,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-beforeEach(() => client.flushall());
+beforeEach(() => client.flushdb());
 
 async function keepSession(key: GrantKey, hash: string, device?: string): Promise<void> {
   const records = createSessionRecords(client);
@@ -47,8 +47,8 @@ async function keepSession(key: GrantKey, hash: string, device?: string): Promis
   await records.create(hash, encodeSession(session), 60_000);
 }
 
-const run = (args: string[], url = redis.url, signal?: AbortSignal) =>
-  runLine(args, { store: parseStoreUrl(url), dataDir, session: SESSION }, signal);
+const run = (args: string[], url = redis.url, how: Parameters<typeof runLine>[2] = {}) =>
+  runLine(args, { store: parseStoreUrl(url), dataDir, session: SESSION }, how);
 
 const sessionKeys = () => client.keys('fc:1:session:*');
 
@@ -141,11 +141,9 @@ describe('runCommand', () => {
   it('sessions end --all that is stopped → some are left, and those that ended are written down', async () => {
     const hashes = Array.from({ length: 500 }, (_, at) => `session-${at}`);
     await Promise.all(hashes.map((hash) => keepSession(BOB, hash)));
-    const { printed } = await run(
-      ['sessions', 'end', '--all', '--json'],
-      redis.url,
-      AbortSignal.abort(),
-    );
+    const { printed } = await run(['sessions', 'end', '--all', '--json'], redis.url, {
+      signal: AbortSignal.abort(),
+    });
     const { status, ended } = JSON.parse(printed) as { status: string; ended: number };
     const left = (await sessionKeys()).length;
     expect({ status, all: ended + left }).toEqual({ status: 'interrupted', all: 500 });
@@ -156,8 +154,10 @@ describe('runCommand', () => {
 
   it('Redis is away → failed, with the reason', async () => {
     const nowhere = `unix://${join(dataDir, 'nowhere.sock')}`;
-    const { ended, printed, said } = await run(['sessions', 'end', '--all'], nowhere);
+    const { ended, printed, said } = await run(['sessions', 'end', '--all'], nowhere, {
+      waits: { readyMs: 300 },
+    });
     expect({ ended, printed }).toEqual({ ended: 'failed', printed: '' });
     expect(said).toMatch(/Redis cannot be reached: .*ENOENT.* run it again/);
-  }, 20_000);
+  });
 });

@@ -5,15 +5,17 @@ import { secret } from '../../src/oauth/secret.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
 import { startRedisGate } from '../support/redis-gate.js';
-import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
-import { gate } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { copyOf, sessionOf } from '../support/scene.js';
 import { SECRETS } from '../support/app.js';
 import { runLine } from '../support/command.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
+import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
 /** Open pages hear of changes, whichever process made them. */
 
-let scene: Scene;
+let world: World<TestRedis>;
 /** Two servers with one Redis. They look by themselves so rarely that only signals can be at work. */
 let one: App;
 let other: App;
@@ -24,16 +26,16 @@ let person: string;
 const RARELY = { beatMs: 60_000, lifetimeMs: 300_000 };
 
 beforeAll(async () => {
-  scene = await openScene();
-  one = await scene.open({}, { streamTiming: RARELY });
-  other = await scene.open({ BASE_URL: one.origin }, { streamTiming: RARELY });
-  person = scene.simulator.people[0]!.id;
+  world = await openWorldWithRedis();
+  one = await world.start({}, { streamTiming: RARELY });
+  other = await world.start({ BASE_URL: one.origin }, { streamTiming: RARELY });
+  person = world.simulator.people[0]!.id;
 });
 
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
 beforeEach(async () => {
-  scene.simulator.faults.reset();
+  world.simulator.faults.reset();
   browser = createBrowser(one.origin);
   await browser.signIn(person);
   elsewhere = copyOf(browser, one.origin);
@@ -58,16 +60,17 @@ async function watching(at?: App, who?: Browser): Promise<OpenedStream> {
   return stream;
 }
 
-/** How long it takes from an act at one server until a stream at the other has this state. */
+/**
+ * Acts at one server until a stream at the other has this state. The stream would look by itself only
+ * after a minute, for which nothing here waits: it has been told.
+ */
 async function told(
   act: () => Promise<unknown>,
   stream: OpenedStream,
   fields: Record<string, unknown>,
-): Promise<number> {
-  const from = performance.now();
+): Promise<void> {
   const seen = stream.states().length;
   await Promise.all([act(), stream.next(fields, seen)]);
-  return performance.now() - from;
 }
 
 const GONE = { signedIn: false };
@@ -106,21 +109,19 @@ describe('GET /portal/events', () => {
     expect(await nobody.send('/portal/events', { method: 'HEAD' })).toMatchObject({ status: 204 });
   });
 
-  it('disconnected at another server → told within a second', async () => {
+  it('disconnected at another server → told', async () => {
     const stream = await watching();
     const act = () => elsewhere.post('/oauth/disconnect');
     const state = { status: 'disconnected', obtainedAt: null, expiresAt: null };
-    expect(await told(act, stream, state)).toBeLessThan(1_000);
+    await told(act, stream, state);
   });
 
   it('Fullscript is slow to revoke → told all the same, ahead of its answer', async () => {
     const stream = await watching();
     const { opened, open: letGo } = gate();
-    scene.simulator.faults.add({ endpoint: 'revoke', kind: 'delay', until: opened });
-    const from = performance.now();
+    world.simulator.faults.add({ endpoint: 'revoke', kind: 'delay', until: opened });
     const answer = elsewhere.post('/oauth/disconnect');
     await stream.next({ status: 'disconnected' });
-    expect(performance.now() - from).toBeLessThan(1_000);
     letGo();
     await answer;
   });
@@ -137,7 +138,7 @@ describe('GET /portal/events', () => {
   it('refreshed → told of the new times', async () => {
     const stream = await watching();
     const [{ expiresAt } = {}] = stream.states();
-    scene.simulator.expireAccessTokens();
+    world.simulator.expireAccessTokens();
     await elsewhere.send('/api/fullscript/clinic');
     await until(() => stream.states().length === 2);
     expect(stream.states()[1]).toMatchObject({ signedIn: true, status: 'active' });
@@ -146,13 +147,11 @@ describe('GET /portal/events', () => {
 
   it('a refresh is refused because the user removed the connection → needs reconnect', async () => {
     const stream = await watching();
-    scene.simulator.revokeAuthorization(person);
-    scene.simulator.expireAccessTokens();
+    world.simulator.revokeAuthorization(person);
+    world.simulator.expireAccessTokens();
     // A refused refresh is looked at twice before it ends a grant.
     await elsewhere.send('/api/fullscript/clinic');
-    const from = performance.now();
     await stream.next({ status: 'needs_reconnect' });
-    expect(performance.now() - from).toBeLessThan(1_000);
   });
 
   it.each<[string, (from: Browser) => Promise<unknown>]>([
@@ -166,7 +165,7 @@ describe('GET /portal/events', () => {
     await second.signIn(person);
     const stream = await watching();
     try {
-      expect(await told(() => act(second), stream, GONE)).toBeLessThan(1_000);
+      await told(() => act(second), stream, GONE);
     } finally {
       await command('users enable');
     }
@@ -177,7 +176,7 @@ describe('GET /portal/events', () => {
   it("somebody else's session ends → not a word", async () => {
     const stream = await watching();
     const stranger = createBrowser(one.origin);
-    await stranger.signIn(scene.simulator.people[1]!.id);
+    await stranger.signIn(world.simulator.people[1]!.id);
     await stranger.post('/sign-out/everywhere');
     await elsewhere.post('/oauth/disconnect');
     await stream.next({ status: 'disconnected' });
@@ -205,7 +204,7 @@ describe('GET /portal/events', () => {
   async function command(name: string): Promise<void> {
     const [noun = '', verb = ''] = name.split(' ');
     const user = `us-sandbox/Practitioner/${person}`;
-    const store = { kind: 'socket', path: scene.redis.socketPath, db: 0 } as const;
+    const store = { kind: 'socket', path: world.redis.socketPath, db: 0 } as const;
     const session = { secrets: [secret(SECRETS.SESSION_SECRET)] } as never;
     expect(await runLine([noun, verb, user], { store, session })).toMatchObject({ ended: 'done' });
   }
@@ -215,7 +214,7 @@ describe('a stream that looks by itself', () => {
   const often = { beatMs: 50, lifetimeMs: 300_000 };
 
   it('nothing has changed → beats, and no second state', async () => {
-    const app = await scene.open({ BASE_URL: one.origin }, { streamTiming: often });
+    const app = await world.start({ BASE_URL: one.origin }, { streamTiming: often });
     const stream = await watching(app);
     await until(() => stream.beats() > 2);
     expect(stream.states()).toHaveLength(1);
@@ -224,9 +223,9 @@ describe('a stream that looks by itself', () => {
   it('a session that ends by itself → told, and being watched does not extend it', async () => {
     // Its own app, which has extended nothing within the last minute, and would.
     const timing = { streamTiming: { ...often, lifetimeMs: 200 } };
-    const app = await scene.open({ BASE_URL: one.origin }, timing);
-    const keys = await scene.stored.keys('fc:1:session:*');
-    await Promise.all(keys.map((key) => scene.stored.pexpire(key, 1_500)));
+    const app = await world.start({ BASE_URL: one.origin }, timing);
+    const keys = await world.stored.keys('fc:1:session:*');
+    await Promise.all(keys.map((key) => world.stored.pexpire(key, 700)));
     // Streams end by their age and are opened again, as browsers do it; each end might extend it.
     let stream = await open(app);
     while (stream.status === 200) {
@@ -235,16 +234,16 @@ describe('a stream that looks by itself', () => {
     }
     expect(stream.status).toBe(204);
     expect(keys.length).toBeGreaterThan(0);
-    expect(await scene.stored.exists(...keys)).toBe(0);
+    expect(await world.stored.exists(...keys)).toBe(0);
   });
 
   it('Redis is away → keeps the stream and says nothing new; back again → catches up', async () => {
-    const app = await scene.open({ BASE_URL: one.origin }, { streamTiming: often });
+    const app = await world.start({ BASE_URL: one.origin }, { streamTiming: often });
     const stream = await watching(app);
-    scene.redis.pause();
+    world.redis.pause();
     const { length } = stream.text();
     await until(() => stream.text().length > length + 4);
-    scene.redis.resume();
+    world.redis.resume();
     expect(stream.hasEnded()).toBe(false);
     await until(async () => (await fetch(`${one.local}/readyz`)).ok);
     await elsewhere.post('/oauth/disconnect');
@@ -255,8 +254,8 @@ describe('a stream that looks by itself', () => {
 
 describe('a browser that is gone again', () => {
   it('before its session was found → no stream is left behind', async () => {
-    const redisGate = await startRedisGate(scene.redis.socketPath);
-    const app = await scene.open({ REDIS_URL: redisGate.url }, { streamTiming: RARELY });
+    const redisGate = await startRedisGate(world.redis.socketPath);
+    const app = await world.start({ REDIS_URL: redisGate.url }, { streamTiming: RARELY });
     const hold = redisGate.hold((command) => command.includes('fc:1:session:'));
     const gone = new AbortController();
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -280,8 +279,8 @@ describe('a browser that is gone again', () => {
 
 describe('Redis restarts', () => {
   it('what changed meanwhile → told as soon as it is back, by no look of its own', async () => {
-    const own = await openScene();
-    const app = await own.open({}, { streamTiming: RARELY });
+    const own = await openWorldWithRedis();
+    const app = await own.start({}, { streamTiming: RARELY });
     const visitor = createBrowser(app.origin);
     await visitor.signIn(own.simulator.people[0]!.id);
     const stream = await watching(app, visitor);
@@ -328,14 +327,12 @@ describe('LiveStreams', () => {
 });
 
 describe('shutting down', () => {
-  it('streams are open → they end at once, and the server is as quick as without', async () => {
-    const app = await scene.open({ BASE_URL: one.origin });
+  it('streams are open → they end at once, and nothing else is waited for', async () => {
+    // A server that waited for streams would cut them off after twenty seconds.
+    const app = await world.start({ BASE_URL: one.origin });
     const opened = await Promise.all([watching(app), watching(app), watching(app)]);
-    const from = performance.now();
     const closed = app.close();
     await until(() => opened.every((stream) => stream.hasEnded()));
-    expect(performance.now() - from).toBeLessThan(500);
     await closed;
-    expect(performance.now() - from).toBeLessThan(2_500);
   });
 });

@@ -1,23 +1,31 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser } from '../support/browser.js';
 import { holdApi } from '../support/hold-api.js';
-import { type Site, openSite } from '../support/site.js';
+import { copyOf } from '../support/scene.js';
+import { until } from '../support/until.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
-/** The portal's pages over HTTP. What they look like is seen in `test/browser`. */
+/** The portal's pages over HTTP. What they look like is seen in `test/system/browser`. */
 
-let site: Site;
+let world: World;
+let app: App;
+/** A server that waits for Fullscript no time at all. */
+let hasty: App;
 let ana: Browser;
 
 beforeAll(async () => {
-  site = await openSite({}, { patienceMs: 1_500 });
-  ana = site.browser();
-  await ana.signIn(site.simulator.people[0]!.id);
+  world = await openWorld();
+  // Not before Fullscript is slow on purpose.
+  app = await world.start({}, { patienceMs: 30_000 });
+  hasty = await world.start({ BASE_URL: app.origin }, { patienceMs: 0 });
+  ana = app.browser();
+  await ana.signIn(world.simulator.people[0]!.id);
 });
 
-afterAll(() => site.close());
+afterAll(() => world.close());
 
 afterEach(() => {
-  site.simulator.play('works');
+  world.simulator.play('works');
 });
 
 const PAGES = ['/portal/patients', '/portal/team', '/portal/catalog', '/portal/catalog/products'];
@@ -33,23 +41,23 @@ async function patientOf(browser: Browser): Promise<string> {
 
 /** What the simulator was asked for since, without the query. */
 function askedSince(count: number): string[] {
-  return site.simulator.requests.slice(count).map(({ path }) => path);
+  return world.simulator.requests.slice(count).map(({ path }) => path);
 }
 
 describe('who sees what', () => {
   it.each([...PAGES, '/portal/patients/x', '/portal/disconnect'])(
     '%s: nobody is signed in → to sign in, and back',
     async (path) => {
-      const page = await site.browser().send(path);
+      const page = await app.browser().send(path);
       expect(page.status).toBe(303);
       expect(page.location).toBe(`/oauth/authorize?returnTo=${encodeURIComponent(path)}`);
     },
   );
 
   it('a patient of another clinic → not there', async () => {
-    const other = site.browser();
+    const other = app.browser();
     await other.signIn(
-      site.simulator.people.find(({ clinicName }) => /Harbour/.test(clinicName))!.id,
+      world.simulator.people.find(({ clinicName }) => /Harbour/.test(clinicName))!.id,
     );
     const theirs = await patientOf(other);
     expect((await other.send(theirs)).status).toBe(200);
@@ -70,7 +78,7 @@ describe('who sees what', () => {
   it.each(['..', '%2e%2e', 'a%2Fb', '%00', 'a%5Cb', 'oauth'])(
     'the id %s → 404, asks nothing',
     async (id) => {
-      const before = site.simulator.requests.length;
+      const before = world.simulator.requests.length;
       const page = await ana.sendRaw(`/portal/patients/${id}`);
       expect(page.status).toBe(404);
       expect(askedSince(before)).toEqual([]);
@@ -114,7 +122,7 @@ describe('what Fullscript says', () => {
     const { orders } = await ana.json<{ orders: { patient_id: string }[] }>(
       '/api/fullscript/clinic/orders',
     );
-    const before = site.simulator.requests.length;
+    const before = world.simulator.requests.length;
     const { text } = await ana.send(`/portal/patients/${orders[0]!.patient_id}`);
     expect(text).toMatch(/Order R\d+<small>[^<]+ \([^<]+\)/);
     const variants = askedSince(before).filter((path) => path.includes('/catalog/variants/'));
@@ -127,7 +135,7 @@ describe('trouble', () => {
   it.each(PAGES.slice(0, 3).concat('/portal/patients/any'))(
     '%s: 429 → 503 and when to come back',
     async (path) => {
-      site.simulator.play('rate_limited');
+      world.simulator.play('rate_limited');
       const page = await ana.send(path);
       expect(page.status).toBe(503);
       expect(page.headers.get('retry-after')).toBe('20');
@@ -137,7 +145,7 @@ describe('trouble', () => {
 
   it('home: whatever happens to the rest, the connection is shown', async () => {
     for (const scenario of ['server_error', 'garbage', 'unreachable', 'rate_limited'] as const) {
-      site.simulator.play(scenario);
+      world.simulator.play(scenario);
       const page = await ana.send('/portal');
       expect(page.status).toBe(200);
       expect(page.text).toContain('Your connection');
@@ -146,8 +154,8 @@ describe('trouble', () => {
   });
 
   it('slow: without waiting an empty place that leads to the same with waiting', async () => {
-    const release = holdApi(site.simulator);
-    const page = await ana.send('/portal/patients?query=ro&page=1');
+    const release = holdApi(world.simulator);
+    const page = await copyOf(ana, hasty.local).send('/portal/patients?query=ro&page=1');
     expect(page.status).toBe(200);
     expect(page.text).toContain('data-late="/portal/patients?query=ro&amp;page=1&amp;wait=1"');
     const waiting = ana.send('/portal/patients?query=ro&page=1&wait=1');
@@ -156,22 +164,27 @@ describe('trouble', () => {
   });
 
   it('slow, then refused: the request that nobody waited for does no harm', async () => {
-    const release = holdApi(site.simulator);
-    await ana.send('/portal/catalog');
-    site.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 500, times: 2 });
+    const { simulator } = world;
+    const other = app.browser();
+    await other.signIn(simulator.people[1]!.id);
+    const release = holdApi(simulator);
+    await copyOf(other, hasty.local).send('/portal/catalog');
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
+    simulator.expireAccessTokens();
     release();
-    expect((await ana.send('/livez')).status).toBe(200);
+    await until(() => hasty.lines.some((line) => line.includes('"code":"server_error"')));
+    expect((await fetch(`${hasty.local}/livez`)).status).toBe(200);
   });
 
   it('narrower scope, connected again → the page names what is missing and leads back to itself', async () => {
-    site.simulator.play('narrower_scope');
-    await ana.signIn(site.simulator.people[0]!.id);
+    world.simulator.play('narrower_scope');
+    await ana.signIn(world.simulator.people[0]!.id);
     const page = await ana.send('/portal/patients?query=ro');
     expect(page.status).toBe(200);
     expect(page.text).toContain('(patients:read)');
     expect(page.text).toContain('returnTo=%2Fportal%2Fpatients%3Fquery%3Dro');
-    site.simulator.play('works');
-    await ana.signIn(site.simulator.people[0]!.id);
+    world.simulator.play('works');
+    await ana.signIn(world.simulator.people[0]!.id);
     expect((await ana.send('/portal/patients')).text).not.toContain('lacks the permission');
   });
 
@@ -180,7 +193,7 @@ describe('trouble', () => {
     expect(restricted.status).toBe(200);
     expect(restricted.text).toContain('Not open to this portal');
     expect(restricted.text).not.toContain('role="search"');
-    site.simulator.play('open_catalog');
+    world.simulator.play('open_catalog');
     const open = await ana.send('/portal/catalog/products?query=magnesium');
     expect(open.text).toContain('Magnesium');
     expect(open.text).toContain('role="search"');
@@ -189,28 +202,28 @@ describe('trouble', () => {
 
 describe('refresh now', () => {
   it('renews a token that is good, once, and leads back', async () => {
-    const before = site.simulator.stats.refreshes;
+    const before = world.simulator.stats.refreshes;
     const answer = await ana.post('/oauth/refresh', {
       now: 'yes',
       returnTo: '/portal?done=refreshed',
     });
     expect([answer.status, answer.location]).toEqual([303, '/portal?done=refreshed']);
-    expect(site.simulator.stats.refreshes).toBe(before + 1);
+    expect(world.simulator.stats.refreshes).toBe(before + 1);
     const page = await ana.send('/portal?done=refreshed');
     expect(page.text).toContain('The connection was refreshed just now.');
     expect((await ana.send('/portal?done=anything')).text).not.toContain('just now');
   });
 
   it('without the wish a good token stays', async () => {
-    const before = site.simulator.stats.refreshes;
+    const before = world.simulator.stats.refreshes;
     await ana.post('/oauth/refresh', { returnTo: '/portal' });
-    expect(site.simulator.stats.refreshes).toBe(before);
+    expect(world.simulator.stats.refreshes).toBe(before);
   });
 
   it('without the CSRF token → refused', async () => {
-    const before = site.simulator.stats.refreshes;
+    const before = world.simulator.stats.refreshes;
     const body = new URLSearchParams({ now: 'yes' });
     expect((await ana.send('/oauth/refresh', { method: 'POST', body })).status).toBe(403);
-    expect(site.simulator.stats.refreshes).toBe(before);
+    expect(world.simulator.stats.refreshes).toBe(before);
   });
 });

@@ -1,41 +1,35 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   SIMULATOR_CLIENT_ID,
   SIMULATOR_CLIENT_SECRET,
   type Simulator,
-  type SimulatorOptions,
   startSimulator,
 } from '../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../support/app.js';
 import { createBrowser } from '../support/browser.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate, until } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { copyOf } from '../support/scene.js';
+import { until } from '../support/until.js';
+import { type World, openWorld, openWorldWithRedis } from '../support/world.js';
 
-let redis: TestRedis;
-const opened: (() => Promise<void>)[] = [];
+let world: World;
+let canada: Simulator;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  [world, canada] = await Promise.all([openWorld(), startSimulator()]);
 });
 
 afterAll(async () => {
-  for (const close of opened.reverse()) await close();
-  await redis.stop();
+  await world.close();
+  await canada.close();
 });
 
-async function simulatorWith(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await startSimulator(options);
-  opened.push(() => simulator.close());
-  return simulator;
-}
+beforeEach(() => world.stored.flushdb());
 
-async function appWith(simulator: Simulator, extra: (port: number) => Record<string, string>) {
-  const port = await freePort();
-  const env = environment({ simulator, redisUrl: redis.url, port });
-  const app = await startApp({ ...env, ...extra(port) });
-  opened.push(app.close);
-  return { ...app, local: `http://127.0.0.1:${port}` };
-}
+const withCanada = () => ({
+  FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
+  FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
+  FULLSCRIPT_CA_API_URL: canada.apiUrl,
+});
 
 interface Session {
   registration: string;
@@ -45,14 +39,9 @@ interface Session {
 
 describe('two countries at once', () => {
   it('each has its own button, its own server and its own grant of the same person', async () => {
-    const us = await simulatorWith();
-    const ca = await simulatorWith();
-    const { origin } = await appWith(us, () => ({
-      FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
-      FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
-      FULLSCRIPT_CA_API_URL: ca.apiUrl,
-    }));
-    const browser = createBrowser(origin);
+    const us = world.simulator;
+    const app = await world.start(withCanada());
+    const browser = app.browser();
     expect(await browser.send('/portal')).toMatchObject({
       status: 303,
       location: '/?returnTo=%2Fportal',
@@ -69,27 +58,19 @@ describe('two countries at once', () => {
       resourceOwner: { id: person },
     });
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
-    const other = createBrowser(origin);
+    const other = app.browser();
     await other.signIn(person, '/oauth/authorize?registration=us-sandbox');
     await browser.post('/oauth/disconnect');
     expect((await other.send('/api/fullscript/clinic')).status).toBe(200);
-    expect({ us: us.stats.exchanges, ca: ca.stats.exchanges }).toEqual({ us: 1, ca: 1 });
-    expect({ us: us.stats.livePairs, ca: ca.stats.livePairs }).toEqual({ us: 1, ca: 0 });
+    expect({ us: us.stats.exchanges, ca: canada.stats.exchanges }).toEqual({ us: 1, ca: 1 });
+    expect({ us: us.stats.livePairs, ca: canada.stats.livePairs }).toEqual({ us: 1, ca: 0 });
   });
 
   it('the application somebody signed in with is taken away → the start page leads on', async () => {
-    const [us, ca] = [await simulatorWith(), await simulatorWith()];
-    const both = await appWith(us, () => ({
-      FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
-      FULLSCRIPT_CA_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
-      FULLSCRIPT_CA_API_URL: ca.apiUrl,
-    }));
-    const before = createBrowser(both.origin);
-    const person = us.people[0]!.id;
+    const before = (await world.start(withCanada())).browser();
+    const person = world.simulator.people[0]!.id;
     await before.signIn(person, '/oauth/authorize?registration=ca-sandbox');
-    const { origin } = await appWith(us, () => ({}));
-    const browser = createBrowser(origin);
-    for (const [name, value] of before.cookies) browser.cookies.set(name, value);
+    const browser = copyOf(before, (await world.start()).origin);
     const portal = await browser.send('/portal');
     expect(portal.status).toBe(404);
     expect(portal.text).toMatch(/<a class="button" href="\/">/);
@@ -104,24 +85,21 @@ describe('two countries at once', () => {
 
 describe('an application from before 26 August 2021', () => {
   it('acts for the clinic, and the portal says so', async () => {
-    const simulator = await simulatorWith({ legacyClinicTokens: true });
-    const { origin } = await appWith(simulator, () => ({}));
-    const browser = createBrowser(origin);
-    const person = simulator.people[0]!.id;
-    const portal = await browser.signIn(person);
+    const legacy = await openWorld({ simulator: { legacyClinicTokens: true } });
+    const browser = (await legacy.start()).browser();
+    const portal = await browser.signIn(legacy.simulator.people[0]!.id);
     expect(portal.text).toContain('it acts for the whole clinic');
     expect(await browser.json<Session>('/api/session')).toMatchObject({
       resourceOwner: { type: 'Clinic' },
     });
+    await legacy.close();
   });
 });
 
 describe('another name of this machine', () => {
   it('is left for the one in the redirect URI, so that the cookie comes back', async () => {
-    const simulator = await simulatorWith();
-    const { local } = await appWith(simulator, (port) => ({
-      BASE_URL: `http://localhost:${port}`,
-    }));
+    const { simulator } = world;
+    const { local } = await world.start((port) => ({ BASE_URL: `http://localhost:${port}` }));
     const { port } = new URL(local);
     const path = '/oauth/authorize?returnTo=%2Fportal%3Fx%3D1';
     const headers = { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
@@ -143,13 +121,13 @@ describe('another name of this machine', () => {
 
 describe('an API base without a path', () => {
   it('serves sign-in, gateway and portal', async () => {
-    const simulator = await simulatorWith();
-    const { origin } = await appWith(simulator, () => ({
+    const { simulator } = world;
+    const app = await world.start({
       FULLSCRIPT_API_URL: simulator.origin,
       FULLSCRIPT_AUTHORIZE_URL: `${simulator.apiUrl}/oauth/authorize`,
       FULLSCRIPT_TOKEN_URL: `${simulator.apiUrl}/oauth/token`,
-    }));
-    const browser = createBrowser(origin);
+    });
+    const browser = app.browser();
     await browser.signIn(simulator.people[0]!.id);
     expect((await browser.send('/api/fullscript/api/clinic')).status).toBe(200);
   });
@@ -157,7 +135,7 @@ describe('an API base without a path', () => {
 
 describe('behind a TLS proxy', () => {
   it('without TRUST_PROXY the log says why nobody can sign in', async () => {
-    const { lines } = await appWith(await simulatorWith(), (port) => ({
+    const { lines } = await world.start((port) => ({
       BASE_URL: 'https://portal.example.test',
       FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
     }));
@@ -167,11 +145,11 @@ describe('behind a TLS proxy', () => {
 
 describe('Redis dying between the answer of a refresh and its save', () => {
   it('→ the call is served from the journal, readiness is red, and nothing is lost', async () => {
-    const own = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
-    opened.push(own.stop);
-    const simulator = await simulatorWith();
-    const { origin } = await appWith(simulator, () => ({ REDIS_URL: own.url }));
-    const browser = createBrowser(origin);
+    const own = await openWorldWithRedis({
+      args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+    });
+    const { simulator, redis } = own;
+    const browser = (await own.start()).browser();
     await browser.signIn(simulator.people[0]!.id);
     simulator.expireAccessTokens();
     const { opened: mayAnswer, open: answer } = gate();
@@ -179,21 +157,21 @@ describe('Redis dying between the answer of a refresh and its save', () => {
     simulator.faults.add({ ...delay, times: 1 });
     const call = browser.send('/api/fullscript/clinic');
     await until(() => simulator.stats.refreshes === 1);
-    await own.kill();
+    await redis.kill();
     answer();
     expect((await call).status).toBe(200);
     expect((await browser.send('/readyz')).text).toContain('"journal":"1 to be saved"');
-    await own.restart();
+    await redis.restart();
     await until(async () => (await browser.send('/readyz')).status === 200);
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
     expect(simulator.stats.refreshes).toBe(1);
+    await own.close();
   });
 });
 
 describe('METRICS_TOKEN', () => {
   it('guards /metrics', async () => {
-    const { origin } = await appWith(await simulatorWith(), () => ({ METRICS_TOKEN: 'm-secret' }));
-    const browser = createBrowser(origin);
+    const browser = (await world.start({ METRICS_TOKEN: 'm-secret' })).browser();
     expect((await browser.send('/metrics')).status).toBe(401);
     const authorization = 'Bearer m-secret';
     const answer = await browser.send('/metrics', { headers: { authorization } });

@@ -27,10 +27,9 @@ describe('inTime', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(29);
   });
 
-  it('silence, with no limit named → nothing within a second', async () => {
-    const startedAt = performance.now();
-    expect(await inTime(never)).toBeUndefined();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  it('silence, with no limit named → nothing, before anybody gives the scrape up', async () => {
+    const longest = new Promise((resolve) => setTimeout(resolve, 1_000, 'late').unref());
+    expect(await Promise.race([inTime(never), longest])).toBeUndefined();
   });
 
   it('a failure after the time is over → nobody hears of it', async () => {

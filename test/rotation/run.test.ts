@@ -11,18 +11,18 @@ import { reportText } from '../../src/rotation/report-text.js';
 import { type RunDeps, runRotation } from '../../src/rotation/run.js';
 import { createProgress } from '../../src/terminal/progress.js';
 import { connectTo, until } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { sealingKey, seedGrants } from '../support/seeded-grants.js';
+import { type Database, openDatabase } from '../support/shared-redis.js';
 
 const [a, b] = [sealingKey('A'), sealingKey('B')];
 
-let redis: TestRedis;
+let redis: Database;
 let client: RedisClient;
 let records: GrantRecords;
 let dataDir: string;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await openDatabase();
   client = await connectTo(redis);
   records = createRedisGrantRecords(client);
   dataDir = await mkdtemp(join(tmpdir(), 'fc-run-'));
@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-beforeEach(() => client.flushall());
+beforeEach(() => client.flushdb());
 
 function run(overrides: Partial<RunDeps> = {}, url = redis.url) {
   const said: string[] = [];
@@ -86,7 +86,7 @@ describe('runRotation', () => {
   it('Redis is away → says why and waits; told to stop → does not wait any longer', async () => {
     const stop = new AbortController();
     const nowhere = `unix://${join(dataDir, 'nowhere.sock')}`;
-    const { said, ended } = run({ signal: stop.signal }, nowhere);
+    const { said, ended } = run({ signal: stop.signal, readyWaitMs: 300 }, nowhere);
     await until(() => said.join('').includes('trying again in 1 s'));
     expect(said.join('')).toMatch(/Redis cannot be reached: .*ENOENT.*Nothing is lost/);
     stop.abort('SIGINT');

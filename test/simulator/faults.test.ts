@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readEnvironment } from '../../src/simulator/environment.js';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
@@ -315,43 +313,6 @@ describe('environment', () => {
       'SIMULATOR_ROTATION',
       'SIMULATOR_ACCESS_TOKEN_LIFETIME',
     ]);
-  });
-});
-
-describe('main', () => {
-  const running: ChildProcess[] = [];
-  const start = (environment: Record<string, string>): ChildProcess => {
-    const args = ['--import', 'tsx', 'src/simulator/main.ts'];
-    const env = { ...process.env, ...environment };
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    running.push(child);
-    return child;
-  };
-  afterEach(() => {
-    for (const child of running.splice(0)) child.kill('SIGKILL');
-  });
-
-  it.each(['SIGTERM', 'SIGINT'] as const)('%s → one line at the start, exit 0', async (signal) => {
-    const child = start({ SIMULATOR_PORT: '0' });
-    const [line] = (await once(createInterface(child.stdout!), 'line')) as [string];
-    const apiUrl = /FULLSCRIPT_API_URL=(\S+)/.exec(line)?.[1];
-    expect(line).toContain('FULLSCRIPT_CLIENT_ID=fullscript-simulator-client-id');
-    expect((await fetch(`${apiUrl!}/clinic`)).status).toBe(401);
-    child.kill(signal);
-    expect(await once(child, 'exit')).toEqual([0, null]);
-  });
-
-  it('wrong environment, or port taken → exit 1 and the reason', async () => {
-    for (const [environment, reason] of [
-      [{ SIMULATOR_PORT: 'abc' }, 'SIMULATOR_PORT: must be a whole number'],
-      [{ SIMULATOR_PORT: String(simulator.port) }, 'EADDRINUSE'],
-    ] as const) {
-      const child = start(environment);
-      let text = '';
-      child.stderr!.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      expect(await once(child, 'close')).toEqual([1, null]);
-      expect(text).toContain(reason);
-    }
   });
 });
 
