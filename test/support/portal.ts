@@ -5,67 +5,79 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { ServerOptions } from '../../src/server.js';
 import { createBrowser } from './browser.js';
 import { type Chromium, type Visitor, openChromium } from './chromium.js';
-import { type Site, openSite } from './site.js';
+import type { Database } from './shared-redis.js';
+import { type App, type Variables, type World, openWorld } from './world.js';
 
-/** A site, and people in front of real browsers. */
-export interface Portal extends Site {
+/** A world with a server, and people in front of real browsers. */
+export interface Portal<Store = Database> extends World<Store> {
+  readonly app: App;
+  readonly origin: string;
   readonly chromium: Chromium;
-  /** Somebody who has not signed in. */
+  /** A person who has not signed in. */
   readonly visitor: (options?: BrowserContextOptions) => Promise<Visitor>;
-  /** Somebody who has, and stands on the portal's first page. */
+  /** A person who has. */
   readonly user: (options?: BrowserContextOptions, person?: number) => Promise<Visitor>;
+  /** Signs a visitor in by cookies: the clicks have tests of their own. */
+  readonly admit: (visitor: Visitor, person?: number) => Promise<void>;
 }
 
-/** Sizes and themes that pages are looked at in. */
-export const KINDS = {
-  'desk-light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
-  'desk-dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
-  'phone-light': { viewport: { width: 390, height: 844 }, colorScheme: 'light' },
+/** Sizes and themes that pages are looked at in: each of both once. Tests go on in the last one. */
+const LOOKS = {
   'phone-dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
-} as const satisfies Record<string, BrowserContextOptions>;
+  'desk-light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
+} as const;
 
-export type Kind = keyof typeof KINDS;
+export const DESK: BrowserContextOptions = LOOKS['desk-light'];
+
+/** Pages are complete, however much else this machine has to do. */
+const PATIENT: ServerOptions = { patienceMs: 60_000 };
+/** For a server whose pages go out before Fullscript has answered anything. */
+export const HASTY: ServerOptions = { patienceMs: 0 };
 
 export async function openPortal(
-  extra: Record<string, string> = {},
+  variables: Variables = {},
   options: ServerOptions = {},
 ): Promise<Portal> {
-  const [site, chromium] = await Promise.all([openSite(extra, options), openChromium()]);
-  const visitors: Visitor[] = [];
-  const visitor = async (kind: BrowserContextOptions = KINDS['desk-light']) => {
-    const opened = await chromium.visitor(kind);
-    visitors.push(opened);
-    return opened;
+  return await portalOn(await openWorld(), variables, options);
+}
+
+/** The same in a world that is special in some way. */
+export async function portalOn<Store>(
+  world: World<Store>,
+  variables: Variables = {},
+  options: ServerOptions = {},
+): Promise<Portal<Store>> {
+  const [app, chromium] = await Promise.all([
+    world.start(variables, { ...PATIENT, ...options }),
+    openChromium(),
+  ]);
+  const { origin } = app;
+  const visitor = (kind: BrowserContextOptions = DESK) => chromium.visitor(kind);
+  const admit = async ({ context }: Visitor, person = 0) => {
+    const { id = '' } = world.simulator.people[person] ?? {};
+    await context.addCookies(await signedInCookies(origin, id));
   };
   return {
-    ...{ ...site, chromium, visitor },
-    user: async (kind, person = 0) => {
+    ...world,
+    ...{ app, origin, chromium, visitor, admit },
+    user: async (kind, person) => {
       const opened = await visitor(kind);
-      const { id = '' } = site.simulator.people[person] ?? {};
-      // The clicks have tests of their own.
-      await opened.context.addCookies(await signedInCookies(site.origin, id, kind));
-      await opened.page.goto(`${site.origin}/portal`);
+      await admit(opened, person);
       return opened;
     },
     close: async () => {
-      await Promise.all(visitors.map((one) => one.close()));
       await chromium.close();
-      await site.close();
+      await world.close();
     },
   };
 }
 
-/** What a browser of that size is likely to be. */
-const AGENTS = {
-  desk: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36',
-  phone:
-    'Mozilla/5.0 (iPhone; CPU iPhone OS 26_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Mobile/15E148 Safari/604.1',
-};
+/** What the list of sessions shall call it. */
+const AGENT =
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Safari/537.36';
 
-async function signedInCookies(origin: string, person: string, kind?: BrowserContextOptions) {
-  const isPhone = (kind?.viewport?.width ?? 1280) < 500;
-  const agent = AGENTS[isPhone ? 'phone' : 'desk'];
-  const signedIn = createBrowser(origin, { 'user-agent': agent });
+async function signedInCookies(origin: string, person: string) {
+  const signedIn = createBrowser(origin, { 'user-agent': AGENT });
   await signedIn.signIn(person);
   return [...signedIn.cookies].map(([name, value]) => ({ name, value, url: origin }));
 }
@@ -73,7 +85,7 @@ async function signedInCookies(origin: string, person: string, kind?: BrowserCon
 /** From the landing page over Fullscript's own pages to wherever that leads, by clicks. */
 export async function signIn(
   page: Page,
-  { origin, simulator }: Pick<Site, 'origin' | 'simulator'>,
+  { origin, simulator }: Pick<Portal, 'origin' | 'simulator'>,
   person = 0,
 ): Promise<void> {
   await page.goto(`${origin}/`);
@@ -84,7 +96,7 @@ export async function signIn(
 /** The part of it that happens at Fullscript, which asks for what it does not know already. */
 export async function connect(
   page: Page,
-  { origin, simulator }: Pick<Site, 'origin' | 'simulator'>,
+  { origin, simulator }: Pick<Portal, 'origin' | 'simulator'>,
   person = 0,
 ): Promise<void> {
   const { id = '' } = simulator.people[person] ?? {};
@@ -111,6 +123,24 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary = '' }) => `${id}: ${target.join(' ')} ${failureSummary}`),
   );
+}
+
+/**
+ * What is wrong with the looks of a page, on a phone in the dark and at a desk in the light: that shows
+ * what there is to see of both themes and both widths. Keeps pictures where they are wanted.
+ */
+export async function looksOf(page: Page, name: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const [look, { viewport, colorScheme }] of Object.entries(LOOKS)) {
+    await page.setViewportSize(viewport);
+    // Colours change at once, and not while axe measures them.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const hidden = await overflow(page);
+    if (hidden > 0) found.push(`${hidden} pixels are beyond the edge`);
+    found.push(...(await accessibilityProblems(page)));
+    await keepPicture(page, `${name}-${look}`);
+  }
+  return found;
 }
 
 /** How many pixels of a page lie beyond the right edge of the window. */

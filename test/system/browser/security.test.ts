@@ -1,57 +1,45 @@
-import { execFileSync } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../../support/app.js';
-import { type Chromium, type Visitor, openChromium } from '../../support/chromium.js';
+import type { Visitor } from '../../support/chromium.js';
 import { type ForeignSite, startForeignSite } from '../../support/foreign-site.js';
-import { signIn as signInByClicks } from '../../support/portal.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { freePort } from '../../support/app.js';
+import { type Portal, openPortal, signIn as signInByClicks } from '../../support/portal.js';
 import { startTlsProxy } from '../../support/tls-proxy.js';
 import { until } from '../../support/until.js';
+import { type App, openWorld } from '../../support/world.js';
 
 /** What a real browser makes of our headers, cookies and forms. */
 
-type App = Awaited<ReturnType<typeof startApp>>;
-
-let redis: TestRedis;
-let simulator: Simulator;
-let app: App;
+let portal: Portal;
+let origin: string;
 let foreign: ForeignSite;
-let chromium: Chromium;
 let visitor: Visitor;
 
 beforeAll(async () => {
-  [redis, simulator, foreign, chromium] = await Promise.all([
-    startRedis(),
-    startSimulator(),
-    startForeignSite(),
-    openChromium(),
-  ]);
-  app = await startApp(environment({ simulator, redisUrl: redis.url, port: await freePort() }));
+  [portal, foreign] = await Promise.all([openPortal(), startForeignSite()]);
+  ({ origin } = portal);
+  visitor = await portal.visitor();
 }, 60_000);
 
 afterAll(async () => {
-  await chromium.close();
-  await app.close();
-  await Promise.all([simulator.close(), foreign.close(), redis.stop()]);
+  await portal.close();
+  await foreign.close();
 });
 
 beforeEach(async () => {
-  visitor = await chromium.visitor();
-  simulator.faults.reset();
+  await visitor.forget();
+  portal.simulator.faults.reset();
+  foreign.asked.length = 0;
 });
 
-afterEach(() => visitor.close());
-
 /** By clicks, to the portal's first page. */
-async function signIn({ page }: Visitor, origin = app.origin, person = 0): Promise<void> {
-  await signInByClicks(page, { origin, simulator }, person);
+async function signIn({ page }: Visitor): Promise<void> {
+  await signInByClicks(page, portal);
   await page.waitForURL(`${origin}/portal`);
 }
 
 /** The session as the browser's own cookies show it. */
-async function session(who: Visitor, origin = app.origin): Promise<Record<string, unknown>> {
+async function session(who: Visitor): Promise<Record<string, unknown>> {
   const answer = await who.context.request.get(`${origin}/api/session`);
   return (await answer.json()) as Record<string, unknown>;
 }
@@ -61,13 +49,13 @@ const marksOf = (page: Page) => page.evaluate<string[]>('window.marks ?? []');
 describe('the flow in Chromium', () => {
   it('SR-30 landing, sign-in, consent, portal → no violation of the policy, nothing on the console', async () => {
     await signIn(visitor);
-    const { name } = simulator.people[0]!;
+    const { name } = portal.simulator.people[0]!;
     expect(await visitor.page.locator('h1').textContent()).toContain(name);
     // The style sheet got through the policy too.
     const font = `getComputedStyle(document.body).fontFamily`;
     expect(await visitor.page.evaluate(font)).toContain('system-ui');
     await visitor.page.getByRole('button', { name: 'Sign out', exact: true }).click();
-    await visitor.page.waitForURL(`${app.origin}/`);
+    await visitor.page.waitForURL(`${origin}/`);
     expect(visitor.violations).toEqual([]);
     expect(visitor.errors).toEqual([]);
     expect(await session(visitor)).toEqual({ signedIn: false });
@@ -75,13 +63,13 @@ describe('the flow in Chromium', () => {
 
   it('SR-19 the cookies, as Chromium keeps them → HttpOnly, Lax, for this host and all its paths', async () => {
     const { page, context } = visitor;
-    await page.goto(`${app.origin}/`);
+    await page.goto(`${origin}/`);
     await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
-    const binding = (await context.cookies(app.origin)).filter(({ name }) =>
+    const binding = (await context.cookies(origin)).filter(({ name }) =>
       name.startsWith('fc_auth_'),
     );
     await signIn(visitor);
-    const kept = await context.cookies(app.origin);
+    const kept = await context.cookies(origin);
     const ours = [...binding, ...kept.filter(({ name }) => name === 'fc_session')];
     expect(ours).toHaveLength(2);
     for (const cookie of ours) {
@@ -98,7 +86,7 @@ describe('the flow in Chromium', () => {
     const callback = requests.find((request) => request.url().includes('/oauth/callback?'))!;
     const code = new URL(callback.url()).searchParams.get('code')!;
     // A callback that ends in a page: its address keeps the code, what it loads and links must not.
-    const stale = await chromium.visitor();
+    const stale = await portal.visitor();
     await stale.page.goto(callback.url());
     expect(await stale.page.textContent('h1')).toContain('no longer open');
     await stale.page.getByRole('link', { name: 'Start again' }).click();
@@ -110,7 +98,7 @@ describe('the flow in Chromium', () => {
     await stale.close();
     expect(all.length).toBeGreaterThan(10);
     // The control: within our own pages there are Referers.
-    expect(referers).toContain(`${app.origin}/`);
+    expect(referers).toContain(`${origin}/`);
     expect(referers.filter((text) => text.includes(code) || text.includes('code='))).toEqual([]);
   });
 });
@@ -118,12 +106,12 @@ describe('the flow in Chromium', () => {
 describe('a form that ends at Fullscript', () => {
   /** An error page with "Try again", in a browser whose session has ended meanwhile. */
   async function staleErrorPage(): Promise<void> {
-    await signIn(visitor);
-    simulator.expireAccessTokens();
+    await portal.admit(visitor);
+    portal.simulator.expireAccessTokens();
     const headers = { 'retry-after': '120' };
     const busy = { endpoint: 'token', grantType: 'refresh_token', kind: 'status' } as const;
-    simulator.faults.add({ ...busy, status: 429, headers });
-    await visitor.page.goto(`${app.origin}/portal?tab=2`);
+    portal.simulator.faults.add({ ...busy, status: 429, headers });
+    await visitor.page.goto(`${origin}/portal?tab=2`);
     await visitor.context.clearCookies();
   }
 
@@ -132,11 +120,11 @@ describe('a form that ends at Fullscript', () => {
   it('SR-30 "Try again" after the session has ended → on to Fullscript, through the policy', async () => {
     await staleErrorPage();
     await tryAgain().click();
-    await visitor.page.waitForURL((url) => url.origin === simulator.origin);
+    await visitor.page.waitForURL((url) => url.origin === portal.simulator.origin);
     expect(visitor.violations).toEqual([]);
-    simulator.faults.reset();
-    await visitor.page.locator(`button[value="${simulator.people[0]!.id}"]`).click();
-    await visitor.page.waitForURL(`${app.origin}/portal?tab=2`);
+    portal.simulator.faults.reset();
+    await visitor.page.locator(`button[value="${portal.simulator.people[0]!.id}"]`).click();
+    await visitor.page.waitForURL(`${origin}/portal?tab=2`);
   });
 
   it("SR-30 the same form with form-action 'self' alone → is cut off, and the test sees it", async () => {
@@ -153,11 +141,13 @@ describe('a form that ends at Fullscript', () => {
     await tryAgain().click();
     await until(() => visitor.violations.length > 0);
     expect(visitor.violations[0]).toMatchObject({ directive: 'form-action' });
-    expect(visitor.page.url()).toBe(`${app.origin}/portal?tab=2`);
+    expect(visitor.page.url()).toBe(`${origin}/portal?tab=2`);
   });
 });
 
-describe('what somebody injects', () => {
+describe('what is injected', () => {
+  beforeEach(() => portal.admit(visitor));
+
   const inline = '<script>window.marks = ["inline script"]</script>';
   const handler = '<img src="data:," onerror="window.marks = [\'inline handler\']">';
   const link = '<a id="link" href="javascript:void(window.marks = [\'javascript link\'])">x</a>';
@@ -166,14 +156,14 @@ describe('what somebody injects', () => {
 
   /** Our page, with that in its body and with or without our policy. */
   async function openWith(extra: string, keepPolicy: boolean): Promise<void> {
-    await visitor.page.route(`${app.origin}/portal`, async (route) => {
+    await visitor.page.route(`${origin}/portal`, async (route) => {
       const response = await route.fetch();
       const headers = response.headers();
       if (!keepPolicy) delete headers['content-security-policy'];
       const body = (await response.text()).replace('</main>', `${extra}</main>`);
       await route.fulfill({ response, headers, body });
     });
-    await visitor.page.goto(`${app.origin}/portal`);
+    await visitor.page.goto(`${origin}/portal`);
   }
 
   const ATTACKS: [what: string, markup: () => string, directive: string][] = [
@@ -190,8 +180,6 @@ describe('what somebody injects', () => {
     'SR-30 %s in an answer of ours → does not act, and is reported',
     async (...attack) => {
       const [, markup, directive] = attack;
-      await signIn(visitor);
-      foreign.asked.length = 0;
       await openWith(markup(), true);
       await until(() => visitor.violations.length > 0);
       expect(visitor.violations.map((one) => one.directive)).toContain(directive);
@@ -201,7 +189,6 @@ describe('what somebody injects', () => {
   );
 
   it('SR-30 a javascript: link in an answer of ours → does nothing, and is reported', async () => {
-    await signIn(visitor);
     await openWith(link, true);
     await visitor.page.locator('#link').click();
     await until(() => visitor.violations.length > 0);
@@ -218,7 +205,6 @@ describe('what somebody injects', () => {
     'SR-30 %s without our policy → would run: the test can fail',
     async (...attack) => {
       const [, markup, mark] = attack;
-      await signIn(visitor);
       await openWith(markup(), false);
       await until(async () => (await marksOf(visitor.page)).includes(mark));
       expect(visitor.violations).toEqual([]);
@@ -226,8 +212,7 @@ describe('what somebody injects', () => {
   );
 
   it('SR-30 scripts put into the document of a page of ours → do not run, and are reported', async () => {
-    await signIn(visitor);
-    foreign.asked.length = 0;
+    await visitor.page.goto(`${origin}/portal`);
     await visitor.page.evaluate(`
       const add = (fill) => document.body.append(fill(document.createElement('script')));
       add((script) => Object.assign(script, { textContent: 'window.marks = ["inline script"]' }));
@@ -242,8 +227,7 @@ describe('what somebody injects', () => {
   });
 
   it('SR-30 data sent elsewhere from a page of ours → is not sent', async () => {
-    await signIn(visitor);
-    foreign.asked.length = 0;
+    await visitor.page.goto(`${origin}/portal`);
     const send = `fetch('${foreign.crossSite}/loot').then(() => 'sent', () => 'refused')`;
     expect(await visitor.page.evaluate(send)).toBe('refused');
     await until(() => visitor.violations.length > 0);
@@ -252,20 +236,14 @@ describe('what somebody injects', () => {
   });
 });
 
-describe('a page of somebody else', () => {
-  const recordsInRedis = (): string[] =>
-    execFileSync('redis-cli', ['-s', redis.socketPath, '--scan'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((key) => key.startsWith('fc:1:pending:'))
-      .sort();
-
+describe('a page of another site', () => {
   /** Opens it at the foreign site; it says `done` in its title when everything has come to an end. */
   async function openForeign(body: string, site = foreign.crossSite): Promise<void> {
     foreign.put('/attack', body);
     await visitor.page.goto(`${site}/attack`);
   }
 
-  const started = () => `${app.origin}/oauth/authorize`;
+  const started = () => `${origin}/oauth/authorize`;
   const settled = `onload="document.title = 'done'" onerror="document.title = 'done'"`;
 
   it.each([
@@ -280,52 +258,49 @@ describe('a page of somebody else', () => {
       </script>`,
     ],
   ])('SR-06 %s with the start of a sign-in → no sign-in is begun', async (_what, markup) => {
-    const before = recordsInRedis();
+    const before = await portal.pending();
     await openForeign(markup());
     await visitor.page.waitForFunction(`document.title === 'done'`);
     const sent = visitor.requests.filter((request) => request.url() === started());
     expect(sent).toHaveLength(1);
-    expect(recordsInRedis()).toEqual(before);
-    expect(await visitor.context.cookies(app.origin)).toEqual([]);
+    expect(await portal.pending()).toEqual(before);
+    expect(await visitor.context.cookies(origin)).toEqual([]);
   });
 
   it('SR-06 a link or a form there → our own page asks first; our own link begins one', async () => {
-    const before = recordsInRedis();
+    const before = await portal.pending();
     for (const way of [
       `<a id="go" href="${started()}">x</a>`,
       `<form action="${started()}"><button id="go">x</button></form>`,
     ]) {
       await openForeign(way);
       await visitor.page.locator('#go').click();
-      await visitor.page.waitForURL(`${app.origin}/?returnTo=%2Fportal`);
+      await visitor.page.waitForURL(`${origin}/?returnTo=%2Fportal`);
     }
-    expect(recordsInRedis()).toEqual(before);
+    expect(await portal.pending()).toEqual(before);
     // The control.
     await visitor.page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
-    await visitor.page.waitForURL((url) => url.origin === simulator.origin);
-    expect(recordsInRedis().length).toBe(before.length + 1);
+    await visitor.page.waitForURL((url) => url.origin === portal.simulator.origin);
+    expect((await portal.pending()).length).toBe(before.length + 1);
   });
 
-  it.each(['/', '/portal', '/oauth/authorize', '/oauth/callback', '/api/session', '/nowhere'])(
-    'SR-30 a frame with %s → shows nothing of ours',
-    async (path) => {
-      await signIn(visitor);
-      for (const site of [foreign.crossSite, foreign.sameSite]) {
-        foreign.put('/inside', 'theirs');
-        await openForeign(
-          `<iframe name="own" src="/inside"></iframe>
-           <iframe name="ours" src="${app.origin}${path}" ${settled}></iframe>`,
-          site,
-        );
-        await visitor.page.waitForFunction(`document.title === 'done'`);
-        const frame = (name: string) => visitor.page.frame({ name })!;
-        await until(() => frame('ours').url().startsWith('chrome-error:'));
-        expect(await frame('ours').content()).not.toContain('Fullscript');
-        // The control: a page that does not mind is shown.
-        await until(async () => (await frame('own').content()).includes('theirs'));
-      }
-    },
-  );
+  it.each([
+    ['another site', () => foreign.crossSite],
+    ['another origin of this site, which gets the cookies sent along', () => foreign.sameSite],
+  ])('SR-30 frames in %s → show nothing of ours', async (_what, siteOf) => {
+    await portal.admit(visitor);
+    const paths = ['/', '/portal', '/oauth/authorize', '/api/session', '/nowhere'];
+    const frames = paths.map((path) => `<iframe name="${path}" src="${origin}${path}"></iframe>`);
+    foreign.put('/inside', 'theirs');
+    await openForeign(`<iframe name="own" src="/inside"></iframe>${frames.join('')}`, siteOf());
+    const frame = (name: string) => visitor.page.frame({ name });
+    for (const path of paths) {
+      await until(() => frame(path)?.url().startsWith('chrome-error:') === true);
+      expect(await frame(path)?.content()).not.toContain('Fullscript');
+    }
+    // The control: a page that does not mind is shown.
+    await until(async () => (await frame('own')?.content())?.includes('theirs') === true);
+  });
 
   it.each([
     ['another site', () => foreign.crossSite],
@@ -333,45 +308,45 @@ describe('a page of somebody else', () => {
   ])(
     'SR-28 forms that submit themselves from %s → 403, and nothing has changed',
     async (_what, siteOf) => {
-      await signIn(visitor);
-      const before = { ...simulator.stats };
+      await portal.admit(visitor);
+      const before = { ...portal.simulator.stats };
       for (const path of [
         '/sign-out',
         '/sign-out/everywhere',
         '/oauth/disconnect',
         '/oauth/refresh',
       ]) {
-        const answered = visitor.page.waitForResponse(`${app.origin}${path}`);
+        const answered = visitor.page.waitForResponse(`${origin}${path}`);
         await openForeign(
-          `<form method="post" action="${app.origin}${path}"></form>
+          `<form method="post" action="${origin}${path}"></form>
          <script>document.forms[0].submit()</script>`,
           siteOf(),
         );
         expect((await answered).status()).toBe(403);
-        await visitor.page.waitForURL(`${app.origin}${path}`);
+        await visitor.page.waitForURL(`${origin}${path}`);
       }
       expect(await session(visitor)).toMatchObject({ signedIn: true, status: 'active' });
-      const { livePairs, refreshes } = simulator.stats;
+      const { livePairs, refreshes } = portal.simulator.stats;
       expect({ livePairs, refreshes }).toEqual({
         livePairs: before.livePairs,
         refreshes: before.refreshes,
       });
       // The control: the same by a form of ours.
-      await visitor.page.goto(`${app.origin}/portal`);
+      await visitor.page.goto(`${origin}/portal`);
       await visitor.page.getByRole('button', { name: 'Sign out', exact: true }).click();
-      await visitor.page.waitForURL(`${app.origin}/`);
+      await visitor.page.waitForURL(`${origin}/`);
       expect(await session(visitor)).toEqual({ signedIn: false });
     },
   );
 
   it('SR-28 a fetch with cookies from there → not carried out, and its answer not readable', async () => {
-    await signIn(visitor);
+    await portal.admit(visitor);
     for (const site of [foreign.crossSite, foreign.sameSite]) {
       await openForeign('', site);
       for (const mode of ['cors', 'no-cors']) {
         const call = (path: string, method: string) =>
           visitor.page.evaluate(
-            `fetch('${app.origin}${path}', { method: '${method}', mode: '${mode}', credentials: 'include' })
+            `fetch('${origin}${path}', { method: '${method}', mode: '${mode}', credentials: 'include' })
               .then((answer) => answer.text()).catch(() => '')`,
           );
         expect(await call('/sign-out', 'POST')).toBe('');
@@ -382,7 +357,7 @@ describe('a page of somebody else', () => {
     expect(await session(visitor)).toMatchObject({ signedIn: true, status: 'active' });
   });
 
-  it('SR-30 a page of ours in a window that somebody opened → knows nothing of its opener', async () => {
+  it('SR-30 a page of ours in a window that another site opened → knows nothing of its opener', async () => {
     foreign.put('/plain', 'theirs');
     await openForeign('');
     const open = async (url: string) => {
@@ -392,7 +367,7 @@ describe('a page of somebody else', () => {
       await page.waitForURL(url);
       return page;
     };
-    const ours = await open(`${app.origin}/`);
+    const ours = await open(`${origin}/`);
     expect(await ours.evaluate('window.opener === null')).toBe(true);
     await until(() => visitor.page.evaluate<boolean>('window.opened.closed'));
     // The control.
@@ -401,136 +376,130 @@ describe('a page of somebody else', () => {
   });
 });
 
-describe('headers as Chromium sees them', () => {
-  interface Answer {
-    readonly status: number;
-    readonly headers: Record<string, string>;
-  }
-
-  /** The first answer to a page's address, before any redirect is followed. */
-  async function firstAnswer(page: Page, url: string): Promise<Answer> {
-    const response = await page.goto(url);
-    let request = response!.request();
-    for (let from = request.redirectedFrom(); from !== null; from = request.redirectedFrom()) {
-      request = from;
-    }
-    const first = (await request.response())!;
-    return { status: first.status(), headers: await first.allHeaders() };
-  }
-
-  function expectHeaders({ headers }: Answer, { https = false, cached = false }): void {
-    const policy = headers['content-security-policy']!.split(/;\s*/);
-    expect(policy).toContain("default-src 'none'");
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(headers).toMatchObject({
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-resource-policy': 'same-origin',
-      'referrer-policy': expect.stringMatching(/^(same-origin|no-referrer)$/) as unknown,
-      'cache-control': cached ? 'public, max-age=3600' : 'no-store',
-    });
-    expect(headers['strict-transport-security']).toBe(https ? 'max-age=63072000' : undefined);
-    expect(headers).not.toHaveProperty('x-powered-by');
-    expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
-  }
-
+describe('headers', () => {
   const KINDS = [
-    ['a page', '/portal', 200, {}],
-    ['a redirect', '/', 303, {}],
-    ['a redirect to Fullscript', '/oauth/authorize', 303, {}],
-    ['an error page (400)', '/oauth/callback?code=a&state=b', 400, {}],
-    ['an error page (404)', '/nowhere', 404, {}],
-    ['JSON', '/api/session', 200, {}],
-    ['problem JSON', '/api/nowhere', 404, {}],
-    ['an answer of the gateway', '/api/fullscript/clinic', 200, {}],
-    ['a file', '/assets/style.css', 200, { cached: true }],
-    ['health', '/livez', 200, {}],
-    ['readiness', '/readyz', 200, {}],
-    ['metrics', '/metrics', 200, {}],
+    ['/portal', 200, 'no-store'],
+    ['/', 303, 'no-store'],
+    ['/oauth/authorize', 303, 'no-store'],
+    ['/oauth/callback?code=a&state=b', 400, 'no-store'],
+    ['/nowhere', 404, 'no-store'],
+    ['/api/session', 200, 'no-store'],
+    ['/api/nowhere', 404, 'no-store'],
+    ['/api/fullscript/clinic', 200, 'no-store'],
+    ['/assets/style.css', 200, 'public, max-age=3600'],
+    ['/livez', 200, 'no-store'],
+    ['/readyz', 200, 'no-store'],
+    ['/metrics', 200, 'no-store'],
   ] as const;
 
-  let signedIn: Visitor;
-
-  beforeAll(async () => {
-    signedIn = await chromium.visitor();
-    await signIn(signedIn);
-  });
-
-  afterAll(() => signedIn.close());
-
-  it.each(KINDS)('SR-30 %s (%s → %i) → has all of them', async (...kind) => {
-    const [, path, status, about] = kind;
-    const answer = await firstAnswer(signedIn.page, `${app.origin}${path}`);
-    expect(answer.status).toBe(status);
-    expectHeaders(answer, about);
-  });
-
-  it('SR-30 an error page (502) and a problem (502) → have all of them', async () => {
-    await signIn(visitor);
-    simulator.expireAccessTokens();
-    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
-    for (const path of ['/portal', '/api/fullscript/clinic']) {
-      const answer = await firstAnswer(visitor.page, `${app.origin}${path}`);
-      expect(answer.status).toBe(502);
-      expectHeaders(answer, {});
+  it('SR-30 every kind of answer → has all of them, and none that opens anything', async () => {
+    await portal.admit(visitor);
+    for (const [path, status, caching] of KINDS) {
+      const answer = await visitor.context.request.get(`${origin}${path}`, { maxRedirects: 0 });
+      const headers = answer.headers();
+      expect([path, answer.status()]).toEqual([path, status]);
+      expect(headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'referrer-policy': expect.stringMatching(/^(same-origin|no-referrer)$/) as unknown,
+        'cache-control': caching,
+      });
+      const unwanted = /^(access-control-|x-powered-by)/;
+      expect(Object.keys(headers).filter((name) => unwanted.test(name))).toEqual([]);
     }
   });
+});
 
-  describe('over https, behind a proxy', () => {
-    let secure: App;
-    let itsSimulator: Simulator;
-    let proxy: Awaited<ReturnType<typeof startTlsProxy>>;
-    let secureVisitor: Visitor;
+describe('over https, behind a proxy', () => {
+  it('SR-19 the whole flow → Chromium takes the cookies with __Host- and keeps them from scripts', async () => {
+    const [to, from] = [await freePort(), await freePort()];
+    const proxy = await startTlsProxy({ from, to });
+    const redirectUris = [`${proxy.origin}/oauth/callback`];
+    const world = await openWorld({ simulator: { redirectUris } });
+    await world.start({ PORT: String(to), BASE_URL: proxy.origin, TRUST_PROXY: '1' });
+    const { page, context, violations, close } = await portal.visitor({ ignoreHTTPSErrors: true });
+    await page.goto(`${proxy.origin}/`);
+    await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
+    await page.waitForURL((url) => url.origin === world.simulator.origin);
+    // Ports share cookies: the simulator's own one is there as well.
+    const ours = async () =>
+      (await context.cookies(proxy.origin)).filter(({ name }) => /fc_/.test(name));
+    const during = await ours();
+    expect(during).toMatchObject([{ name: expect.stringMatching(/^__Host-fc_auth_/) as unknown }]);
+    await signInByClicks(page, { origin: proxy.origin, simulator: world.simulator });
+    await page.waitForURL(`${proxy.origin}/portal`);
+    const after = await ours();
+    expect(after.map(({ name }) => name)).toContain('__Host-fc_session');
+    for (const cookie of [...during, ...after]) {
+      expect(cookie.name).toMatch(/^__Host-/);
+      expect(cookie).toMatchObject({
+        ...{ secure: true, httpOnly: true, sameSite: 'Lax', path: '/', domain: '127.0.0.1' },
+      });
+    }
+    expect(await page.evaluate('document.cookie')).toBe('');
+    expect(violations).toEqual([]);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor();
+    await close();
+    await proxy.close();
+    await world.close();
+  });
+});
 
-    beforeAll(async () => {
-      const [to, from] = [await freePort(), await freePort()];
-      proxy = await startTlsProxy({ from, to });
-      itsSimulator = await startSimulator({ redirectUris: [`${proxy.origin}/oauth/callback`] });
-      const env = environment({ simulator: itsSimulator, redisUrl: redis.url, port: to });
-      secure = await startApp({ ...env, BASE_URL: proxy.origin, TRUST_PROXY: '1' });
-      secureVisitor = await chromium.visitor({ ignoreHTTPSErrors: true });
-    });
+/** Fullscript is another site than ours, so its pages are under `localhost` here. */
+describe('SameSite=Strict in Chromium', () => {
+  let strict: App;
+  const button = () => visitor.page.getByRole('button', { name: 'Sign out', exact: true });
 
-    afterAll(async () => {
-      await secureVisitor.close();
-      await proxy.close();
-      await secure.close();
-      await itsSimulator.close();
-    });
+  beforeAll(async () => {
+    const { apiUrl } = portal.simulator;
+    const authorize = `${apiUrl.replace('127.0.0.1', 'localhost')}/oauth/authorize`;
+    const variables = { SESSION_SAMESITE: 'strict', FULLSCRIPT_AUTHORIZE_URL: authorize };
+    strict = await portal.start(variables);
+  });
 
-    it('SR-19 the whole flow → Chromium takes the cookies with __Host- and keeps them from scripts', async () => {
-      const { page, context } = secureVisitor;
-      await page.goto(`${proxy.origin}/`);
-      await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
-      await page.waitForURL((url) => url.origin === itsSimulator.origin);
-      // Ports share cookies: the simulator's own one is there as well.
-      const ours = async () =>
-        (await context.cookies(proxy.origin)).filter(({ name }) => /fc_/.test(name));
-      const during = await ours();
-      expect(during).toMatchObject([
-        { name: expect.stringMatching(/^__Host-fc_auth_/) as unknown },
-      ]);
-      await signIn(secureVisitor, proxy.origin);
-      const after = await ours();
-      expect(after.map(({ name }) => name)).toContain('__Host-fc_session');
-      for (const cookie of [...during, ...after]) {
-        expect(cookie.name).toMatch(/^__Host-/);
-        expect(cookie).toMatchObject({
-          ...{ secure: true, httpOnly: true, sameSite: 'Lax', path: '/', domain: '127.0.0.1' },
-        });
-      }
-      expect(await page.evaluate('document.cookie')).toBe('');
-      expect(secureVisitor.violations).toEqual([]);
-      expect(await session(secureVisitor, proxy.origin)).toMatchObject({ signedIn: true });
-    });
+  async function signInThere({ page }: Visitor): Promise<void> {
+    await signInByClicks(page, { origin: strict.origin, simulator: portal.simulator });
+    await page.waitForURL(`${strict.origin}/portal`);
+    await button().waitFor();
+  }
 
-    // The same visitor, signed in by now.
-    it.each(KINDS)('SR-30 %s (%s → %i) → has all of them, and HSTS', async (...kind) => {
-      const [, path, status, about] = kind;
-      const answer = await firstAnswer(secureVisitor.page, `${proxy.origin}${path}`);
-      expect(answer.status).toBe(status);
-      expectHeaders(answer, { ...about, https: true });
-    });
+  it('SR-20 from another site through the callback → ends signed in, by itself', async () => {
+    await signInThere(visitor);
+    expect(visitor.requests.some((one) => new URL(one.url()).hostname === 'localhost')).toBe(true);
+    const [cookie] = (await visitor.context.cookies(strict.origin)).filter(
+      ({ name }) => name === 'fc_session',
+    );
+    expect(cookie).toMatchObject({ sameSite: 'Strict', httpOnly: true });
+    expect(await visitor.page.textContent('h1')).toContain(portal.simulator.people[0]!.name);
+    expect(visitor.violations).toEqual([]);
+    expect(visitor.errors).toEqual([]);
+  });
+
+  it('SR-20 a link on another site → the cookie stays at home once, and then the page is there', async () => {
+    await signInThere(visitor);
+    const { page, requests } = visitor;
+    foreign.put('/link', `<a href="${strict.origin}/portal?from=link">go</a>`);
+    await page.goto(`${foreign.crossSite}/link`);
+    const before = requests.length;
+    await page.getByRole('link', { name: 'go' }).click();
+    await button().waitFor();
+    expect(page.url()).toBe(`${strict.origin}/portal?from=link`);
+    const arrivals = requests
+      .slice(before)
+      .filter((request) => request.url() === `${strict.origin}/portal?from=link`);
+    const sent = await Promise.all(arrivals.map((request) => request.allHeaders()));
+    expect(sent.map(({ cookie = '' }) => cookie.includes('fc_session='))).toEqual([false, true]);
+  });
+
+  it('SR-20 a link on another site, signed out → the landing page asks; no sign-in is started', async () => {
+    const { page } = visitor;
+    foreign.put('/link', `<a href="${strict.origin}/portal">go</a>`);
+    await page.goto(`${foreign.crossSite}/link`);
+    await page.getByRole('link', { name: 'go' }).click();
+    await page.getByRole('link', { name: 'Connect my Fullscript account' }).waitFor();
+    expect(page.url()).toBe(`${strict.origin}/?returnTo=%2Fportal`);
+    expect(await visitor.context.cookies(strict.origin)).toEqual([]);
   });
 });

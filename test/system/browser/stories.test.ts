@@ -1,29 +1,37 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Visitor } from '../../support/chromium.js';
 import { holdApi } from '../../support/hold-api.js';
-import {
-  type Portal,
-  accessibilityProblems,
-  connect,
-  keepPicture,
-  openPortal,
-  signIn,
-} from '../../support/portal.js';
+import { type Portal, looksOf, connect, portalOn, signIn } from '../../support/portal.js';
+import type { TestRedis } from '../../support/redis-server.js';
+import { openWorldWithRedis } from '../../support/world.js';
 
 /** What people do, from the first click to the last, in a real browser. */
 
-let portal: Portal;
+let portal: Portal<TestRedis>;
+let here: Visitor;
+/** Another device, where a story needs one. */
+let there: Visitor;
+let page: Page;
 
 beforeAll(async () => {
-  portal = await openPortal();
+  portal = await portalOn(await openWorldWithRedis());
+  [here, there] = [await portal.visitor(), await portal.visitor()];
+  ({ page } = here);
 }, 60_000);
 
 afterAll(() => portal.close());
 
-afterEach(() => {
+beforeEach(async () => {
   portal.simulator.play('works');
+  await here.forget();
 });
+
+/** Signed in, and in front of the portal's first page. */
+async function enter(who: Visitor, person: number): Promise<void> {
+  await portal.admit(who, person);
+  await who.page.goto(`${portal.origin}/portal`);
+}
 
 const heading = (page: Page) => page.locator('h1').textContent();
 const pathOf = (page: Page) => page.url().slice(portal.origin.length);
@@ -36,8 +44,6 @@ function complaintsOf({ violations, errors }: Visitor): unknown[] {
 
 describe('connecting', () => {
   it('landing → Fullscript → the page that was wanted, with every permission in words', async () => {
-    const visitor = await portal.visitor();
-    const { page } = visitor;
     await page.goto(`${portal.origin}/portal/patients?query=ro`);
     await connect(page, portal);
     expect(pathOf(page)).toBe('/portal/patients?query=ro');
@@ -47,24 +53,21 @@ describe('connecting', () => {
     for (const text of ['Active', 'Practitioner', 'See your patients', 'Not yet', 'Good for 1 h']) {
       await card.getByText(text).first().waitFor();
     }
-    expect(complaintsOf(visitor)).toEqual([]);
+    expect(complaintsOf(here)).toEqual([]);
   });
 
   it('denied: says that nothing was stored, and starts again', async () => {
-    const { page } = await portal.visitor();
     await page.goto(`${portal.origin}/`);
     await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
     await page.locator(`button[value="${portal.simulator.people[1]!.id}"]`).click();
     await page.getByRole('button', { name: /Deny|Cancel/ }).click();
     expect(await heading(page)).toBe('You did not connect Fullscript');
-    expect(await accessibilityProblems(page)).toEqual([]);
-    await keepPicture(page, 'denied-desk-light');
+    expect(await looksOf(page, 'denied')).toEqual([]);
     await page.getByRole('link', { name: 'Start again' }).click();
     expect(pathOf(page)).toBe('/');
   });
 
   it('the back button after signing in leads to no error that cannot be left', async () => {
-    const { page } = await portal.visitor();
     await signIn(page, portal, 1);
     await page.getByRole('link', { name: 'Patients', exact: true }).click();
     await page.locator('#results .rows li').first().waitFor();
@@ -78,7 +81,7 @@ describe('connecting', () => {
 
 describe('the connection', () => {
   it('refresh now → a newer token, and the card says so', async () => {
-    const { page } = await portal.user(undefined, 2);
+    await enter(here, 2);
     const before = portal.simulator.stats.refreshes;
     await pressed(page, 'Refresh now');
     await page.getByText('The connection was refreshed just now.').waitFor();
@@ -87,7 +90,7 @@ describe('the connection', () => {
   });
 
   it('an expired access token → renewed with the next page, nobody is asked anything', async () => {
-    const { page } = await portal.user(undefined, 2);
+    await enter(here, 2);
     const before = portal.simulator.stats.refreshes;
     portal.simulator.play('expired_token');
     await page.getByRole('link', { name: 'Patients', exact: true }).click();
@@ -96,7 +99,7 @@ describe('the connection', () => {
   });
 
   it('disconnect asks first; kept → nothing happens; disconnected → connect again, still signed in', async () => {
-    const { page } = await portal.user(undefined, 3);
+    await enter(here, 3);
     await page.getByRole('link', { name: 'Disconnect…' }).click();
     expect(await heading(page)).toBe('Disconnect your Fullscript account?');
     await page.getByRole('link', { name: 'Keep it connected' }).click();
@@ -104,8 +107,7 @@ describe('the connection', () => {
     await page.getByRole('link', { name: 'Disconnect…' }).click();
     await pressed(page, 'Disconnect my Fullscript account');
     expect(await heading(page)).toBe('Fullscript is disconnected');
-    expect(await accessibilityProblems(page)).toEqual([]);
-    await keepPicture(page, 'disconnected-desk-light');
+    expect(await looksOf(page, 'disconnected')).toEqual([]);
     await page.getByRole('link', { name: 'Account', exact: true }).click();
     expect(await heading(page)).toBe('Account');
     await page.getByRole('link', { name: 'Home', exact: true }).click();
@@ -115,7 +117,7 @@ describe('the connection', () => {
   });
 
   it('reconnect from the card → back on it', async () => {
-    const { page } = await portal.user(undefined, 4);
+    await enter(here, 4);
     await page.getByRole('link', { name: 'Reconnect', exact: true }).click();
     await connect(page, portal, 4);
     expect(pathOf(page)).toBe('/portal');
@@ -123,9 +125,8 @@ describe('the connection', () => {
 });
 
 describe('two tabs', () => {
-  it('both sign in, both work; a disconnect in one shows in the other within a second', async () => {
-    const { context, page } = await portal.visitor();
-    const other = await context.newPage();
+  it('both sign in, both work; a disconnect in one shows in the other', async () => {
+    const other = await here.context.newPage();
     // Both are under way at the same time; Fullscript asks once.
     for (const tab of [page, other]) {
       await tab.goto(`${portal.origin}/`);
@@ -143,29 +144,26 @@ describe('two tabs', () => {
     await other.getByRole('link', { name: 'Next' }).scrollIntoViewIfNeeded();
     const shown = other.getByText('Fullscript was disconnected elsewhere.');
     await pressed(page, 'Disconnect my Fullscript account');
-    const began = performance.now();
     await shown.waitFor();
-    expect(performance.now() - began).toBeLessThan(1_000);
     const seen = await other.locator('#live').boundingBox();
     expect(seen?.y).toBeGreaterThanOrEqual(0);
     expect(seen?.y).toBeLessThan(900);
-    expect(await accessibilityProblems(other)).toEqual([]);
-    await keepPicture(other, 'disconnected-elsewhere-desk-light');
+    expect(await looksOf(other, 'disconnected-elsewhere')).toEqual([]);
     await other.locator('#live').getByRole('link').click();
     expect(await heading(other)).toBe('Fullscript is disconnected');
   });
 
   it('signed out everywhere → the other device hears of it, and signs in again', async () => {
-    const here = await portal.user(undefined, 6);
-    const there = await portal.user(undefined, 6);
+    await there.forget();
+    await enter(here, 6);
+    await enter(there, 6);
     await here.page.getByRole('link', { name: 'Account', exact: true }).click();
     await pressed(here.page, 'Sign out on all devices');
     expect(pathOf(here.page)).toBe('/');
     await there.page.getByText('You were signed out.').waitFor();
     // Perhaps somebody else sits there now.
     expect(await there.page.locator('main').textContent()).toBe('Signed out');
-    expect(await accessibilityProblems(there.page)).toEqual([]);
-    await keepPicture(there.page, 'signed-out-desk-light');
+    expect(await looksOf(there.page, 'signed-out')).toEqual([]);
     await there.page.getByRole('link', { name: 'Sign in again' }).click();
     await there.page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
     await connect(there.page, portal, 6);
@@ -173,8 +171,9 @@ describe('two tabs', () => {
   });
 
   it('another session is ended from the list → that device is out, this one stays', async () => {
-    const here = await portal.user(undefined, 7);
-    const there = await portal.user(undefined, 7);
+    await there.forget();
+    await enter(here, 7);
+    await enter(there, 7);
     await here.page.getByRole('link', { name: 'Account', exact: true }).click();
     await pressed(here.page, 'End all other sessions');
     await here.page.getByText('this browser').waitFor();
@@ -186,7 +185,7 @@ describe('two tabs', () => {
 
 describe('finding patients', () => {
   it('typing searches by itself; the focus stays, the address can be shared', async () => {
-    const { page } = await portal.user();
+    await portal.admit(here);
     await page.goto(`${portal.origin}/portal/patients`);
     const all = await page.locator('#found').textContent();
     const box = page.getByRole('searchbox');
@@ -201,7 +200,7 @@ describe('finding patients', () => {
   });
 
   it('cleared while the search is under way → everybody again', async () => {
-    const { page } = await portal.user();
+    await portal.admit(here);
     await page.goto(`${portal.origin}/portal/patients`);
     const box = page.getByRole('searchbox');
     const release = holdApi(portal.simulator);
@@ -217,7 +216,7 @@ describe('finding patients', () => {
   });
 
   it('pages forth and back', async () => {
-    const { page } = await portal.user();
+    await portal.admit(here);
     await page.goto(`${portal.origin}/portal/patients`);
     const first = await page.locator('#results .rows a').first().textContent();
     await page.getByRole('link', { name: 'Next' }).click();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { holdApi } from '../../support/hold-api.js';
-import { KINDS, type Portal, connect, openPortal, signIn } from '../../support/portal.js';
+import { DESK, HASTY, type Portal, connect, openPortal, signIn } from '../../support/portal.js';
 
 /** The same portal in a browser that runs no scripts. */
 
@@ -9,8 +9,8 @@ let portal: Portal;
 let page: Page;
 
 beforeAll(async () => {
-  portal = await openPortal({}, { patienceMs: 1_000 });
-  ({ page } = await portal.visitor({ ...KINDS['desk-light'], javaScriptEnabled: false }));
+  portal = await openPortal();
+  ({ page } = await portal.visitor({ ...DESK, javaScriptEnabled: false }));
 }, 60_000);
 
 afterAll(() => portal.close());
@@ -42,8 +42,9 @@ describe('without JavaScript', () => {
   });
 
   it('what Fullscript is slow with is one link away', async () => {
+    const hasty = await portal.start({}, HASTY);
     const release = holdApi(portal.simulator);
-    await page.goto(`${portal.origin}/portal/catalog`);
+    await page.goto(`${hasty.origin}/portal/catalog`);
     const wait = page.getByRole('link', { name: 'Wait for it' });
     expect(await wait.count()).toBe(1);
     release();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MONITORING, read } from '../../support/monitoring.js';
-import { type OpenApp, openApp } from '../../support/open-app.js';
 import { promtool } from '../../support/promtool.js';
+import { type App, type World, openWorld } from '../../support/world.js';
 
 /** What Prometheus itself says of docs/monitoring and of a real scrape. */
 
@@ -18,12 +18,6 @@ function inFolder(work: (folder: string) => void): void {
 }
 
 describe('promtool', () => {
-  it('check rules → nothing to mend', () => {
-    const { status, said } = promtool(['check', 'rules', `${MONITORING}alerts.yml`]);
-    expect(said).toContain('SUCCESS: 23 rules found');
-    expect(status).toBe(0);
-  });
-
   it('test rules → each alert fires for its trouble and for nothing else', () => {
     const { status, said } = promtool(['test', 'rules', `${MONITORING}alerts.test.yml`]);
     expect(said).toMatch(/SUCCESS\s*$/);
@@ -56,22 +50,25 @@ describe('promtool', () => {
       writeFileSync(join(folder, 'metrics-token'), 'token');
       const { status, said } = promtool(['check', 'config', join(folder, 'prometheus.yml')]);
       expect(said).toContain('is valid prometheus config file');
+      expect(said).toMatch(/SUCCESS: \d+ rules found/);
       expect(status).toBe(0);
     });
   });
 });
 
 describe('/metrics of a server that was used', () => {
-  let app: OpenApp;
+  let world: World;
+  let app: App;
 
   beforeAll(async () => {
-    app = await openApp();
+    world = await openWorld();
+    app = await world.start();
     const browser = app.browser();
-    await browser.signIn(app.simulator.people[0]!.id);
+    await browser.signIn(world.simulator.people[0]!.id);
     await browser.send('/api/fullscript/clinic');
   });
 
-  afterAll(() => app.close());
+  afterAll(() => world.close());
 
   it('promtool check metrics → names, types and help as Prometheus wants them', async () => {
     const text = await (await fetch(`${app.local}/metrics`)).text();

@@ -4,34 +4,26 @@ import { type IncomingMessage, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Redis } from 'ioredis';
-import { closeRedis } from '../../../src/redis/client.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SESSION_KEYS } from '../../../src/redis/keys.js';
-import {
-  SIMULATOR_CLIENT_ID,
-  SIMULATOR_CLIENT_SECRET,
-  type Simulator,
-  startSimulator,
-} from '../../../src/simulator/simulator.js';
+import { SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET } from '../../../src/simulator/simulator.js';
 import { type Browser, createBrowser } from '../../support/browser.js';
 import { environmentOf, readCompose } from '../../support/compose-file.js';
-import { connectTo } from '../../support/contract.js';
 import { type OpenedStream, openEvents } from '../../support/event-source.js';
 import { freePorts } from '../../support/free-ports.js';
 import { type Nginx, startNginx } from '../../support/nginx.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import type { TestRedis } from '../../support/redis-server.js';
 import { until } from '../../support/until.js';
+import { type World, openWorldWithRedis } from '../../support/world.js';
 
 /** The profile `scale` with real servers: its balancer, its variables, one Redis, one simulator. */
 
 const COMPOSE = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url));
 const { services } = readCompose(readFileSync(COMPOSE, 'utf8'));
+const NAMES = ['replica-1', 'replica-2', 'replica-3'];
 
-let redis: TestRedis;
-let stored: Redis;
-let simulator: Simulator;
+let world: World<TestRedis>;
 let nginx: Nginx;
 let dataDir: string;
 let ports: number[];
@@ -41,32 +33,27 @@ let person: string;
 const streams: OpenedStream[] = [];
 
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
-  stored = (await connectTo(redis)) as Redis;
-  person = simulator.people[0]!.id;
-});
-
-afterAll(async () => {
-  await closeRedis(stored);
-  await Promise.all([simulator.close(), redis.stop()]);
-});
-
-beforeEach(async () => {
+  world = await openWorldWithRedis();
+  person = world.simulator.people[0]!.id;
   const [front = 0, ...others] = await freePorts(4);
   ports = others;
   dataDir = mkdtempSync(join(tmpdir(), 'fc-replicas-'));
   // At once, as Compose does, on one folder in which no secrets have been made yet.
-  servers = ['replica-1', 'replica-2', 'replica-3'].map((name, i) => start(name, i, front));
+  servers = NAMES.map((name, i) => start(name, i, front));
   await Promise.all(servers.map((server, i) => ready(server, `http://127.0.0.1:${ports[i]}`)));
   nginx = await startNginx(ports, front);
-  browser = createBrowser(nginx.origin);
 });
 
-afterEach(async () => {
-  for (const stream of streams.splice(0)) stream.close();
+afterAll(async () => {
+  for (const stream of streams) stream.close();
   await nginx.stop();
   await Promise.all(servers.map((server) => server.stop()));
+  await world.close();
   rmSync(dataDir, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  browser = createBrowser(nginx.origin);
 });
 
 function start(name: string, index: number, front: number): ServerProcess {
@@ -74,9 +61,9 @@ function start(name: string, index: number, front: number): ServerProcess {
     BASE_URL: `http://127.0.0.1:${front}`,
     FULLSCRIPT_CLIENT_ID: SIMULATOR_CLIENT_ID,
     FULLSCRIPT_CLIENT_SECRET: SIMULATOR_CLIENT_SECRET,
-    FULLSCRIPT_API_URL: simulator.apiUrl,
+    FULLSCRIPT_API_URL: world.simulator.apiUrl,
   };
-  const here = { HOST: '127.0.0.1', PORT: String(ports[index]), REDIS_URL: redis.url };
+  const here = { HOST: '127.0.0.1', PORT: String(ports[index]), REDIS_URL: world.redis.url };
   const env = { ...environmentOf(services[name]!, dotenv), ...here, DATA_DIR: dataDir };
   return startProcess({ cwd: dataDir, env });
 }
@@ -85,7 +72,7 @@ const ask = () => browser.send('/api/session');
 /** On a connection of its own. */
 const askAnew = () => browser.send('/api/session', { headers: { connection: 'close' } });
 
-/** So many who ask one thing after the other, until they are told to end. */
+/** So many visitors who ask one thing after the other, until they are told to end. */
 function visitors(count: number, asking: typeof ask) {
   const statuses: number[] = [];
   let ended = false;
@@ -131,8 +118,8 @@ describe('three servers behind the balancer', () => {
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
     answer.resume();
     expect(answer.statusCode).toBe(303);
-    const keys = await stored.keys(SESSION_KEYS);
-    const sessions = await Promise.all(keys.map((key) => stored.get(key)));
+    const keys = await world.stored.keys(SESSION_KEYS);
+    const sessions = await Promise.all(keys.map((key) => world.stored.get(key)));
     expect(sessions.filter((session) => session?.includes('127.0.0.5'))).toHaveLength(1);
     expect(sessions.filter((session) => session?.includes('203.0.113.9'))).toEqual([]);
   });
@@ -144,6 +131,23 @@ describe('three servers behind the balancer', () => {
     for (const stream of streams) await stream.next({ signedIn: true, status: 'active' });
     expect((await browser.post('/sign-out')).status).toBe(303);
     for (const stream of streams) await stream.next({ signedIn: false }, 1);
+  });
+
+  it('one after the other is replaced → every GET is answered, sessions go on', async () => {
+    await browser.signIn(person);
+    const front = Number(new URL(nginx.origin).port);
+    // A reload makes nginx close the connections that it kept. Browsers ask again then; `fetch` fails.
+    const { statuses, end } = visitors(2, askAnew);
+    for (const [index, name] of NAMES.entries()) {
+      expect(await servers[index]!.stop()).toBe(0);
+      servers[index] = start(name, index, front);
+      await ready(servers[index], `http://127.0.0.1:${ports[index]}`);
+      nginx.reload();
+    }
+    await end();
+    expect(statuses.length).toBeGreaterThan(100);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect(await browser.json('/api/session')).toMatchObject({ signedIn: true });
   });
 
   it('kill -9 of one under load → every GET is answered, and its pages open elsewhere', async () => {
@@ -158,22 +162,5 @@ describe('three servers behind the balancer', () => {
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     const again = createBrowser(nginx.origin);
     expect((await again.signIn(person)).status).toBe(200);
-  });
-
-  it('one after the other is replaced → every GET is answered, sessions go on', async () => {
-    await browser.signIn(person);
-    const front = Number(new URL(nginx.origin).port);
-    // A reload makes nginx close the connections that it kept. Browsers ask again then; `fetch` fails.
-    const { statuses, end } = visitors(2, askAnew);
-    for (const [index, name] of ['replica-1', 'replica-2', 'replica-3'].entries()) {
-      expect(await servers[index]!.stop()).toBe(0);
-      servers[index] = start(name, index, front);
-      await ready(servers[index], `http://127.0.0.1:${ports[index]}`);
-      nginx.reload();
-    }
-    await end();
-    expect(statuses.length).toBeGreaterThan(100);
-    expect(statuses.filter((status) => status !== 200)).toEqual([]);
-    expect(await browser.json('/api/session')).toMatchObject({ signedIn: true });
   });
 });
