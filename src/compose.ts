@@ -105,7 +105,8 @@ export function compose(parts: Parts) {
     now: Date.now,
   });
   const settled = () => custody.settled().then(recorded);
-  const keepReplaying = () => every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
+  const keepReplaying = () =>
+    every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
   const keepMeasuring = metrics.countStoreCalls;
