@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly laterMs?: number;
   /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
   readonly replayMs?: number;
+  /** How long a refused refresh waits for what journals of other processes hold. */
+  readonly othersReplayMs?: number;
   /** How often the counts of all processes are brought together. */
   readonly shareMs?: number;
 }

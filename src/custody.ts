@@ -60,6 +60,7 @@ export interface CustodyParts {
   readonly revocationRetryMs?: number;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
+  readonly othersReplayMs?: number;
   readonly tracer?: Tracer;
 }
 
@@ -76,7 +77,8 @@ export function composeCustody(parts: CustodyParts) {
   const revocations = tracedRevocations(createRevocations({ ...revoke, ...retry }), tracer);
   const deps = { ...revoke, vault, lock, failures, journal, revocations };
   const measures = parts.metrics?.refreshes;
-  const refresh = { ...deps, lock: refreshLock(lock, tracer), measures };
+  const { othersReplayMs } = parts;
+  const refresh = { ...deps, lock: refreshLock(lock, tracer), measures, othersReplayMs };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
   const admission = { pending, disabledUsers: store.disabledUsers };
   const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);

@@ -13,6 +13,8 @@ import type { Vault } from './vault.js';
 export interface RedeemerDeps extends CustodyDeps {
   readonly vault: Vault;
   readonly now: () => number;
+  /** Until journals of other processes are replayed, if the store lets them. */
+  readonly othersReplayMs?: number | undefined;
 }
 
 interface RedeemerParts extends RedeemerDeps {
@@ -38,6 +40,7 @@ const LOOKS_AFTER_TROUBLE = 3;
  */
 export function createRedeemer(deps: RedeemerParts): (grant: Grant) => Promise<Grant> {
   const { vault, events, now, save, recall, sleep } = deps;
+  const { othersReplayMs = OTHERS_REPLAY_MS } = deps;
 
   /**
    * `invalid_grant` means "read again": only an unchanged grant is really refused. When the store was
@@ -49,7 +52,7 @@ export function createRedeemer(deps: RedeemerParts): (grant: Grant) => Promise<G
     let latest = await read();
     const looks = reason === 'no_refresh_token' ? 0 : deps.hadTrouble() ? LOOKS_AFTER_TROUBLE : 1;
     for (let look = 1; look <= looks && !isNews(latest); look += 1) {
-      latest = await sleep(OTHERS_REPLAY_MS).then(read);
+      latest = await sleep(othersReplayMs).then(read);
     }
     if (isNews(latest)) return latest;
     const ended = await vault.write(

@@ -46,7 +46,12 @@ export function environment(parts: { simulator: Simulator; redisUrl: string; por
 }
 
 /** What a server gives balancers and its first visitors time for, which no test needs. */
-const WITHOUT_WAITING: ServerOptions = { noticeMs: 0, laterMs: 0, replayMs: 20 };
+const WITHOUT_WAITING: ServerOptions = {
+  noticeMs: 0,
+  laterMs: 0,
+  replayMs: 20,
+  othersReplayMs: 100,
+};
 
 /** A server in this process, with its log kept. */
 export async function startApp(env: Record<string, string>, options: ServerOptions = {}) {
