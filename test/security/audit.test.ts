@@ -28,7 +28,10 @@ let tag: string;
 
 beforeAll(async () => {
   world = await openWorld();
-  [app, quiet] = await Promise.all([world.start(), world.start({ LOG_LEVEL: 'error' })]);
+  [app, quiet] = await Promise.all([
+    world.start(),
+    world.start({ LOG_LEVEL: 'error' }, { revocationRetryMs: 50 }),
+  ]);
   const { id } = world.simulator.people.find(({ type }) => type === 'Practitioner')!;
   key = { registration: 'us-sandbox', owner: { id, type: 'Practitioner' } };
   tag = createOwnerTags([secret(app.env['SESSION_SECRET']!)]).inLogs(key);
