@@ -14,7 +14,9 @@ import { type Outcome, type Run, statementReport } from './statement-report.js';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const JEST = join(ROOT, 'node_modules/jest/bin/jest.js');
 const REPORTER = join(ROOT, 'scripts/outcome-reporter.mjs');
-const NODE = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+const NODE = ['--import', './test/jest/register.mjs'];
+/** Some of the tests need what `npm run test:all` starts: Chromium, processes, the leak scan. */
+const CONFIG = ['--config', 'jest.all.config.js'];
 /** With this jest begins its last line; what follows is said by what comes after the tests. */
 const SUMMARY_ENDS = 'Ran all test suites';
 
@@ -23,7 +25,7 @@ async function runTests(files: readonly string[], args: readonly string[]): Prom
   const file = join(folder, 'outcomes.json');
   try {
     const reporters = ['--reporters', 'default', '--reporters', REPORTER];
-    const jest = [...NODE, JEST, ...args, ...reporters, '--runTestsByPath', ...files];
+    const jest = [...NODE, JEST, ...CONFIG, ...args, ...reporters, '--runTestsByPath', ...files];
     const env = { ...process.env, OUTCOMES_FILE: file };
     const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: ['ignore', 2, 'pipe'] });
     const said: string[] = [];

@@ -35,12 +35,16 @@ export interface ServerOptions {
   readonly revokeTimeoutMs?: number;
   /** How long requests are counted together, instead of a minute. */
   readonly rateLimitWindowMs?: number;
+  /** The clock that limits go by. */
+  readonly limitsNow?: () => number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs?: number;
   /** How often and how long event streams live. */
   readonly streamTiming?: StreamTiming;
   /** Between the announcement of the end and the end of listening. */
   readonly noticeMs?: number;
+  /** How long a server that starts before its Redis waits for it. */
+  readonly storeWaitMs?: number;
   /** Between the start and the loading of what the first answers do without. */
   readonly laterMs?: number;
   /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */

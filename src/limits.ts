@@ -23,12 +23,13 @@ export interface LimitsParts {
   readonly metrics: Pick<Metrics, 'rateLimited'>;
   /** How long requests are counted together, instead of a minute. */
   readonly rateLimitWindowMs?: number;
+  readonly limitsNow?: () => number;
 }
 
 /** The rate limits, the cookies that say for whom a request counts, and what keeps the counts together. */
 export function composeLimits(parts: LimitsParts) {
   const { config, log, store, rateLimitWindowMs: windowMs = WINDOW_MS } = parts;
-  const now = Date.now;
+  const { limitsNow: now = Date.now } = parts;
   const secrets = config.session.secrets.map((one) => one.reveal());
   const cookies = { secure: config.baseUrl.startsWith('https:'), secrets };
   const bindings = createBindingCookies({ ...cookies, lifetimeMs: PENDING_LIFETIME_MS, now });

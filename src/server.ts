@@ -35,7 +35,7 @@ export async function startServer(
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
     opened.push(closeTracing);
     const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
-    const store = await openStore({ config, log, now: Date.now });
+    const store = await openStore({ config, log, now: Date.now, waitMs: options.storeWaitMs });
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };

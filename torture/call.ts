@@ -36,6 +36,12 @@ export function call(url: string, cookie: string): Promise<Answer> {
   });
 }
 
+/** What asks at one server. */
+export const askingAt =
+  (origin: string) =>
+  (visitor: { readonly cookie: () => string }, path = '/api/fullscript/clinic') =>
+    call(`${origin}${path}`, visitor.cookie());
+
 export function tookMs({ from, to }: Answer): number {
   return Math.round(to - from);
 }

@@ -7,7 +7,7 @@ import { createBrowser } from '../test/support/browser.js';
 import { freePorts } from '../test/support/free-ports.js';
 import { type ServerProcess, ready, startProcess } from '../test/support/process.js';
 import { type TestRedis, startRedis } from '../test/support/redis-server.js';
-import { type Answer, call } from './call.js';
+import { type Answer, askingAt, call } from './call.js';
 import { type Visitor, signIn } from './visitor.js';
 
 export interface FleetOptions {
@@ -115,7 +115,7 @@ async function openMember(at: {
   };
   return {
     ...{ origin, kill, folder: cwd },
-    ask: (visitor, path = '/api/fullscript/clinic') => call(`${origin}${path}`, visitor.cookie()),
+    ask: askingAt(origin),
     isReady: async () => (await call(`${origin}/readyz`, '')).status === 200,
     stop: () => server.stop(),
     start: async () => {

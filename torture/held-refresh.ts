@@ -1,4 +1,4 @@
-import { until } from '../test/support/custody.js';
+import { until } from '../test/support/until.js';
 import type { Answer } from './call.js';
 import type { Fleet, Member } from './fleet.js';
 import type { Visitor } from './visitor.js';
@@ -11,8 +11,8 @@ export interface HeldRefresh {
 
 /** Expires the token and has `member` refresh it; the token endpoint has the request in its hands. */
 export async function holdRefresh(
-  { simulator }: Fleet,
-  at: { visitor: Visitor; member: Member; when?: 'before' | 'after' },
+  { simulator }: Pick<Fleet, 'simulator'>,
+  at: { visitor: Visitor; member: Pick<Member, 'ask'>; when?: 'before' | 'after' },
 ): Promise<HeldRefresh> {
   const { visitor, member, when = 'before' } = at;
   let open = () => {};

@@ -8,17 +8,18 @@ import { createRedisGrantRecords } from '../src/redis/grant-records.js';
 import { SECRETS } from '../test/support/app.js';
 import { type Browser, createBrowser } from '../test/support/browser.js';
 import { connectTo } from '../test/support/contract.js';
-import type { TestRedis } from '../test/support/redis-server.js';
 import { until } from '../test/support/until.js';
 import { type Answer, told } from './call.js';
 import type { Member } from './fleet.js';
+
+type StoreOfTest = Parameters<typeof connectTo>[0];
 
 /** Somebody with a session, and the grant behind it. */
 export interface Visitor {
   readonly key: GrantKey;
   readonly cookie: () => string;
   /** The same session in a window that is open at another process. */
-  readonly at: (member: Member) => Browser;
+  readonly at: (member: Pick<Member, 'origin'>) => Browser;
 }
 
 /** What `/api/session` says. */
@@ -32,9 +33,11 @@ export interface SessionView {
 }
 
 export async function signIn(browser: Browser, person: string): Promise<Visitor> {
-  await browser.signIn(person);
+  const page = await browser.signIn(person);
   const { registration, resourceOwner } = await browser.json<SessionView>('/api/session');
-  if (registration === undefined || resourceOwner === undefined) throw new Error('sign-in failed');
+  if (registration === undefined || resourceOwner === undefined) {
+    throw new Error(`the sign-in ended at ${page.url} with ${page.status}`);
+  }
   const cookies = [...browser.cookies];
   return {
     key: { registration, owner: resourceOwner },
@@ -50,20 +53,24 @@ export async function signIn(browser: Browser, person: string): Promise<Visitor>
 /** What the server tells this visitor's browser; undefined when it does not say. */
 export async function sessionOf(
   visitor: Visitor,
-  member: Member,
+  member: Pick<Member, 'ask'>,
 ): Promise<SessionView | undefined> {
   const { status, body } = await member.ask(visitor, '/api/session');
   return status === 200 ? (JSON.parse(body) as SessionView) : undefined;
 }
 
 /** Asks until the answer is 200; the last answer after `limitMs`, or when only the user can help. */
-export async function settle(visitor: Visitor, member: Member, limitMs = 20_000): Promise<Answer> {
+export async function settle(
+  visitor: Visitor,
+  member: Pick<Member, 'ask'>,
+  limitMs = 20_000,
+): Promise<Answer> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const answer = await member.ask(visitor);
     const final = answer.status === 200 || answer.status === 401;
     if (final || performance.now() > deadline) return answer;
-    await delay(200);
+    await delay(50);
   }
 }
 
@@ -78,7 +85,7 @@ export async function lostAmong(visitors: readonly Visitor[], member: Member) {
 
 /** The grants as they are stored, opened with the servers' own key. Redis must be up. */
 export async function storedGrants(
-  redis: TestRedis,
+  redis: StoreOfTest,
   visitors: readonly Visitor[],
 ): Promise<(Grant | undefined)[]> {
   const [id = '', key = ''] = SECRETS.TOKEN_ENCRYPTION_KEYS.split(':');
@@ -96,7 +103,7 @@ export async function storedGrants(
  * A refreshed grant when its version stays as it is: what earlier sign-ins left is struck from it behind
  * the answer, by one more write.
  */
-export async function grantAtRest(redis: TestRedis, visitor: Visitor): Promise<Grant> {
+export async function grantAtRest(redis: StoreOfTest, visitor: Visitor): Promise<Grant> {
   let grant: Grant | undefined;
   await until(async () => {
     [grant] = await storedGrants(redis, [visitor]);

@@ -1,30 +1,32 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeSession } from '../../src/redis/session-codec.js';
-import { type Browser, type Page, createBrowser } from '../support/browser.js';
+import type { Browser, Page } from '../support/browser.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { appBehind, routesOf } from '../support/routes.js';
-import { PROXIED, type App, type Scene, behindProxy, copyOf, openScene } from '../support/scene.js';
+import { PROXIED, behindProxy, copyOf } from '../support/scene.js';
 import { until } from '../support/until.js';
+import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
 /** The statements about what answers tell browsers to allow. */
 
 const EVIL = 'https://evil.example';
 const GATEWAY = '/api/fullscript/clinic';
 
-let scene: Scene;
+let world: World<TestRedis>;
 let app: App;
 let person: string;
 
 beforeAll(async () => {
-  scene = await openScene();
-  app = await scene.open();
-  person = scene.simulator.people[0]!.id;
+  world = await openWorldWithRedis();
+  app = await world.start();
+  person = world.simulator.people[0]!.id;
 });
 
 beforeEach(() => {
-  scene.simulator.faults.reset();
+  world.simulator.faults.reset();
 });
 
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
 describe('SR-29', () => {
   const allowing = ({ headers }: Page) =>
@@ -39,33 +41,36 @@ describe('SR-29', () => {
   }
 
   it('SR-29 any Origin at any address, preflights too → no Access-Control header', async () => {
-    const browser = createBrowser(app.origin);
+    const browser = app.browser();
     await browser.signIn(person);
     const preflight = {
       'access-control-request-method': 'POST',
       'access-control-request-headers': 'x-csrf-token, authorization',
       'access-control-request-private-network': 'true',
     };
+    const others = ['null', app.origin, `${app.origin}.evil.example`];
+    const asking: [method: string, origin: string, asked: object][] = [
+      ['OPTIONS', EVIL, preflight],
+      ['POST', EVIL, {}],
+      ...[EVIL, ...others].map((origin): [string, string, object] => ['GET', origin, {}]),
+    ];
     for (const path of await addresses()) {
-      for (const origin of [EVIL, 'null', app.origin, `${app.origin}.evil.example`]) {
-        for (const method of ['OPTIONS', 'GET', 'POST']) {
-          const asked = method === 'OPTIONS' ? preflight : {};
-          const page = await browser.send(path, { method, headers: { origin, ...asked } });
-          const found = { path, origin, method, allowed: allowing(page) };
-          expect(found).toEqual({ path, origin, method, allowed: [] });
-        }
+      for (const [method, origin, asked] of asking) {
+        const page = await browser.send(path, { method, headers: { origin, ...asked } });
+        const found = { path, origin, method, allowed: allowing(page) };
+        expect(found).toEqual({ path, origin, method, allowed: [] });
       }
     }
   });
 
   it('SR-29 what Fullscript allows to others → is not handed on', async () => {
-    const browser = createBrowser(app.origin);
+    const browser = app.browser();
     await browser.signIn(person);
     const headers = {
       'access-control-allow-origin': '*',
       'access-control-allow-credentials': 'true',
     };
-    scene.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 200, headers, body: {} });
+    world.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 200, headers, body: {} });
     const page = await browser.send(GATEWAY, { headers: { origin: EVIL } });
     expect({ status: page.status, allowed: allowing(page) }).toEqual({ status: 200, allowed: [] });
   });
@@ -74,7 +79,7 @@ describe('SR-29', () => {
 describe('SR-30', () => {
   /** One of every kind of answer, by name. */
   async function everyKind(browser: Browser): Promise<Record<string, Page>> {
-    const { faults } = scene.simulator;
+    const { faults } = world.simulator;
     const found: Record<string, Page> = {};
     const keep = async (name: string, page: Page | Promise<Page>) => {
       found[name] = await page;
@@ -93,7 +98,7 @@ describe('SR-30', () => {
       headers: { 'sec-fetch-dest': 'iframe' },
     });
     await get('callback without state', '/oauth/callback?code=a');
-    const nobody = scene.simulator.people.at(-1)!.id;
+    const nobody = world.simulator.people.at(-1)!.id;
     await get('callback: denied', await browser.consent({ person: nobody, decision: 'deny' }));
     faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
     await get('callback: Fullscript is down', await browser.consent({ person }));
@@ -117,11 +122,11 @@ describe('SR-30', () => {
     const html = '<script>alert(1)</script>';
     faults.add({ endpoint: 'api', kind: 'status', status: 200, body: html, times: 1 });
     await get('page of Fullscript through the gateway', GATEWAY);
-    scene.simulator.expireAccessTokens();
+    world.simulator.expireAccessTokens();
     faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
     await get('refresh failed', '/portal');
     await keep('refreshed', browser.post('/oauth/refresh'));
-    scene.simulator.revokeAuthorization(person);
+    world.simulator.revokeAuthorization(person);
     await get('needs reconnect', '/portal');
     await browser.signIn(person);
     await keep('disconnect', browser.post('/oauth/disconnect'));
@@ -134,20 +139,20 @@ describe('SR-30', () => {
   /** A stored session that no handler of ours is ready for. */
   async function withBrokenSession(browser: Browser): Promise<Page> {
     await browser.signIn(person);
-    for (const key of await scene.stored.keys('fc:1:session:*')) {
-      const session = decodeSession((await scene.stored.get(key))!);
+    for (const key of await world.stored.keys('fc:1:session:*')) {
+      const session = decodeSession((await world.stored.get(key))!);
       const broken = { ...session, signIn: { at: Date.now() } };
-      await scene.stored.set(key, JSON.stringify(broken));
+      await world.stored.set(key, JSON.stringify(broken));
     }
     return copyOf(browser, browser.origin).send('/portal', { headers: PROXIED });
   }
 
   async function withoutRedis(browser: Browser): Promise<Page> {
-    scene.redis.pause();
+    world.redis.pause();
     try {
       return await browser.send('/oauth/authorize');
     } finally {
-      scene.redis.resume();
+      world.redis.resume();
       await until(async () => (await browser.send('/readyz')).status === 200);
     }
   }
@@ -170,8 +175,8 @@ describe('SR-30', () => {
     'SR-30 %s: every answer, each error page too → CSP with frame-ancestors, nosniff, COOP; HSTS with https only',
     async (scheme) => {
       const secure = scheme === 'https';
-      const server = secure ? await scene.open(behindProxy) : app;
-      const pages = await everyKind(createBrowser(server.local, secure ? PROXIED : {}));
+      const server = secure ? await world.start(behindProxy) : app;
+      const pages = await everyKind(server.browser(secure ? PROXIED : {}));
       for (const [name, page] of Object.entries(pages)) {
         expect({ name, ...guarded(page) }).toEqual({ name, ...GUARDED });
         const hsts = page.headers.get('strict-transport-security');

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 import { composeCustody } from '../../src/custody.js';
 import { grantId } from '../../src/grants/grant.js';
@@ -8,11 +7,12 @@ import { createMemoryJournal } from '../../src/memory/journal.js';
 import { grantKey } from '../../src/redis/keys.js';
 import { openStore } from '../../src/store.js';
 import type { Fault } from '../../src/simulator/simulator.js';
-import { environment } from '../support/app.js';
-import { type Browser, createBrowser } from '../support/browser.js';
+import type { Browser } from '../support/browser.js';
 import { startTokenEditor } from '../support/peer-server.js';
-import { type App, type Scene, openScene, sessionOf } from '../support/scene.js';
-import { recordEvents, until } from '../support/custody.js';
+import { sessionOf } from '../support/scene.js';
+import { recordEvents } from '../support/custody.js';
+import { until } from '../support/until.js';
+import { type App, type World, openWorld } from '../support/world.js';
 import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 
 /** The statements about ending a connection, and about not ending it. */
@@ -20,35 +20,47 @@ import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 const CLINIC = '/api/fullscript/clinic';
 const RETRY_MS = 50;
 
-let scene: Scene;
+let world: World;
 let app: App;
 let browser: Browser;
 let visitor: Visitor;
 
-beforeEach(async () => {
-  scene = await openScene();
+beforeAll(async () => {
+  world = await openWorld();
 });
 
-afterEach(() => scene.close());
+afterEach(async () => {
+  await app.close();
+  const { simulator } = world;
+  simulator.faults.reset();
+  simulator.requests.length = 0;
+  for (const { id } of simulator.people) simulator.revokeAuthorization(id);
+});
+
+afterAll(() => world.close());
 
 async function connected(extra: Record<string, string> = {}): Promise<void> {
-  app = await scene.open(extra, { revocationRetryMs: RETRY_MS });
-  browser = createBrowser(app.origin);
-  visitor = await signIn(browser, scene.simulator.people[0]!.id);
+  app = await world.start(extra, { revocationRetryMs: RETRY_MS });
+  browser = app.browser();
+  visitor = await signIn(browser, world.simulator.people[0]!.id);
 }
 
 async function storedTokens(): Promise<{ access: string; refresh: string }> {
-  const { tokens } = (await storedGrants(scene.redis, [visitor]))[0]!;
+  const { tokens } = (await storedGrants(world.redis, [visitor]))[0]!;
   return { access: tokens.accessToken.reveal(), refresh: tokens.refreshToken!.reveal() };
 }
 
 const revokeCalls = () =>
-  scene.simulator.requests.filter(({ path }) => path.endsWith('/oauth/revoke'));
+  world.simulator.requests.filter(({ path }) => path.endsWith('/oauth/revoke'));
 const revokedTokens = () =>
   revokeCalls().map(({ body }) => (JSON.parse(body) as { token: string }).token);
-const sealedGrant = () => scene.stored.hget(grantKey(grantId(visitor.key)), 's');
-const queued = () => scene.stored.keys('fc:1:queue:{revocations}:*-*-*-*-*');
-const livePairs = () => scene.simulator.stats.livePairs;
+const sealedGrant = () => world.stored.hget(grantKey(grantId(visitor.key)), 's');
+/** The entries, without the locks of those that are being tried. */
+async function queued(): Promise<string[]> {
+  const keys = await world.stored.keys('fc:1:queue:{revocations}:*-*-*-*-*');
+  return keys.filter((key) => !key.endsWith(':lock'));
+}
+const livePairs = () => world.simulator.stats.livePairs;
 
 describe('SR-41', () => {
   it('SR-41 disconnect → refresh token and access token revoked, as the client, then nothing is kept', async () => {
@@ -75,68 +87,74 @@ describe('SR-41', () => {
 
   it('SR-41 … after several sign-ins → nothing of the earlier ones is left alive either', async () => {
     await connected();
-    await createBrowser(app.origin).signIn(scene.simulator.people[0]!.id);
-    await browser.signIn(scene.simulator.people[0]!.id);
+    await app.browser().signIn(world.simulator.people[0]!.id);
+    await browser.signIn(world.simulator.people[0]!.id);
     expect(livePairs()).toBe(3);
     await browser.post('/oauth/disconnect');
     await until(() => livePairs() === 0);
   });
 
   const status = { endpoint: 'revoke', kind: 'status' } as const;
-  const failures: [string, Fault][] = [
-    ['503', { ...status, status: 503 }],
-    ['500', { ...status, status: 500 }],
-    ['429', { ...status, status: 429 }],
-    ['403', { ...status, status: 403, body: { error: 'unauthorized_client' } }],
-    ['a connection cut', { endpoint: 'revoke', kind: 'drop' }],
-  ];
+  it('SR-41 the revocation is answered with 503, 429, 403 or not at all → said on the page, retried from the queue, done in the end', async () => {
+    const failures: Fault[] = [
+      { ...status, status: 503 },
+      { ...status, status: 429 },
+      { ...status, status: 403, body: { error: 'unauthorized_client' } },
+      { endpoint: 'revoke', kind: 'drop' },
+    ];
+    app = await world.start({}, { revocationRetryMs: RETRY_MS });
+    const tokens: string[] = [];
+    let heal = () => {};
+    for (const [at, fault] of failures.entries()) {
+      browser = app.browser();
+      visitor = await signIn(browser, world.simulator.people[at]!.id);
+      tokens.push(...Object.values(await storedTokens()));
+      const healed = heal;
+      heal = world.simulator.faults.add(fault);
+      healed();
+      await disconnectUnconfirmed();
+      expect(await queued()).toHaveLength(at + 1);
+    }
+    const tried = revokeCalls().length;
+    await until(() => revokeCalls().length > tried);
+    expect(livePairs()).toBe(failures.length);
+    heal();
+    await until(() => livePairs() === 0);
+    await until(async () => (await queued()).length === 0);
+    const confirmed = () => app.lines.filter((one) => one.includes('confirmed at last')).length;
+    await until(() => confirmed() === failures.length);
+    expect(new Set(revokedTokens())).toEqual(new Set(tokens));
+    const metrics = await browser.send('/metrics');
+    expect(metrics.text).toContain(`event="revocation_confirmed"} ${failures.length}`);
+  });
 
-  it.each(failures)(
-    'SR-41 the revocation is answered with %s → said on the page, retried from the queue, done in the end',
-    async (_what, fault) => {
-      await connected();
-      const { access, refresh } = await storedTokens();
-      const heal = scene.simulator.faults.add(fault);
-      const from = performance.now();
-      const answer = await browser.post('/oauth/disconnect');
-      expect(answer).toMatchObject({ status: 303, location: '/portal?disconnected=here' });
-      expect(performance.now() - from).toBeLessThan(3_000);
-      const page = await browser.send(answer.location!);
-      expect(page.text).toContain('Fullscript is disconnected');
-      expect(page.text).toContain('Fullscript has not confirmed it yet');
-      expect(page.text).toContain('keeps trying for a day');
-      expect(app.lines.join('')).toContain('revocation failed');
-      // Here it is over at once, whatever Fullscript says.
-      expect(await sealedGrant()).toBeNull();
-      expect(await sessionOf(browser)).toMatchObject({ status: 'needs_reconnect', scope: [] });
-      expect(await queued()).toHaveLength(1);
-      const tried = revokeCalls().length;
-      await until(() => revokeCalls().length > tried);
-      expect(livePairs()).toBe(1);
-      heal();
-      await until(() => livePairs() === 0);
-      await until(async () => (await queued()).length === 0);
-      await until(() => app.lines.some((line) => line.includes('revocation confirmed at last')));
-      expect(new Set(revokedTokens())).toEqual(new Set([refresh, access]));
-      const metrics = await browser.send('/metrics');
-      expect(metrics.text).toContain('event="revocation_confirmed"} 1');
-    },
-  );
+  /** Here it is over at once, whatever Fullscript says. */
+  async function disconnectUnconfirmed(): Promise<void> {
+    const answer = await browser.post('/oauth/disconnect');
+    expect(answer).toMatchObject({ status: 303, location: '/portal?disconnected=here' });
+    const page = await browser.send(answer.location!);
+    expect(page.text).toContain('Fullscript is disconnected');
+    expect(page.text).toContain('Fullscript has not confirmed it yet');
+    expect(page.text).toContain('keeps trying for a day');
+    expect(app.lines.join('')).toContain('revocation failed');
+    expect(await sealedGrant()).toBeNull();
+    expect(await sessionOf(browser)).toMatchObject({ status: 'needs_reconnect', scope: [] });
+  }
 
   it('SR-41 503, and the process ends → another one takes it from the queue', async () => {
     await connected();
-    const heal = scene.simulator.faults.add({ ...status, status: 503 });
+    const heal = world.simulator.faults.add({ ...status, status: 503 });
     expect((await browser.post('/oauth/disconnect')).location).toBe('/portal?disconnected=here');
     await app.close();
     heal();
     expect(livePairs()).toBe(1);
-    await scene.open({}, { revocationRetryMs: RETRY_MS });
+    app = await world.start({}, { revocationRetryMs: RETRY_MS });
     await until(() => livePairs() === 0);
     await until(async () => (await queued()).length === 0);
   });
 
   it('SR-41 tokens that Fullscript does not know → its 200 counts as done', async () => {
-    const editor = await startTokenEditor(scene.simulator);
+    const editor = await startTokenEditor(world.simulator);
     editor.edit((oauth) => ({ ...oauth, access_token: 'unknown-a', refresh_token: 'unknown-r' }));
     await connected({ FULLSCRIPT_TOKEN_URL: editor.url });
     expect((await browser.post('/oauth/disconnect')).location).toBe('/portal?disconnected=yes');
@@ -152,9 +170,7 @@ describe('SR-41', () => {
 describe('SR-42', () => {
   /** What a job without a browser does: the same grants, no session. */
   async function inBackground() {
-    const config = loadConfig(
-      environment({ simulator: scene.simulator, redisUrl: scene.redis.url, port: 1 }),
-    );
+    const config = loadConfig(app.env);
     const log = createLogger({ level: 'silent', production: true });
     const store = await openStore({ config, log, now: Date.now });
     const { events } = recordEvents();
@@ -162,7 +178,7 @@ describe('SR-42', () => {
     const parts = { config, log, store, registration, events, journal: createMemoryJournal() };
     const { refresher, settled } = composeCustody(parts);
     const call = (token: string) =>
-      fetch(`${scene.simulator.apiUrl}/clinic`, { headers: { authorization: `Bearer ${token}` } });
+      fetch(`${world.simulator.apiUrl}/clinic`, { headers: { authorization: `Bearer ${token}` } });
     return {
       work: async () => {
         const { tokens } = await refresher.current(visitor.key);
@@ -187,7 +203,7 @@ describe('SR-42', () => {
       const job = await inBackground();
       try {
         expect(await job.work()).toBe(200);
-        scene.simulator.expireAccessTokens();
+        world.simulator.expireAccessTokens();
         expect(await job.work()).toBe(200);
       } finally {
         await job.close();
@@ -200,6 +216,7 @@ describe('SR-42', () => {
   it('SR-42 disconnect → the session goes on, and can connect again', async () => {
     await connected();
     const cookie = browser.cookies.get('fc_session');
+    expect((await browser.send('/portal')).text).toContain('You stay signed in here');
     expect((await browser.post('/oauth/disconnect')).status).toBe(303);
     expect(browser.cookies.get('fc_session')).toBe(cookie);
     expect(await sessionOf(browser)).toMatchObject({
@@ -215,18 +232,5 @@ describe('SR-42', () => {
     await browser.signIn(visitor.key.owner.id);
     expect((await browser.send(CLINIC)).status).toBe(200);
     expect(await sessionOf(browser)).toMatchObject({ signedIn: true, status: 'active' });
-  });
-
-  it('SR-42 both are documented, and said where the button is', async () => {
-    await connected();
-    const read = (path: string) => readFileSync(path, 'utf8').replace(/\s+/g, ' ');
-    expect(read('README.md')).toContain(
-      'Signing out ends the session and leaves the connection to Fullscript',
-    );
-    expect(read('README.md')).toContain('disconnecting ends the connection and leaves the session');
-    expect(read('docs/architecture.md')).toContain(
-      'Signing out ends a session and leaves the grant',
-    );
-    expect((await browser.send('/portal')).text).toContain('You stay signed in here');
   });
 });

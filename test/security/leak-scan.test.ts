@@ -1,15 +1,9 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import type { KnownSecret, Material } from '../support/leaks/recorder.mjs';
 import { scan } from '../support/leaks/scan.js';
 
 /** The scan behind SR-31, SR-37 and SR-39, and that it can fail. */
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const JEST = 'node_modules/jest/bin/jest.js';
-const RUN_MS = 90_000;
 
 const random = (): string => randomBytes(32).toString('base64url');
 const tokenOf = (value = random()): KnownSecret => ({ kind: 'access token', value });
@@ -114,49 +108,4 @@ describe('what a browser is given on purpose', () => {
     expect(found('state', { channel: 'body', text: authorize })).toBe(1);
     expect(found('state', { channel: 'log', text: authorize })).toBe(1);
   });
-});
-
-/** Has jest run one suite, as `npm test` runs them all. */
-function runSuite(seed: string, ...options: string[]): Promise<{ code: number; output: string }> {
-  const args = ['--experimental-vm-modules', JEST, '--testMatch', '**/leaks/fixture/seeded.ts'];
-  const env = { PATH: process.env['PATH'], SEED: seed };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [...args, ...options],
-      { cwd: ROOT, env },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), output: `${stdout}${stderr}` });
-      },
-    );
-  });
-}
-
-describe('a whole run of jest', () => {
-  it(
-    'a token in an answer, a token in Redis → red, and says where; none → green',
-    async () => {
-      const { default: config } = (await import(pathToFileURL(`${ROOT}jest.config.js`).href)) as {
-        default: object;
-      };
-      // A limit of memory makes jest use workers, which is how it runs many suites.
-      const [body, redis, nothing] = await Promise.all([
-        runSuite('body', '--config', JSON.stringify({ ...config, workerIdleMemoryLimit: '4GB' })),
-        runSuite('redis', '--runInBand'),
-        runSuite('nothing', '--runInBand'),
-      ]);
-      for (const { output } of [body, redis, nothing]) expect(output).toContain('1 passed');
-      const test = 'test/support/leaks/fixture/seeded.ts: a suite that leaks and does not notice';
-      expect(body.output).toMatch(
-        /access token [\w-]{6}…, base64, in body: GET \/page → 200 \((.*)\)/,
-      );
-      expect(body.output).toContain(test);
-      expect(redis.output).toMatch(/refresh token [\w-]{6}…, as it is, in redis: dump\.rdb/);
-      expect(`${body.output}${redis.output}`).not.toMatch(/[\w-]{43}/);
-      expect([body.code, redis.code]).toEqual([1, 1]);
-      expect(nothing.output).toMatch(/leak scan: \d+ secrets, .*: nothing found/);
-      expect(nothing.code).toBe(0);
-    },
-    RUN_MS,
-  );
 });

@@ -1,21 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { COMMAND_TIMEOUT_MS } from '../../src/redis/limit-commands.js';
 import type { ServerOptions } from '../../src/server.js';
-import { closeRedis } from '../../src/redis/client.js';
-import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../support/app.js';
-import { type Browser, type Page, createBrowser } from '../support/browser.js';
+import type { Browser, Page } from '../support/browser.js';
+import type { TestRedis } from '../support/redis-server.js';
 import { connectTo } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { openDatabase } from '../support/shared-redis.js';
 import { until } from '../support/until.js';
+import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
 /** Login, callback, refresh, disconnect and API routes are rate-limited per address and user. */
 
-type App = Awaited<ReturnType<typeof startApp>>;
-
-const OAUTH = 5;
-const API = 20;
-const ADDRESS = 10;
+const OAUTH = 3;
+const API = 12;
+const ADDRESS = 6;
 const HOUR = 3_600_000;
 const LIMITED = {
   RATE_LIMIT_OAUTH: String(OAUTH),
@@ -24,50 +23,32 @@ const LIMITED = {
   // Requests come from this machine, and say which address they stand for.
   TRUST_PROXY: 'loopback',
 };
-
-let redis: TestRedis;
-let simulator: Simulator;
-let client: Redis;
-const apps: App[] = [];
-let app: App;
-
-/** A server with small limits; a window is so long that no test sees its end by accident. */
-async function start(env: Record<string, string> = {}, options: ServerOptions = {}): Promise<App> {
-  const base = environment({ simulator, redisUrl: redis.url, port: await freePort() });
-  const opened = await startApp({ ...base, ...LIMITED, ...env }, { ...WINDOW, ...options });
-  apps.push(opened);
-  return opened;
-}
-
-/** Ends one before the others, as its Redis does. */
-async function stop(one: App): Promise<void> {
-  apps.splice(apps.indexOf(one), 1);
-  await one.close();
-}
-
 /** Windows are in step with the clock, and this one began at the epoch: no test sees its end. */
 const WINDOW = { rateLimitWindowMs: 2 * Date.now() };
 
+let world: World<TestRedis>;
+let app: App;
+
+/** A server with small limits. */
+const start = (
+  env: Record<string, string> = {},
+  options: ServerOptions = {},
+  on: World<TestRedis> = world,
+): Promise<App> => on.start({ ...LIMITED, ...env }, { ...WINDOW, ...options });
+
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
-  client = (await connectTo(redis)) as Redis;
+  world = await openWorldWithRedis();
   app = await start();
 });
 
-afterAll(async () => {
-  for (const one of apps) await one.close();
-  await closeRedis(client);
-  await simulator.close();
-  await redis.stop();
-});
+afterAll(() => world.close());
 
 let addresses = 0;
 /** One that nobody has used. */
 const newAddress = () => `203.0.113.${(addresses += 1)}`;
-const browserAt = (address: string, { origin } = app) =>
-  createBrowser(origin, { 'X-Forwarded-For': address });
+const browserAt = (address: string, { browser } = app) => browser({ 'X-Forwarded-For': address });
 const statuses = (pages: Page[]) => pages.map(({ status }) => status);
-const person = (at = 0) => simulator.people[at]!.id;
+const person = (at = 0) => world.simulator.people[at]!.id;
 
 /** The same request so many times, one after the other. */
 async function times(count: number, send: () => Promise<Page>): Promise<Page[]> {
@@ -79,10 +60,15 @@ async function times(count: number, send: () => Promise<Page>): Promise<Page[]> 
 const startAt = (browser: Browser) => () => browser.send('/oauth/authorize');
 const session = (browser: Browser) => () => browser.send('/api/session');
 
+/** A server whose counts are its own: in the database of the others some users have used up theirs. */
+async function startApart(): Promise<App> {
+  return await start({ REDIS_URL: (await openDatabase()).url });
+}
+
 /** Counts start at nothing again, as far as they lie in Redis alone. */
 async function forgetCounts(): Promise<void> {
-  const keys = await client.keys('fc:1:rate:*');
-  if (keys.length > 0) await client.del(keys);
+  const keys = await world.stored.keys('fc:1:rate:*');
+  if (keys.length > 0) await world.stored.del(keys);
 }
 
 describe('SR-55 per address', () => {
@@ -90,9 +76,9 @@ describe('SR-55 per address', () => {
     const hourly = await start({}, { rateLimitWindowMs: HOUR });
     const address = newAddress();
     const pages = await times(OAUTH + 1, startAt(browserAt(address, hourly)));
-    expect(statuses(pages)).toEqual([303, 303, 303, 303, 303, 429]);
+    expect(statuses(pages)).toEqual([303, 303, 303, 429]);
     const seen = pages.map(({ headers }) => headers.get('RateLimit-Remaining'));
-    expect(seen).toEqual(['4', '3', '2', '1', '0', '0']);
+    expect(seen).toEqual(['2', '1', '0', '0']);
     const refused = pages.at(-1)!;
     expect(refused.headers.get('Content-Type')).toContain('text/html');
     expect(refused.text).toContain('too_many_requests');
@@ -100,18 +86,18 @@ describe('SR-55 per address', () => {
     const wait = Number(refused.headers.get('Retry-After'));
     expect(wait).toBeGreaterThan(3_500);
     expect(wait).toBeLessThanOrEqual(3_600);
-    expect(refused.headers.get('RateLimit-Limit')).toBe('5');
-    expect(refused.headers.get('RateLimit-Policy')).toBe('5;w=3600');
+    expect(refused.headers.get('RateLimit-Limit')).toBe('3');
+    expect(refused.headers.get('RateLimit-Policy')).toBe('3;w=3600');
     expect(Number(refused.headers.get('RateLimit-Reset'))).toBe(wait);
     expect((await startAt(browserAt(newAddress()))()).status).toBe(303);
   });
 
   it('SR-55 callbacks nobody started → refused by the limit, without a question to Fullscript', async () => {
-    const before = simulator.stats.exchanges;
+    const before = world.simulator.stats.exchanges;
     const browser = browserAt(newAddress());
     const pages = await times(OAUTH + 1, () => browser.send('/oauth/callback?state=s&code=c'));
-    expect(statuses(pages)).toEqual([400, 400, 400, 400, 400, 429]);
-    expect(simulator.stats.exchanges).toBe(before);
+    expect(statuses(pages)).toEqual([400, 400, 400, 429]);
+    expect(world.simulator.stats.exchanges).toBe(before);
   });
 
   it.each(['/oauth/refresh', '/oauth/disconnect', '/sign-out', '/sign-out/everywhere'])(
@@ -156,7 +142,7 @@ describe('SR-55 per address', () => {
     for (let i = 0; i <= OAUTH; i += 1) {
       pages.push(await startAt(browserAt(newAddress(), open))());
     }
-    expect(statuses(pages)).toEqual([303, 303, 303, 303, 303, 429]);
+    expect(statuses(pages)).toEqual([303, 303, 303, 429]);
     await forgetCounts();
   });
 });
@@ -182,8 +168,7 @@ describe('SR-55 per user', () => {
   });
 
   it('SR-55 calls of one user in two browsers → limited together; another user goes on', async () => {
-    const own = await startRedis();
-    const fresh = await start({ REDIS_URL: own.url });
+    const fresh = await startApart();
     const [one, two, other] = [0, 0, 1].map(() => browserAt(newAddress(), fresh));
     await one!.signIn(person(0));
     await two!.signIn(person(0));
@@ -198,8 +183,6 @@ describe('SR-55 per user', () => {
     expect(statuses(second).slice(-2)).toEqual([429, 429]);
     expect((await one!.send('/portal')).status).toBe(429);
     expect((await session(other!)()).status).toBe(200);
-    await stop(fresh);
-    await own.stop();
   });
 
   it('SR-55 a session that was ended → its cookie counts all the same, without a question to Redis', async () => {
@@ -210,13 +193,13 @@ describe('SR-55 per user', () => {
     await browser.post('/sign-out');
     const pages = await times(API, session(copy));
     expect(pages.at(-1)!.status).toBe(429);
-    await client.config('RESETSTAT');
+    await world.stored.config('RESETSTAT');
     expect((await session(copy)()).status).toBe(429);
-    expect(await commandCalls('get')).toBe(0);
+    expect(await commandCalls('get', world.stored)).toBe(0);
   });
 });
 
-async function commandCalls(name: string, asked = client): Promise<number> {
+async function commandCalls(name: string, asked: Redis): Promise<number> {
   const stats = await asked.info('commandstats');
   const line = new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(stats);
   return Number(line?.[1] ?? 0);
@@ -245,14 +228,22 @@ describe('SR-55 nobody locks out somebody else', () => {
   });
 
   it('SR-55 at the same address: a browser that is new waits, as long as the page says', async () => {
-    const brief = await start({}, { rateLimitWindowMs: 2_000 });
+    await forgetCounts();
+    const hourly = await start({}, { rateLimitWindowMs: HOUR });
     const address = newAddress();
-    await times(OAUTH, startAt(browserAt(address, brief)));
-    const newcomer = browserAt(address, brief);
+    await times(OAUTH, startAt(browserAt(address, hourly)));
+    const newcomer = browserAt(address, hourly);
     const refused = await startAt(newcomer)();
     expect(refused.status).toBe(429);
-    expect(refused.text).toMatch(/You can go on <span data-countdown="\d">in \d seconds?/);
-    await until(async () => (await startAt(newcomer)()).status === 303);
+    expect(refused.text).toMatch(/You can go on <span data-countdown="\d+">in \d+ seconds/);
+    const [key, ...others] = await world.stored.keys('fc:1:rate:start:*');
+    expect(others).toEqual([]);
+    const left = await world.stored.pttl(key!);
+    expect(left).toBeGreaterThan(HOUR - 60_000);
+    expect(left).toBeLessThanOrEqual(HOUR);
+    // Redis forgets the count when that time is over.
+    await world.stored.del(key!);
+    expect((await startAt(newcomer)()).status).toBe(303);
   });
 
   it('SR-55 at the same address: a sign-in that had started is finished', async () => {
@@ -319,12 +310,11 @@ describe('SR-55 nobody locks out somebody else', () => {
       const pages = await times(OAUTH + 1, () => browser.send('/oauth/authorize', { headers }));
       expect(statuses(pages)).not.toContain(429);
     }
-    expect((await startAt(browser)()).headers.get('RateLimit-Remaining')).toBe('4');
+    expect((await startAt(browser)()).headers.get('RateLimit-Remaining')).toBe('2');
   });
 
   it('SR-55 many people sign in from one address → all of them, since only failures add up', async () => {
-    const own = await startRedis();
-    const clinic = await start({ REDIS_URL: own.url });
+    const clinic = await startApart();
     const address = newAddress();
     const at = () => browserAt(address, clinic);
     for (let i = 0; i < 3 * OAUTH; i += 1) {
@@ -334,18 +324,16 @@ describe('SR-55 nobody locks out somebody else', () => {
     const unfinished = await times(OAUTH, startAt(at()));
     expect(statuses(unfinished)).toEqual(Array.from({ length: OAUTH }, () => 303));
     expect((await startAt(at())()).status).toBe(429);
-    await stop(clinic);
-    await own.stop();
   });
 
   it('SR-55 started at one address, finished at another → the first one gets it back', async () => {
     const [home, train] = [newAddress(), newAddress()];
     const always = { 'X-Forwarded-For': home };
-    const browser = createBrowser(app.origin, always);
+    const browser = app.browser(always);
     const callback = await browser.consent({ person: person(5) });
     always['X-Forwarded-For'] = train;
     expect((await browser.send(callback)).status).toBe(303);
-    expect((await startAt(browserAt(home))()).headers.get('RateLimit-Remaining')).toBe('4');
+    expect((await startAt(browserAt(home))()).headers.get('RateLimit-Remaining')).toBe('2');
   });
 });
 
@@ -357,14 +345,15 @@ describe('SR-55 several processes', () => {
     for (let i = 0; i <= OAUTH; i += 1) {
       pages.push(await startAt(browserAt(address, i % 2 === 0 ? app : other))());
     }
-    expect(statuses(pages)).toEqual([303, 303, 303, 303, 303, 429]);
+    expect(statuses(pages)).toEqual([303, 303, 303, 429]);
   });
 
-  it('SR-55 calls at two of them → one limit, a second later at most', async () => {
-    // A Redis of its own: the servers of other tests tell theirs what they counted.
-    const own = await startRedis();
-    const asking = (await connectTo(own)) as Redis;
-    const [one, two] = [await start({ REDIS_URL: own.url }), await start({ REDIS_URL: own.url })];
+  it('SR-55 calls at two of them → one limit, once they have told each other', async () => {
+    // A database of their own: in the usual one there is what other servers have counted.
+    const shared = await openDatabase();
+    const asking = (await connectTo(shared)) as Redis;
+    const open = () => start({ REDIS_URL: shared.url }, { shareMs: 20 });
+    const [one, two] = await Promise.all([open(), open()]);
     const address = newAddress();
     await times(ADDRESS, session(browserAt(address, one)));
     await until(async () => (await told(asking)) === ADDRESS);
@@ -375,11 +364,9 @@ describe('SR-55 several processes', () => {
       calls += 1;
       return (await session(browserAt(address, two))()).status === 429;
     });
-    // With no more than the calls of its own it would have let ten through.
-    expect(calls).toBeLessThan(ADDRESS / 2);
-    await Promise.all([stop(one), stop(two)]);
-    await closeRedis(asking);
-    await own.stop();
+    // With no more than the calls of its own it would have let all of them through.
+    expect(calls).toBeLessThan(ADDRESS);
+    asking.disconnect();
   });
 
   /** How many calls the processes have told each other of. */
@@ -391,20 +378,19 @@ describe('SR-55 several processes', () => {
   }
 
   it('SR-55 hundreds of calls → no command for the limits but one a second', async () => {
-    // A Redis of its own: the servers of other tests tell theirs what they counted.
-    const own = await startRedis();
-    const asking = (await connectTo(own)) as Redis;
-    const fast = await start({ RATE_LIMIT_API: '60000', REDIS_URL: own.url });
+    // The servers of other tests tell their Redis what they have counted.
+    const { stored: asking, ...quiet } = await openWorldWithRedis();
+    const fast = await quiet.start({ ...LIMITED, RATE_LIMIT_API: '60000' }, WINDOW);
     const browser = browserAt(newAddress(), fast);
-    await browser.signIn(person(0));
+    await browser.signIn(quiet.simulator.people[0]!.id);
     await session(browser)();
-    // A second after its start the server begins to wait for revocations, with scripts of its own.
+    // Soon after its start the server begins to wait for revocations, with scripts of its own.
     const clients = async () => String(await asking.client('LIST'));
     await until(async () => (await clients()).includes('cmd=bzpopmin'));
     await asking.config('RESETSTAT');
     const from = performance.now();
     const pages: Page[] = [];
-    for (let i = 0; i < 30; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       pages.push(...(await Promise.all(Array.from({ length: 20 }, session(browser)))));
     }
     const [scripts, sessions, grants] = await Promise.all(
@@ -413,10 +399,8 @@ describe('SR-55 several processes', () => {
     const seconds = (performance.now() - from) / 1_000;
     expect(new Set(statuses(pages))).toEqual(new Set([200]));
     expect(scripts).toBeLessThanOrEqual(seconds + 1);
-    expect([sessions, grants]).toEqual([600, 600]);
-    await stop(fast);
-    await closeRedis(asking);
-    await own.stop();
+    expect([sessions, grants]).toEqual([200, 200]);
+    await quiet.close();
   });
 
   it('SR-55 what lies in Redis → shows neither address nor user', async () => {
@@ -424,15 +408,15 @@ describe('SR-55 several processes', () => {
     const browser = browserAt(address);
     await browser.signIn(person(5));
     await startAt(browser)();
-    await until(async () => (await client.keys('fc:1:rate-calls:*')).length > 0);
-    const keys = await client.keys('fc:1:rate*');
+    await until(async () => (await world.stored.keys('fc:1:rate-calls:*')).length > 0);
+    const keys = await world.stored.keys('fc:1:rate*');
     const hashes = keys.filter((key) => key.includes('rate-calls'));
-    const fields = (await Promise.all(hashes.map((key) => client.hkeys(key)))).flat();
+    const fields = (await Promise.all(hashes.map((key) => world.stored.hkeys(key)))).flat();
     const strings = keys.filter((key) => !hashes.includes(key));
     expect(strings.length).toBeGreaterThan(0);
     for (const key of strings) expect(key).toMatch(/^fc:1:rate:[a-z-]+:[\w-]{22}$/);
     for (const one of fields) expect(one).toMatch(/^(address|session|user|batch):[\w-]{16,22}$/);
-    for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);
+    for (const key of keys) expect(await world.stored.pttl(key)).toBeGreaterThan(0);
   });
 });
 
@@ -468,43 +452,44 @@ describe('SR-55 what is said', () => {
 });
 
 describe('SR-55 windows', () => {
-  it('SR-55 the window is over → starts and calls go on', async () => {
-    const brief = await start({}, { rateLimitWindowMs: 1_500 });
-    const browser = browserAt(newAddress(), brief);
-    const send = { starts: startAt(browser), calls: session(browser) };
-    for (const one of Object.values(send)) {
-      let page = await one();
-      for (let i = 0; i < 100 && page.status !== 429; i += 1) page = await one();
-      expect(page.status).toBe(429);
-      expect(Number(page.headers.get('Retry-After'))).toBeLessThanOrEqual(2);
-      await until(async () => (await one()).status !== 429);
-    }
+  it('SR-55 the window is over → calls go on', async () => {
+    let time = Date.now();
+    const hourly = await start({}, { rateLimitWindowMs: HOUR, limitsNow: () => time });
+    const browser = browserAt(newAddress(), hourly);
+    const pages = await times(ADDRESS + 1, session(browser));
+    expect(statuses(pages).slice(-2)).toEqual([200, 429]);
+    const seconds = Number(pages.at(-1)!.headers.get('Retry-After'));
+    expect(seconds).toBeLessThanOrEqual(HOUR / 1_000);
+    time += 1_000 * (seconds - 1);
+    expect((await session(browser)()).status).toBe(429);
+    time += 1_000;
+    expect((await session(browser)()).status).toBe(200);
   });
 });
 
 describe('SR-55 Redis has trouble', () => {
-  async function timed(send: () => Promise<Page>) {
-    const from = performance.now();
-    const { status } = await send();
-    return { status, ms: performance.now() - from };
-  }
-
   it('SR-55 frozen → a start is 503 after one time-out, calls without a session are as quick as ever', async () => {
     const stranger = browserAt(newAddress());
     const known = browserAt(newAddress());
     await known.signIn(person(6));
-    redis.pause();
+    const order: string[] = [];
+    const noting = async <T>(what: string, done: Promise<T>) => {
+      const result = await done;
+      order.push(what);
+      return result;
+    };
+    world.redis.pause();
     try {
       const [begun, asked, knownStart] = await Promise.all([
-        timed(startAt(stranger)),
-        timed(session(stranger)),
-        timed(startAt(known)),
+        noting('start', startAt(stranger)()),
+        noting('call', session(stranger)()),
+        noting('start', startAt(known)()),
+        noting('two time-outs', delay(2 * COMMAND_TIMEOUT_MS)),
       ]);
       expect([begun.status, asked.status, knownStart.status]).toEqual([503, 200, 503]);
-      expect(asked.ms).toBeLessThan(400);
-      for (const { ms } of [begun, knownStart]) expect(ms).toBeLessThan(950);
+      expect(order).toEqual(['call', 'start', 'start', 'two time-outs']);
     } finally {
-      redis.resume();
+      world.redis.resume();
     }
     await until(async () => (await stranger.send('/readyz')).status === 200);
     expect((await startAt(stranger)()).status).toBe(303);
@@ -512,16 +497,14 @@ describe('SR-55 Redis has trouble', () => {
   });
 
   it('SR-55 away when the server starts → 503, and limited as ever when Redis comes', async () => {
-    const late = await startRedis();
-    await late.kill();
-    const env = { REDIS_URL: late.url };
-    const early = await start(env);
+    const late = await openWorldWithRedis();
+    await late.redis.kill();
+    const early = await start({}, { storeWaitMs: 0 }, late);
     expect((await startAt(browserAt(newAddress(), early))()).status).toBe(503);
-    await late.restart();
+    await late.redis.restart();
     await until(async () => (await startAt(browserAt(newAddress(), early))()).status === 303);
     const pages = await times(OAUTH + 1, startAt(browserAt(newAddress(), early)));
-    expect(statuses(pages)).toEqual([303, 303, 303, 303, 303, 429]);
-    await stop(early);
-    await late.stop();
+    expect(statuses(pages)).toEqual([303, 303, 303, 429]);
+    await late.close();
   });
 });

@@ -29,15 +29,12 @@ describe('statementReport', () => {
     expect(lines.at(-1)).toBe('1 of 2 statements hold');
   });
 
-  it.each(['pending', 'skipped', 'todo', 'disabled'])(
-    'the only test of a statement is %s → none, and it does not hold',
-    (status) => {
-      const outcomes = [outcome('SR-01 a'), outcome('SR-02 a', status)];
-      const { lines, holds } = statementReport(STATEMENTS, run({ outcomes }));
-      expect(holds).toBe(false);
-      expect(lines).toContain('SR-02 none  two  (0 tests)');
-    },
-  );
+  it('the only test of a statement is skipped → none, and it does not hold', () => {
+    const outcomes = [outcome('SR-01 a'), outcome('SR-02 a', 'pending')];
+    const { lines, holds } = statementReport(STATEMENTS, run({ outcomes }));
+    expect(holds).toBe(false);
+    expect(lines).toContain('SR-02 none  two  (0 tests)');
+  });
 
   it('a test without a number fails → the statements hold, the run does not', () => {
     const outcomes = [...run({}).outcomes, outcome('something else', 'failed')];

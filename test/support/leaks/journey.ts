@@ -1,13 +1,12 @@
 import { dirname } from 'node:path';
+import type { Redis } from 'ioredis';
 import { grantId } from '../../../src/grants/grant.js';
 import { grantKey } from '../../../src/redis/keys.js';
-import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../app.js';
-import { type Browser, createBrowser } from '../browser.js';
-import { connectTo } from '../contract.js';
+import type { Simulator } from '../../../src/simulator/simulator.js';
+import type { Browser } from '../browser.js';
 import { saveDump } from '../redis-dump.js';
-import { type TestRedis, startRedis } from '../redis-server.js';
 import { until } from '../until.js';
+import { openWorldWithRedis } from '../world.js';
 import { recordFolder } from './material.js';
 import { type KnownSecret, type Material, record } from './recorder.mjs';
 
@@ -16,9 +15,8 @@ const KEEP_ALL = ['--appendonly', 'yes'];
 
 /** A server, and all that is heard of it. */
 export interface Stage {
-  readonly origin: string;
   readonly simulator: Simulator;
-  readonly redis: TestRedis;
+  readonly stored: Redis;
   readonly secrets: KnownSecret[];
   readonly materials: Material[];
   readonly browser: () => Browser;
@@ -27,31 +25,30 @@ export interface Stage {
   readonly close: () => Promise<void>;
 }
 
-export async function openStage(
-  pkce: 'on' | 'off',
-  extra: Record<string, string> = {},
-): Promise<Stage> {
+export async function openStage(): Promise<Stage> {
   const secrets: KnownSecret[] = [];
   const materials: Material[] = [];
   const stop = record({
     secret: (secret) => secrets.push(secret),
     material: (material) => materials.push(material),
   });
-  const [redis, simulator] = await Promise.all([startRedis({ args: KEEP_ALL }), startSimulator()]);
-  const port = await freePort();
-  const env = { ...environment({ simulator, redisUrl: redis.url, port }), FULLSCRIPT_PKCE: pkce };
-  const app = await startApp({ ...env, ...extra, METRICS_TOKEN }, { revocationRetryMs: 50 });
+  const { redis, ...world } = await openWorldWithRedis({ args: KEEP_ALL });
+  const app = await world.start(
+    { FULLSCRIPT_PKCE: 'on', METRICS_TOKEN },
+    { revocationRetryMs: 50 },
+  );
   return {
-    ...{ origin: app.origin, simulator, redis, secrets, materials },
-    browser: () => createBrowser(app.origin),
+    simulator: world.simulator,
+    stored: world.stored,
+    secrets,
+    materials,
+    browser: app.browser,
     dump: async () => {
       await saveDump(redis.socketPath, KEEP_ALL);
       recordFolder('redis', dirname(redis.socketPath));
     },
     close: async () => {
-      await app.close();
-      await simulator.close();
-      await redis.stop();
+      await world.close();
       stop();
     },
   };
@@ -188,7 +185,7 @@ async function leave({ simulator, browser }: Stage): Promise<Visits> {
   };
 }
 
-async function findBrokenRecord({ simulator, browser, redis }: Stage): Promise<Visits> {
+async function findBrokenRecord({ simulator, browser, stored }: Stage): Promise<Visits> {
   const one = browser();
   const person = simulator.people[3]!;
   await one.signIn(person.id);
@@ -196,11 +193,9 @@ async function findBrokenRecord({ simulator, browser, redis }: Stage): Promise<V
     registration: 'us-sandbox';
     resourceOwner: { id: string; type: 'Practitioner' };
   }>('/api/session');
-  const client = await connectTo(redis);
   const key = grantKey(grantId({ registration, owner: resourceOwner }));
-  const sealed = (await client.hget(key, 's')) ?? '';
-  await client.hset(key, 's', `${sealed.slice(0, -4)}AAAA`);
-  client.disconnect();
+  const sealed = (await stored.hget(key, 's')) ?? '';
+  await stored.hset(key, 's', `${sealed.slice(0, -4)}AAAA`);
   const page = await one.send('/portal');
   const api = await one.send('/api/fullscript/clinic');
   return { 'portal, seal broken': page.status, 'gateway, seal broken': api.status };

@@ -1,5 +1,5 @@
 // Loaded ahead of jest's processes and of the servers that tests start: writes down for the scan at
-// the end of the run (teardown.mjs) what recorder.mjs hears. At once, because servers get killed.
+// the end of the run (test/jest/teardown-all.mjs) what recorder.mjs hears. At once, because servers get killed.
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { record } from './recorder.mjs';
