@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { createSignIn } from '../../src/grants/sign-in.js';
 import { parseAuthorizationResponse } from '../../src/oauth/authorization-response.js';
 import { AuthorizationResponseError, TokenEndpointError } from '../../src/oauth/errors.js';
 import { nastyText } from '../support/nasty-text.js';
@@ -50,10 +51,12 @@ describe('the sign-in', () => {
   afterAll(() => world.close());
 
   it('SR-01 10 000 starts → 10 000 different states of 256 bits, none of which shows a pattern', async () => {
+    const pending = { ...world.pending, save: () => Promise.resolve() };
+    const signIn = createSignIn({ ...world.deps, pending });
     const request = { registration: world.deps.registration(), returnTo: undefined };
     const states: string[] = [];
     while (states.length < 10_000) {
-      const { location } = await world.signIn.start(request);
+      const { location } = await signIn.start(request);
       states.push(new URL(location).searchParams.get('state')!);
     }
     expect(new Set(states).size).toBe(10_000);
