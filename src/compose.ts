@@ -30,6 +30,8 @@ import { packageVersion } from './version.js';
 export interface ServerOptions {
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number;
+  /** Between the first attempt to exchange a code and the second. */
+  readonly exchangeWaitMs?: number;
   /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
@@ -101,7 +103,8 @@ export function compose(parts: Parts) {
     now: Date.now,
   });
   const settled = () => custody.settled().then(recorded);
-  const keepReplaying = () => every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
+  const keepReplaying = () =>
+    every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
   const keepMeasuring = metrics.countStoreCalls;

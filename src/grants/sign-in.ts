@@ -76,6 +76,8 @@ export interface SignInDeps extends CustodyDeps {
   readonly disabledUsers: Pick<DisabledUsers, 'has'>;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
+  /** Between the first attempt to exchange a code and the second. */
+  readonly exchangeWaitMs?: number | undefined;
 }
 
 const pendingRecord = z.object({
@@ -207,8 +209,8 @@ function exchange(
   deps: SignInDeps,
   request: { registration: Registration; code: string; codeVerifier: Secret | undefined },
 ): Promise<TokenSet> {
-  const { tokenEndpoint, now, sleep = wait } = deps;
-  return exchangeCode({ ...request, tokenEndpoint, now, sleep });
+  const { tokenEndpoint, now, sleep = wait, exchangeWaitMs: firstWaitMs } = deps;
+  return exchangeCode({ ...request, tokenEndpoint, now, sleep, firstWaitMs });
 }
 
 /** Comfort for a reload; the sign-in has succeeded and must not fail for it. */

@@ -41,6 +41,9 @@ describe('SR-08 the parser', () => {
   });
 });
 
+/** One bit, by its number. */
+const bitOf = (bytes: Buffer, at: number) => (bytes[at >> 3]! >> (at & 7)) & 1;
+
 describe('the sign-in', () => {
   let world: Custody;
 
@@ -66,9 +69,8 @@ describe('the sign-in', () => {
     for (const state of states) {
       const bytes = Buffer.from(state, 'base64url');
       for (let at = 0; at < 256; at += 1) {
-        const bit = (from: Buffer) => (from[at >> 3]! >> (at & 7)) & 1;
-        ones[at]! += bit(bytes);
-        changes[at]! += bit(bytes) ^ bit(before);
+        ones[at]! += bitOf(bytes, at);
+        changes[at]! += bitOf(bytes, at) ^ bitOf(before, at);
       }
       before = bytes;
     }
