@@ -78,7 +78,7 @@ export async function lostAmong(visitors: readonly Visitor[], member: Member) {
 
 /** The grants as they are stored, opened with the servers' own key. Redis must be up. */
 export async function storedGrants(
-  redis: TestRedis,
+  redis: Pick<TestRedis, 'url'>,
   visitors: readonly Visitor[],
 ): Promise<(Grant | undefined)[]> {
   const [id = '', key = ''] = SECRETS.TOKEN_ENCRYPTION_KEYS.split(':');
