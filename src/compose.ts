@@ -30,6 +30,8 @@ import { packageVersion } from './version.js';
 export interface ServerOptions {
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number;
+  /** Between the first attempt to exchange a code and the second. */
+  readonly exchangeWaitMs?: number;
   /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;

@@ -58,6 +58,8 @@ export interface CustodyParts {
   readonly metrics?: Pick<Metrics, 'measured' | 'refreshes'>;
   /** Between the first attempt of a revocation and the second. */
   readonly revocationRetryMs?: number | undefined;
+  /** Between the first attempt to exchange a code and the second. */
+  readonly exchangeWaitMs?: number;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
   /** Between a refusal and the next look at the grant. */
@@ -81,7 +83,8 @@ export function composeCustody(parts: CustodyParts) {
   const { lookAgainMs } = parts;
   const refresh = { ...deps, lock: refreshLock(lock, tracer), measures, lookAgainMs };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
-  const admission = { pending, disabledUsers: store.disabledUsers };
+  const { exchangeWaitMs } = parts;
+  const admission = { pending, disabledUsers: store.disabledUsers, exchangeWaitMs };
   const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);
   const disconnect = tracedDisconnect(createDisconnect(deps), tracer);
   const { track, settled } = createInFlight();

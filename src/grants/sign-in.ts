@@ -78,6 +78,8 @@ export interface SignInDeps extends CustodyDeps {
   readonly sleep?: (ms: number) => Promise<unknown>;
   /** How long a callback waits for a store that says nothing; just under a second by default. */
   readonly answerMs?: number;
+  /** Between the first attempt to exchange a code and the second. */
+  readonly exchangeWaitMs?: number | undefined;
 }
 
 const pendingRecord = z.object({
@@ -209,8 +211,8 @@ function exchange(
   deps: SignInDeps,
   request: { registration: Registration; code: string; codeVerifier: Secret | undefined },
 ): Promise<TokenSet> {
-  const { tokenEndpoint, now, sleep = wait } = deps;
-  return exchangeCode({ ...request, tokenEndpoint, now, sleep });
+  const { tokenEndpoint, now, sleep = wait, exchangeWaitMs: firstWaitMs } = deps;
+  return exchangeCode({ ...request, tokenEndpoint, now, sleep, firstWaitMs });
 }
 
 /** Comfort for a reload; the sign-in has succeeded and must not fail for it. */

@@ -22,10 +22,11 @@ export function exchangeRetryDelay(at: {
   error: unknown;
   attempt: number;
   elapsedMs: number;
+  firstWaitMs?: number | undefined;
 }): number | undefined {
   if (!(at.error instanceof TokenEndpointError) || !mayRepeat(at.error)) return undefined;
   // Never sooner than our own pace: a server in trouble that says "0" does not mean a storm.
-  const pace = FIRST_WAIT_MS * 2 ** (at.attempt - 1);
+  const pace = (at.firstWaitMs ?? FIRST_WAIT_MS) * 2 ** (at.attempt - 1);
   const wait = Math.max(pace, at.error.retryAfterMs ?? 0);
   return at.elapsedMs + wait <= PATIENCE_MS ? wait : undefined;
 }
@@ -45,14 +46,19 @@ export async function exchangeCode(deps: {
   codeVerifier?: Secret | undefined;
   now: () => number;
   sleep: (ms: number) => Promise<unknown>;
+  /** Between the first attempt and the second; doubles from one to the next. */
+  firstWaitMs?: number | undefined;
 }): Promise<TokenSet> {
-  const { tokenEndpoint, registration, code, codeVerifier, now, sleep } = deps;
+  const { tokenEndpoint, registration, code, codeVerifier, now, sleep, firstWaitMs } = deps;
   const startedAt = now();
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await tokenEndpoint.exchangeCode(registration, { code, codeVerifier });
     } catch (error) {
-      const wait = exchangeRetryDelay({ error, attempt, elapsedMs: now() - startedAt });
+      const wait = exchangeRetryDelay({
+        ...{ error, attempt, firstWaitMs },
+        elapsedMs: now() - startedAt,
+      });
       if (wait === undefined) throw error;
       await sleep(wait);
     }

@@ -121,10 +121,11 @@ describe('SR-27', () => {
         }
         seen.refused += 1;
         expect(result.problems.length).toBeGreaterThan(0);
-        for (const { variable, problem } of result.problems) {
-          expect([...known]).toContain(variable);
-          expect(result.message).toContain(`${variable} ${problem}`);
-        }
+        const wrong = result.problems.filter(
+          ({ variable, problem }) =>
+            !known.has(variable) || !result.message.includes(`${variable} ${problem}`),
+        );
+        expect(wrong).toEqual([]);
       }),
       { numRuns: 400 },
     );

@@ -3,10 +3,7 @@ import type { Request, Response } from 'express';
 import fc from 'fast-check';
 import { createBindingCookies } from '../../src/http/binding-cookie.js';
 import { cookieName, readCookies } from '../../src/http/cookies.js';
-import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
-import { environment, freePort, startApp } from '../support/app.js';
-import { createBrowser } from '../support/browser.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 const MINUTE = 60_000;
 const STATE_ID = 'AbCdEfGhIjKlMnOp';
@@ -119,26 +116,21 @@ describe('SR-19', () => {
 });
 
 describe('SR-22', () => {
-  let redis: TestRedis;
-  let simulator: Simulator;
-  let app: Awaited<ReturnType<typeof startApp>>;
+  let world: World;
+  let app: App;
 
   beforeAll(async () => {
-    [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
-    app = await startApp(environment({ simulator, redisUrl: redis.url, port: await freePort() }));
+    world = await openWorld();
+    app = await world.start();
   });
 
-  afterAll(async () => {
-    await app.close();
-    await simulator.close();
-    await redis.stop();
-  });
+  afterAll(() => world.close());
 
   const ask = (cookie: string) => fetch(`${app.origin}/api/session`, { headers: { cookie } });
 
   it('SR-22 any session cookie but the one that was issued → nobody is signed in, no cookie is set', async () => {
-    const browser = createBrowser(app.origin);
-    await browser.signIn(simulator.people[0]!.id);
+    const browser = app.browser();
+    await browser.signIn(world.simulator.people[0]!.id);
     const issued = browser.cookies.get('fc_session')!;
     expect(await (await ask(`fc_session=${issued}`)).json()).toMatchObject({ signedIn: true });
     const [id = '', signature = ''] = issued.replace('s%3A', '').split('.');

@@ -200,7 +200,7 @@ describe('SR-33 over HTTP', () => {
           expect(url).not.toContain(TOKEN);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -214,7 +214,7 @@ describe('SR-33 over HTTP', () => {
         expect(await sendRaw(`/api/fullscript/${path}?page=1`)).toBe(200);
         expect(calls.at(-1)?.url).toBe(`/api/${path}?page=1`);
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     );
   });
 });

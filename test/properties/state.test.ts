@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { createSignIn } from '../../src/grants/sign-in.js';
 import { parseAuthorizationResponse } from '../../src/oauth/authorization-response.js';
 import { AuthorizationResponseError, TokenEndpointError } from '../../src/oauth/errors.js';
 import { nastyText } from '../support/nasty-text.js';
@@ -40,7 +41,10 @@ describe('SR-08 the parser', () => {
   });
 });
 
-describe('SR-08 the sign-in', () => {
+/** One bit, by its number. */
+const bitOf = (bytes: Buffer, at: number) => (bytes[at >> 3]! >> (at & 7)) & 1;
+
+describe('the sign-in', () => {
   let world: Custody;
 
   beforeAll(async () => {
@@ -48,6 +52,32 @@ describe('SR-08 the sign-in', () => {
   });
 
   afterAll(() => world.close());
+
+  it('SR-01 10 000 starts → 10 000 different states of 256 bits, none of which shows a pattern', async () => {
+    const pending = { ...world.pending, save: () => Promise.resolve() };
+    const signIn = createSignIn({ ...world.deps, pending });
+    const request = { registration: world.deps.registration(), returnTo: undefined };
+    const states: string[] = [];
+    while (states.length < 10_000) {
+      const { location } = await signIn.start(request);
+      states.push(new URL(location).searchParams.get('state')!);
+    }
+    expect(new Set(states).size).toBe(10_000);
+    expect(states.filter((state) => !/^[\w-]{43}$/.test(state))).toEqual([]);
+    const [ones, changes] = [new Uint16Array(256), new Uint16Array(256)];
+    let before = Buffer.alloc(32);
+    for (const state of states) {
+      const bytes = Buffer.from(state, 'base64url');
+      for (let at = 0; at < 256; at += 1) {
+        ones[at]! += bitOf(bytes, at);
+        changes[at]! += bitOf(bytes, at) ^ bitOf(before, at);
+      }
+      before = bytes;
+    }
+    // Of a fair coin, 10 000 throws: six standard deviations are 300. Whether it equals its neighbour counts
+    // too, because the lowest bit of a counter is perfectly balanced.
+    for (const count of [...ones, ...changes]) expect(Math.abs(count - 5_000)).toBeLessThan(300);
+  });
 
   const tokenCalls = () => world.simulator.requests.filter(({ path }) => path.endsWith('/token'));
 

@@ -1,21 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Site, ask, openSite } from '../support/site.js';
+import { ask } from '../support/requests.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 /** What counts as somebody meaning to sign in. */
 
-let site: Site;
+let world: World;
+let app: App;
 
 beforeAll(async () => {
-  site = await openSite();
+  world = await openWorld();
+  app = await world.start();
 });
 
-afterAll(() => site.close());
+afterAll(() => world.close());
 
 /** What a start with these headers answered, and how many sign-ins it began. */
 async function start(headers: Record<string, string>, method = 'GET') {
-  const before = (await site.pending()).length;
-  const answer = await ask(`${site.origin}/oauth/authorize?returnTo=/portal`, { method, headers });
-  const began = (await site.pending()).length - before;
+  const before = (await world.pending()).length;
+  const answer = await ask(`${app.origin}/oauth/authorize?returnTo=/portal`, { method, headers });
+  const began = (await world.pending()).length - before;
   const { location = '', 'set-cookie': cookies = [] } = answer.headers;
   return { status: answer.status, location, cookies, began };
 }
@@ -23,8 +26,7 @@ async function start(headers: Record<string, string>, method = 'GET') {
 const NOTHING = { began: 0, cookies: [] };
 const SITES = ['cross-site', 'same-site', 'same-origin', 'none'];
 const EMBEDDED = [
-  ...['image', 'iframe', 'frame', 'object', 'embed', 'script', 'style', 'font', 'video', 'audio'],
-  ...['track', 'worker', 'manifest', 'empty', 'report', 'fencedframe'],
+  ...['image', 'iframe', 'frame', 'object', 'embed', 'script', 'worker', 'empty', 'fencedframe'],
 ];
 
 describe('SR-06', () => {
@@ -34,7 +36,7 @@ describe('SR-06', () => {
       const navigation = { 'sec-fetch-site': from, 'sec-fetch-dest': 'document' };
       const answer = await start({ ...navigation, 'sec-fetch-mode': 'navigate' });
       expect(answer).toMatchObject({ status: 303, began: 1 });
-      expect(answer.location).toContain(site.simulator.origin);
+      expect(answer.location).toContain(world.simulator.origin);
     },
   );
 
@@ -83,6 +85,6 @@ describe('SR-06', () => {
   });
 
   it('SR-06 nothing that did not begin one gave anybody a session', async () => {
-    expect(await site.sessions()).toEqual({});
+    expect(await world.sessions()).toEqual({});
   });
 });

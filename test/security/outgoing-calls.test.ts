@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { startPeerServer } from '../support/peer-server.js';
-import { type App, type Scene, openScene } from '../support/scene.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 /** The statement about where a bearer may go: the API we were told of, and nowhere else. */
 
 const GATEWAY = '/api/fullscript';
 
-let scene: Scene;
+let world: World;
 let app: App;
 let browser: Browser;
 /** A server that must never hear from us. */
@@ -15,21 +15,22 @@ let evil: Awaited<ReturnType<typeof startPeerServer>>;
 let person: string;
 
 beforeAll(async () => {
-  scene = await openScene();
+  world = await openWorld();
   evil = await startPeerServer((_req, res) => res.end('mine now'));
-  app = await scene.open();
-  person = scene.simulator.people[0]!.id;
+  app = await world.start();
+  person = world.simulator.people[0]!.id;
+  // Once: signing in again would revoke the pair before it behind the scenes.
+  browser = app.browser();
+  await browser.signIn(person);
 });
 
-beforeEach(async () => {
-  scene.simulator.faults.reset();
-  browser = createBrowser(app.origin);
-  await browser.signIn(person);
-  scene.simulator.requests.length = 0;
+beforeEach(() => {
+  world.simulator.faults.reset();
+  world.simulator.requests.length = 0;
 });
 
 afterAll(async () => {
-  await scene.close();
+  await world.close();
   await evil.close();
 });
 
@@ -38,40 +39,29 @@ const code = (text: string) => (JSON.parse(text) as { code?: string }).code;
 describe('SR-33', () => {
   it('SR-33 a plain path → sent to the API, with the bearer', async () => {
     expect((await browser.sendRaw(`${GATEWAY}/clinic`)).status).toBe(200);
-    const [call] = scene.simulator.requests;
+    const [call] = world.simulator.requests;
     expect(call?.path).toBe('/api/clinic');
     expect(call?.headers.authorization).toMatch(/^Bearer [\w-]{43}$/);
   });
 
+  // Every reading of these has properties of its own; here is one of each kind, over HTTP.
   it.each([
-    ...['//{evil}', '//{evil}/clinic', '///{evil}/clinic', '/clinic//{evil}', '/clinic//'],
-    ...['/../clinic', '/../oauth/token', '/clinic/../../oauth/token', '/..', '/.', '/./clinic'],
-    ...['/%2e%2e/oauth/token', '/.%2E/oauth/token', '/%252e%252e/oauth/token', '/clinic/%2e%2e'],
-    ...['/..%2foauth%2ftoken', '/clinic%2f..%2foauth', '/clinic%2F..%2F..', '/%2f%2f{evil}'],
-    ...['/@{evil}', '/@{evil}/clinic', '/x@{evil}/clinic', '/clinic/x:y@{evil}'],
-    ...['/http://{evil}/clinic', '/https://{evil}', '/http:%2f%2f{evil}', '/http:{evil}//'],
-    ...['/\\{evil}', '/\\\\{evil}/clinic', '/clinic\\..\\oauth', '/%5c%5c{evil}', '/%255c{evil}'],
-    ...['/oauth/token', '/oauth/token/info', '/oauth/revoke', '/OAUTH/token', '/oauth', '/oauth/'],
-    ...['/%6fauth/token', '/%256fauth/token', '/clinic/../oauth/token/info', '/v2/oauth/token'],
-    ...['', '/', '/%00', '/clinic%0d%0aHost:%20{evil}', '/clinic%09', '/%ff', '/clinic;/../oauth'],
+    ...['//{evil}/clinic', '/clinic//', '/../oauth/token', '/clinic/../../oauth/token', '/.'],
+    ...['/%2e%2e/oauth/token', '/%252e%252e/oauth/token', '/..%2foauth%2ftoken', '/%2f%2f{evil}'],
+    ...['/x@{evil}/clinic', '/http://{evil}/clinic', '/\\{evil}', '/%5c%5c{evil}', '/%255c{evil}'],
+    ...['/oauth/token', '/OAUTH/token', '/oauth', '/%6fauth/token', '/%256fauth/token'],
+    ...['', '/', '/%00', '/clinic%0d%0aHost:%20{evil}', '/%ff', '/clinic;/../oauth'],
   ])('SR-33 the gateway is asked for %s → refused, nobody is called', async (template) => {
     const path = `${GATEWAY}${template.replace('{evil}', `127.0.0.1:${evil.port}`)}`;
     const answer = await browser.sendRaw(path);
     expect({ path, status: answer.status }).toEqual({ path, status: 400 });
     expect(['path_refused', 'bad_request']).toContain(code(answer.text));
-    expect(scene.simulator.requests).toEqual([]);
+    expect(world.simulator.requests).toEqual([]);
     expect(evil.calls()).toBe(0);
   });
 
   it.each([
-    ...[
-      '@{evil}/clinic',
-      ':80@{evil}/clinic',
-      '.{evil}/clinic',
-      '%2f{evil}/clinic',
-      '%40{evil}',
-      '\\\\{evil}/clinic',
-    ],
+    ...['@{evil}/clinic', ':80@{evil}/clinic', '%2f{evil}/clinic', '\\\\{evil}/clinic'],
     ...['/clinic', '//{evil}/clinic'].map((path) => `absolute ${path}`),
   ])(
     'SR-33 an address that only looks like the gateway: %s → nobody is called',
@@ -82,7 +72,7 @@ describe('SR-33', () => {
         : `${GATEWAY}${template.replace('{evil}', host)}`;
       const { status } = await browser.sendRaw(path);
       expect([400, 404]).toContain(status);
-      expect(scene.simulator.requests).toEqual([]);
+      expect(world.simulator.requests).toEqual([]);
       expect(evil.calls()).toBe(0);
     },
   );
@@ -94,13 +84,13 @@ describe('SR-33', () => {
       ...{ 'x-rewrite-url': `//${host}/`, forwarded: `host=${host}` },
     };
     expect((await browser.sendRaw(`${GATEWAY}/clinic`, headers)).status).toBe(200);
-    expect(scene.simulator.requests.map(({ path }) => path)).toEqual(['/api/clinic']);
-    const sent = JSON.stringify(scene.simulator.requests[0]!.headers);
+    expect(world.simulator.requests.map(({ path }) => path)).toEqual(['/api/clinic']);
+    const sent = JSON.stringify(world.simulator.requests[0]!.headers);
     expect(sent).not.toContain(host);
     expect(evil.calls()).toBe(0);
   });
 
-  const redirects = [301, 302, 303, 307, 308].flatMap((status) =>
+  const redirects = [302, 307].flatMap((status) =>
     (['GET', 'POST'] as const).map((method) => [method, status] as const),
   );
 
@@ -110,14 +100,14 @@ describe('SR-33', () => {
       const headers = { 'x-csrf-token': await browser.csrfToken() };
       const { port } = evil;
       for (const location of [evil.origin, `//127.0.0.1:${port}/clinic`, '/api/oauth/token/info']) {
-        scene.simulator.requests.length = 0;
+        world.simulator.requests.length = 0;
         const fault = { endpoint: 'api', kind: 'status', status, headers: { location } } as const;
-        scene.simulator.faults.add({ ...fault, times: 1 });
+        world.simulator.faults.add({ ...fault, times: 1 });
         const answer = await browser.send(`${GATEWAY}/clinic/patients`, { method, headers });
         expect([answer.status, code(answer.text)]).toEqual([502, 'fullscript_unexpected']);
         expect(answer.location).toBeNull();
         expect(answer.text).not.toContain(location);
-        expect(scene.simulator.requests).toHaveLength(1);
+        expect(world.simulator.requests).toHaveLength(1);
         expect(evil.calls()).toBe(0);
       }
     },
@@ -125,22 +115,11 @@ describe('SR-33', () => {
 
   it('SR-33 pages of ours when the API redirects → a gap, nobody else is called', async () => {
     const headers = { location: `${evil.origin}/clinic` };
-    scene.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 302, headers });
+    world.simulator.faults.add({ endpoint: 'api', kind: 'status', status: 302, headers });
     const page = await browser.send('/portal');
     expect(page.status).toBe(200);
     expect(page.text).toContain('Fullscript answered in an unknown form');
     expect(page.text).not.toContain(evil.origin);
-    expect(evil.calls()).toBe(0);
-  });
-
-  it('SR-33 token and revocation calls that are redirected → not followed either', async () => {
-    const headers = { location: `${evil.origin}/oauth/token` };
-    const redirect = { kind: 'status', status: 307, headers } as const;
-    scene.simulator.expireAccessTokens();
-    scene.simulator.faults.add({ ...redirect, endpoint: 'token' });
-    scene.simulator.faults.add({ ...redirect, endpoint: 'revoke' });
-    expect((await browser.send(`${GATEWAY}/clinic`)).status).toBe(502);
-    expect((await browser.post('/oauth/disconnect')).location).toBe('/portal?disconnected=here');
     expect(evil.calls()).toBe(0);
   });
 
@@ -154,5 +133,18 @@ describe('SR-33', () => {
     }
     const absolute = await other.sendRaw(`${evil.origin}/x`, headers);
     expect([absolute.status, absolute.location]).toEqual([404, null]);
+  });
+
+  it('SR-33 token and revocation calls that are redirected → not followed either', async () => {
+    const other = app.browser();
+    await other.signIn(world.simulator.people[1]!.id);
+    const headers = { location: `${evil.origin}/oauth/token` };
+    const redirect = { kind: 'status', status: 307, headers } as const;
+    world.simulator.expireAccessTokens();
+    world.simulator.faults.add({ ...redirect, endpoint: 'token' });
+    world.simulator.faults.add({ ...redirect, endpoint: 'revoke' });
+    expect((await other.send(`${GATEWAY}/clinic`)).status).toBe(502);
+    expect((await other.post('/oauth/disconnect')).location).toBe('/portal?disconnected=here');
+    expect(evil.calls()).toBe(0);
   });
 });

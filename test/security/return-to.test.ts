@@ -1,69 +1,51 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser } from '../support/browser.js';
-import { type Site, authorizationOf, openSite } from '../support/site.js';
+import { authorizationOf } from '../support/requests.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 /** Where people are led. */
 
-let site: Site;
+let world: World;
+let app: App;
 let person: string;
 let signedIn: Browser;
 
 beforeAll(async () => {
-  site = await openSite();
-  person = site.simulator.people[0]!.id;
-  signedIn = site.browser();
+  world = await openWorld();
+  app = await world.start();
+  person = world.simulator.people[0]!.id;
+  signedIn = app.browser();
   await signedIn.signIn(person);
 });
 
-afterEach(() => site.simulator.faults.reset());
-afterAll(() => site.close());
+afterEach(() => world.simulator.faults.reset());
+afterAll(() => world.close());
 
 const one = (value: string) => `returnTo=${encodeURIComponent(value)}`;
 
 describe('SR-16', () => {
+  // `parseReturnTo` has properties of its own for every spelling; here is one of each kind, over HTTP.
   const REFUSED: [string, string][] = [
     ['two slashes', one('//evil.example')],
-    ['three slashes', one('///evil.example')],
     ['slash and backslash', one('/\\evil.example')],
-    ['two backslashes', one('\\\\evil.example')],
-    ['two slashes after decoding', one('/%2f%2fevil.example')],
-    ['a slash after decoding', one('/%2Fevil.example')],
-    ['a backslash after decoding', one('/%5cevil.example')],
     ['two slashes after decoding twice', one('/%252f%252fevil.example')],
     ['a tab', one('/\t/evil.example')],
-    ['a tab after decoding', one('/%09/evil.example')],
-    ['a line feed', one('/\n/evil.example')],
-    ['a carriage return', one('/\r/evil.example')],
     ['a header of its own', one('/portal\r\nSet-Cookie: a=b')],
     ['a header of its own after decoding', one('/portal%0d%0aSet-Cookie:%20a=b')],
-    ['a null', one('/portal\0')],
-    ['an escape character', one('/portal\u001b[2J')],
-    ['DEL', one('/portal\u007f')],
-    ['C1', one('/portal\u0085')],
-    ['a scheme without slashes', one('https:evil.example')],
     ['a whole URL', one('https://evil.example/')],
-    ['a whole URL of another scheme', one('ftp://evil.example/')],
     ['script', one('javascript:alert(1)')],
-    ['script in capitals behind a blank', one(' JAVASCRIPT:alert(1)')],
-    ['data', one('data:text/html,x')],
-    ['userinfo', one('http://127.0.0.1@evil.example/')],
-    ['userinfo alone', one('@evil.example')],
-    ['userinfo behind slashes', one('//portal@evil.example')],
-    ['up to two slashes', one('/..//evil.example')],
-    ['an encoded up to two slashes', one('/portal/%2e%2e//evil.example')],
+    ['up to two slashes', one('/portal/%2e%2e//evil.example')],
     ['no slash at all', one('evil.example')],
     ['nothing', 'returnTo='],
     ['an array', 'returnTo=/portal%3Fa&returnTo=/portal%3Fb'],
     ['an array of one', 'returnTo[]=/portal%3Fa'],
-    ['an object', 'returnTo[a]=/portal%3Fa'],
-    ['an array, evil last', 'returnTo=/portal%3Fa&returnTo=//evil.example'],
     ['half an escape', 'returnTo=/portal%'],
     ['2 000 characters', one(`/${'x'.repeat(2_000)}`)],
   ];
 
   it.each(REFUSED)('SR-16 returnTo is %s → everything ends in the portal', async (_name, query) => {
-    const browser = site.browser();
+    const browser = app.browser();
     const callback = await browser.consent({ person, start: `/oauth/authorize?${query}` });
     const page = await browser.send(callback);
     expect(page).toMatchObject({ status: 303, location: '/portal' });
@@ -87,16 +69,16 @@ describe('SR-16', () => {
     ['/é', '/%C3%A9'],
     ['/', '/'],
   ])('SR-16 returnTo is %s → there, on our origin', async (value, expected) => {
-    const browser = site.browser();
+    const browser = app.browser();
     const start = `/oauth/authorize?${one(value)}`;
     const page = await browser.send(await browser.consent({ person, start }));
     expect(page).toMatchObject({ status: 303, location: expected });
-    expect(new URL(page.location!, site.origin).origin).toBe(site.origin);
+    expect(new URL(page.location!, app.origin).origin).toBe(app.origin);
   });
 
   it('SR-16 a local path → kept with the state, in no URL on the way, and not in clear', async () => {
-    const browser = site.browser();
-    const known = new Set(await site.pending());
+    const browser = app.browser();
+    const known = new Set(await world.pending());
     const start = '/oauth/authorize?returnTo=/portal%3FMARKED';
     const { location } = await browser.send(start);
     expect([...authorizationOf(location).keys()].sort()).toEqual([
@@ -106,8 +88,8 @@ describe('SR-16', () => {
       'state',
     ]);
     expect(location).not.toContain('MARKED');
-    const [key] = (await site.pending()).filter((one) => !known.has(one));
-    expect(await site.client.get(key!)).not.toContain('MARKED');
+    const [key] = (await world.pending()).filter((one) => !known.has(one));
+    expect(await world.stored.get(key!)).not.toContain('MARKED');
     const callback = await browser.consent({ person, start });
     expect(callback).not.toContain('MARKED');
     // What the callback's own address asks for is not listened to.
@@ -135,7 +117,7 @@ describe('SR-17', () => {
 
   it.each(posts)('SR-17 POST %s → redirects with 303 or not at all', async (path) => {
     for (const isSignedIn of [true, false]) {
-      const browser = site.browser();
+      const browser = app.browser();
       if (isSignedIn) await browser.signIn(person);
       const { status, location } = await browser.post(path, { returnTo: '/portal?x' });
       if (location !== null) expect(status).toBe(303);
@@ -144,13 +126,14 @@ describe('SR-17', () => {
     }
   });
 
-  it.each([301, 302, 303, 307, 308])(
+  it.each([302, 307])(
     'SR-17 a POST through the gateway that Fullscript answers with %i → no redirect at all',
     async (status) => {
-      const browser = site.browser();
+      // The one above has been signed out everywhere by now.
+      const browser = app.browser();
       await browser.signIn(person);
       const headers = { location: 'https://evil.example/' };
-      site.simulator.faults.add({ endpoint: 'api', kind: 'status', status, headers });
+      world.simulator.faults.add({ endpoint: 'api', kind: 'status', status, headers });
       const answer = await browser.send('/api/fullscript/clinic/patients', {
         method: 'POST',
         headers: { 'x-csrf-token': await browser.csrfToken() },

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Redis } from 'ioredis';
-import { closeRedis } from '../../src/redis/client.js';
 import type { Browser } from '../support/browser.js';
-import { connectTo } from '../support/contract.js';
-import { type OpenApp, callbackWith, openApp } from '../support/open-app.js';
+import { callbackWith } from '../support/open-app.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 /** The SameSite attribute of the session cookie, in both positions of its switch. */
 
@@ -12,20 +10,17 @@ const SESSION = 'fc_session';
 const FROM_ELSEWHERE = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' };
 const FROM_HERE = { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'document' };
 
-let lax: OpenApp;
-let strict: OpenApp;
-let redis: Redis;
+let world: World;
+let lax: App;
+let strict: App;
 
 beforeAll(async () => {
-  const env = () => ({ SESSION_SAMESITE: 'strict' });
-  [lax, strict] = await Promise.all([openApp(), openApp({ env })]);
-  redis = (await connectTo(strict.redis)) as Redis;
+  world = await openWorld();
+  lax = await world.start();
+  strict = await world.start({ SESSION_SAMESITE: 'strict' });
 });
 
-afterAll(async () => {
-  await closeRedis(redis);
-  await Promise.all([lax.close(), strict.close()]);
-});
+afterAll(() => world.close());
 
 /** As a browser does it with a Strict cookie: from elsewhere it stays at home. */
 function arrive(browser: Browser, path: string) {
@@ -44,15 +39,13 @@ const cookieLine = (headers: Headers, name: string) =>
   headers.getSetCookie().find((line) => line.startsWith(name)) ?? '';
 
 async function signIn(browser: Browser) {
-  return arrive(browser, await callbackWith(browser, strict.simulator));
+  return arrive(browser, await callbackWith(browser, world.simulator));
 }
-
-const keys = (kind: string) => redis.keys(`fc:1:${kind}:*`);
 
 describe('SR-20 the switch', () => {
   it('SR-20 left alone → the session cookie is Lax, and an arrival from elsewhere is served', async () => {
     const browser = lax.browser();
-    const path = await callbackWith(browser, lax.simulator);
+    const path = await callbackWith(browser, world.simulator);
     const answer = await browser.send(path, { headers: FROM_ELSEWHERE });
     expect(cookieLine(answer.headers, SESSION)).toContain('; SameSite=Lax');
     const portal = await browser.send('/portal', { headers: FROM_ELSEWHERE });
@@ -82,7 +75,7 @@ describe('SR-20 strict, and the flow works', () => {
 
   it('SR-20 the binding cookie opens nothing', async () => {
     const browser = strict.browser();
-    await callbackWith(browser, strict.simulator);
+    await callbackWith(browser, world.simulator);
     expect([...browser.cookies.keys()].every((name) => name.startsWith('fc_auth_'))).toBe(true);
     expect(await browser.json('/api/session')).toEqual({ signedIn: false });
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(401);
@@ -116,7 +109,7 @@ describe('SR-20 strict, and the flow works', () => {
     const browser = strict.browser();
     await signIn(browser);
     const path = await browser.consent({
-      person: strict.simulator.people[1]!.id,
+      person: world.simulator.people[1]!.id,
       decision: 'deny',
     });
     expect((await arrive(browser, path)).status).toBe(403);
@@ -127,20 +120,20 @@ describe('SR-20 strict, and the flow works', () => {
 describe('SR-20 strict, and links from other sites', () => {
   it('SR-20 to a page, signed out → asks first; nothing is started', async () => {
     const browser = strict.browser();
-    const before = await keys('pending');
+    const before = await world.pending();
     const arrived = await arrive(browser, '/portal');
     expect(leadsTo(arrived.text)).toBe('/portal');
     const asked = await fromHere(browser, '/portal');
     expect(asked).toMatchObject({ status: 303, location: '/?returnTo=%2Fportal' });
-    expect(await keys('pending')).toEqual(before);
+    expect(await world.pending()).toEqual(before);
   });
 
   it('SR-20 to the start of a sign-in → still known as foreign', async () => {
     const browser = strict.browser();
-    const before = await keys('pending');
+    const before = await world.pending();
     const answer = await arrive(browser, '/oauth/authorize');
     expect(answer).toMatchObject({ status: 303, location: '/?returnTo=%2Fportal' });
-    expect(await keys('pending')).toEqual(before);
+    expect(await world.pending()).toEqual(before);
   });
 
   it.each(['//evil.test/x', '/\\evil.test/x', '///evil.test'])(

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { keyIdOf } from '../../src/grants/cipher.js';
 import { grantId } from '../../src/grants/grant.js';
 import { grantKey } from '../../src/redis/keys.js';
-import { type Browser, createBrowser } from '../support/browser.js';
-import { type App, type Scene, copyOf, openScene } from '../support/scene.js';
+import type { Browser } from '../support/browser.js';
+import { copyOf } from '../support/scene.js';
+import { type App, type World, openWorld } from '../support/world.js';
 import { asVariable, sealingKey } from '../support/seeded-grants.js';
 import { type Visitor, signIn } from '../../torture/visitor.js';
 
@@ -12,34 +13,34 @@ import { type Visitor, signIn } from '../../torture/visitor.js';
 const CLINIC = '/api/fullscript/clinic';
 const [k1, k2] = [sealingKey('K1'), sealingKey('K2')];
 
-let scene: Scene;
+let world: World;
 let visitors: [Visitor, Visitor];
 let browsers: [Browser, Browser];
 
 beforeAll(async () => {
-  scene = await openScene();
+  world = await openWorld();
 });
 
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
 /** Another process with these keys; both users open it with the cookies they have. */
 async function restart(...keys: Parameters<typeof asVariable>): Promise<App> {
-  const app = await scene.open({ TOKEN_ENCRYPTION_KEYS: asVariable(...keys) });
+  const app = await world.start({ TOKEN_ENCRYPTION_KEYS: asVariable(...keys) });
   browsers = browsers.map((one) => copyOf(one, app.origin)) as typeof browsers;
   return app;
 }
 
 const records = () =>
-  Promise.all(visitors.map(({ key }) => scene.stored.hgetall(grantKey(grantId(key)))));
+  Promise.all(visitors.map(({ key }) => world.stored.hgetall(grantKey(grantId(key)))));
 const sealedWith = async () => (await records()).map(({ s }) => keyIdOf(s!));
 const clinicAnswers = () => Promise.all(browsers.map((one) => one.send(CLINIC)));
 const statuses = async () => (await clinicAnswers()).map(({ status }) => status);
 
 describe('SR-38', () => {
   beforeAll(async () => {
-    const app = await scene.open({ TOKEN_ENCRYPTION_KEYS: asVariable(k1) });
-    browsers = [createBrowser(app.origin), createBrowser(app.origin)];
-    const { people } = scene.simulator;
+    const app = await world.start({ TOKEN_ENCRYPTION_KEYS: asVariable(k1) });
+    browsers = [app.browser(), app.browser()];
+    const { people } = world.simulator;
     visitors = [await signIn(browsers[0], people[0]!.id), await signIn(browsers[1], people[1]!.id)];
     await app.close();
     expect(await sealedWith()).toEqual(['K1', 'K1']);
@@ -51,7 +52,7 @@ describe('SR-38', () => {
     expect(await statuses()).toEqual([200, 200]);
     // Reading alone rewrites nothing.
     expect(await records()).toEqual(before);
-    scene.simulator.expireAccessTokens();
+    world.simulator.expireAccessTokens();
     expect((await browsers[0].send(CLINIC)).status).toBe(200);
     expect(await sealedWith()).toEqual(['K2', 'K1']);
     await app.close();
@@ -60,7 +61,7 @@ describe('SR-38', () => {
   it('SR-38 with K2 alone → who was not rewritten fails closed with a clear message, and loses nothing', async () => {
     const app = await restart(k2);
     const before = await records();
-    const { refreshes, revokes } = scene.simulator.stats;
+    const { refreshes, revokes } = world.simulator.stats;
     const [read, unread] = await clinicAnswers();
     expect(read!.status).toBe(200);
     expect(unread!.status).toBe(500);
@@ -76,7 +77,7 @@ describe('SR-38', () => {
     expect(line).toContain('TOKEN_ENCRYPTION_KEYS no longer lists: put it back');
     expect((await browsers[1].send('/readyz')).status).toBe(200);
     expect(await records()).toEqual(before);
-    expect(scene.simulator.stats).toMatchObject({ refreshes, revokes });
+    expect(world.simulator.stats).toMatchObject({ refreshes, revokes });
     await app.close();
   });
 

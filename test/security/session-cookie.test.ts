@@ -2,36 +2,29 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { sign } from 'cookie-signature';
 import { sessionHash, sessionKey } from '../../src/redis/keys.js';
 import { SECRETS } from '../support/app.js';
-import { type Browser, createBrowser } from '../support/browser.js';
-import {
-  PROXIED,
-  type App,
-  type Scene,
-  behindProxy,
-  copyOf,
-  openScene,
-  sessionOf,
-} from '../support/scene.js';
+import type { Browser } from '../support/browser.js';
+import { PROXIED, behindProxy, copyOf, sessionOf } from '../support/scene.js';
+import { type App, type World, openWorld } from '../support/world.js';
 
 /** The statements about the cookie that carries a session, and about the id in it. */
 
-let scene: Scene;
+let world: World;
 let app: App;
 let browser: Browser;
 let person: string;
 
 beforeAll(async () => {
-  scene = await openScene();
-  app = await scene.open();
-  person = scene.simulator.people[0]!.id;
+  world = await openWorld();
+  app = await world.start();
+  person = world.simulator.people[0]!.id;
 });
 
 beforeEach(() => {
-  scene.simulator.faults.reset();
-  browser = createBrowser(app.origin);
+  world.simulator.faults.reset();
+  browser = app.browser();
 });
 
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
 const COOKIE = 'fc_session';
 
@@ -48,7 +41,7 @@ describe('SR-19', () => {
   /** What may be longest in the cookie is whoever signs in; Fullscript's ids end at 255 characters. */
   function nextOwnerHasTheLongestId(): void {
     const owner = { id: `${'\u{1F33F}'.repeat(127)}x`, type: 'Practitioner' };
-    scene.simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
+    world.simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
   }
 
   /** Signs in; answers the line that sets the session cookie. */
@@ -68,9 +61,9 @@ describe('SR-19', () => {
       .sort();
 
   it('SR-19 https → __Host-, Secure, HttpOnly, Path=/, SameSite=Lax, no Domain, below 4096 bytes', async () => {
-    const proxied = await scene.open(behindProxy);
+    const proxied = await world.start(behindProxy);
     nextOwnerHasTheLongestId();
-    const visitor = createBrowser(proxied.local, PROXIED);
+    const visitor = proxied.browser(PROXIED);
     const line = await sessionCookieLine(visitor);
     expect(line).toMatch(/^__Host-fc_session=/);
     expect(attributesOf(line)).toEqual(['HttpOnly', 'Path=/', 'SameSite=Lax', 'Secure']);
@@ -79,8 +72,8 @@ describe('SR-19', () => {
   });
 
   it('SR-19 https → the cookie of a sign-in under way is as well kept', async () => {
-    const proxied = await scene.open(behindProxy);
-    const { headers } = await createBrowser(proxied.local, PROXIED).send('/oauth/authorize');
+    const proxied = await world.start(behindProxy);
+    const { headers } = await proxied.browser(PROXIED).send('/oauth/authorize');
     const [line, ...others] = headers.getSetCookie();
     expect(line).toMatch(/^__Host-fc_auth_[\w-]+=/);
     expect(attributesOf(line!)).toEqual(['HttpOnly', 'Path=/', 'SameSite=Lax', 'Secure']);
@@ -105,14 +98,14 @@ describe('SR-21', () => {
     await browser.signIn(person);
     const old = copyOf(browser, app.origin);
     const oldKey = keyOf(browser);
-    expect(await scene.stored.exists(oldKey)).toBe(1);
-    await browser.signIn(scene.simulator.people[next]!.id);
+    expect(await world.stored.exists(oldKey)).toBe(1);
+    await browser.signIn(world.simulator.people[next]!.id);
     expect(sidOf(browser)).not.toBe(sidOf(old));
-    expect(await scene.stored.exists(oldKey)).toBe(0);
+    expect(await world.stored.exists(oldKey)).toBe(0);
     expect(await sessionOf(old)).toEqual({ signedIn: false });
     expect((await old.send('/api/fullscript/clinic')).status).toBe(401);
     const { resourceOwner } = await sessionOf(browser);
-    expect(resourceOwner?.id).toBe(scene.simulator.people[next]!.id);
+    expect(resourceOwner?.id).toBe(world.simulator.people[next]!.id);
   });
 
   it('SR-21 the first sign-in → an id nobody had before it', async () => {
@@ -120,7 +113,7 @@ describe('SR-21', () => {
     const callback = await browser.consent({ person });
     expect(browser.cookies.has(COOKIE)).toBe(false);
     await browser.send(callback);
-    expect(await scene.stored.exists(keyOf(browser))).toBe(1);
+    expect(await world.stored.exists(keyOf(browser))).toBe(1);
   });
 });
 
@@ -139,14 +132,14 @@ describe('SR-22', () => {
     const planted = sessionKey(sessionHash(sid));
     for (const path of ['/', '/portal', '/api/session', '/oauth/authorize']) {
       await browser.send(path);
-      expect(await scene.stored.exists(planted)).toBe(0);
+      expect(await world.stored.exists(planted)).toBe(0);
     }
     expect(browser.cookies.get(COOKIE)).toBe(value);
     expect(await sessionOf(browser)).toEqual({ signedIn: false });
     await browser.signIn(person);
     expect(sidOf(browser)).not.toBe(sid);
-    expect(await scene.stored.exists(planted)).toBe(0);
-    const planter = createBrowser(app.origin);
+    expect(await world.stored.exists(planted)).toBe(0);
+    const planter = app.browser();
     planter.cookies.set(COOKIE, value);
     expect(await sessionOf(planter)).toEqual({ signedIn: false });
     expect(await sessionOf(browser)).toMatchObject({ signedIn: true });

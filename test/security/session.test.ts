@@ -1,34 +1,36 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeSession } from '../../src/redis/session-codec.js';
-import { type Browser, createBrowser } from '../support/browser.js';
-import { type App, type Scene, copyOf, openScene, sessionOf } from '../support/scene.js';
-import { gate, until } from '../support/custody.js';
+import type { Browser } from '../support/browser.js';
+import { copyOf, sessionOf } from '../support/scene.js';
+import { type App, type World, openWorld } from '../support/world.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 /** The statements about how long a session lives, and who gets one at all. */
 
 const HOUR = 3_600_000;
 const CLINIC = '/api/fullscript/clinic';
 
-let scene: Scene;
+let world: World;
 let app: App;
 let browser: Browser;
 let person: string;
 
 beforeAll(async () => {
-  scene = await openScene();
-  app = await scene.open();
-  person = scene.simulator.people[0]!.id;
+  world = await openWorld();
+  app = await world.start();
+  person = world.simulator.people[0]!.id;
 });
 
 beforeEach(async () => {
-  await scene.stored.flushall();
-  scene.simulator.faults.reset();
-  browser = createBrowser(app.origin);
+  await world.stored.flushdb();
+  world.simulator.faults.reset();
+  browser = app.browser();
 });
 
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
-const sessionKeys = () => scene.stored.keys('fc:1:session:*');
+const sessionKeys = () => world.stored.keys('fc:1:session:*');
 
 /** The only session there is. */
 async function onlySession(): Promise<string> {
@@ -39,9 +41,9 @@ async function onlySession(): Promise<string> {
 
 /** As if so much time had passed since the sign-in. */
 async function signedInAgo(key: string, ms: number): Promise<void> {
-  const { signIn, ...session } = decodeSession((await scene.stored.get(key))!)!;
+  const { signIn, ...session } = decodeSession((await world.stored.get(key))!)!;
   const older = { ...session, signIn: { ...signIn, at: signIn.at - ms } };
-  await scene.stored.set(key, JSON.stringify(older), 'KEEPTTL');
+  await world.stored.set(key, JSON.stringify(older), 'KEEPTTL');
 }
 
 describe('signing out', () => {
@@ -59,7 +61,7 @@ describe('SR-23', () => {
   it('SR-23 sign-out → the record is gone, a copied cookie fails; the grant stays', async () => {
     await browser.signIn(person);
     const copy = copyOf(browser, app.origin);
-    const live = scene.simulator.stats.livePairs;
+    const live = world.simulator.stats.livePairs;
     expect(await browser.post('/sign-out')).toMatchObject({ status: 303, location: '/' });
     expect(browser.cookies.has('fc_session')).toBe(false);
     expect(await sessionKeys()).toEqual([]);
@@ -67,7 +69,7 @@ describe('SR-23', () => {
     expect((await copy.send(CLINIC)).status).toBe(401);
     expect((await copy.send('/portal')).status).toBe(303);
     expect(await sessionKeys()).toEqual([]);
-    expect(scene.simulator.stats.livePairs).toBe(live);
+    expect(world.simulator.stats.livePairs).toBe(live);
   });
 
   it.each(['/sign-out', '/sign-out/everywhere'])(
@@ -75,14 +77,14 @@ describe('SR-23', () => {
     async (path) => {
       await browser.signIn(person);
       // One that never touched this session, and so would touch it now.
-      const other = await scene.open();
+      const other = await world.start();
       const slow = copyOf(browser, other.origin);
       const { opened, open } = gate();
-      const { apiCalls } = scene.simulator.stats;
+      const { apiCalls } = world.simulator.stats;
       const held = { endpoint: 'api', kind: 'delay', until: opened } as const;
-      scene.simulator.faults.add({ ...held, times: 2 });
+      world.simulator.faults.add({ ...held, times: 2 });
       const calls = [slow.send(CLINIC), copyOf(browser, app.origin).send(CLINIC)];
-      await until(() => scene.simulator.stats.apiCalls === apiCalls + 2);
+      await until(() => world.simulator.stats.apiCalls === apiCalls + 2);
       expect((await browser.post(path)).status).toBe(303);
       open();
       for (const answer of await Promise.all(calls)) {
@@ -98,10 +100,10 @@ describe('SR-23', () => {
   );
 
   it('SR-23 everywhere → all of this user’s sessions, and nobody else’s', async () => {
-    const [phone, stranger] = [createBrowser(app.origin), createBrowser(app.origin)];
+    const [phone, stranger] = [app.browser(), app.browser()];
     await browser.signIn(person);
     await phone.signIn(person);
-    await stranger.signIn(scene.simulator.people[1]!.id);
+    await stranger.signIn(world.simulator.people[1]!.id);
     expect((await browser.post('/sign-out/everywhere')).status).toBe(303);
     for (const one of [browser, phone]) expect(await sessionOf(one)).toEqual({ signedIn: false });
     expect(await sessionOf(stranger)).toMatchObject({ signedIn: true });
@@ -110,48 +112,56 @@ describe('SR-23', () => {
 });
 
 describe('SR-24', () => {
+  /** As if the clock of Redis had gone on by so much: it forgets what should have ended by then. */
+  async function passed(ms: number): Promise<void> {
+    for (const key of await sessionKeys()) {
+      await world.stored.pexpire(key, (await world.stored.pttl(key)) - ms);
+    }
+  }
+
   it('SR-24 the absolute limit holds although requests keep touching the session', async () => {
-    const brief = await scene.open({ SESSION_MAX_HOURS: String(2_000 / HOUR) });
-    const busy = createBrowser(brief.origin);
-    const from = performance.now();
+    const brief = await world.start({ SESSION_MAX_HOURS: '2' });
+    const busy = brief.browser();
     await busy.signIn(person);
-    expect(await scene.stored.pttl(await onlySession())).toBeLessThanOrEqual(2_000);
-    let answers = 0;
-    await until(async () => {
-      answers += 1;
-      return !(await sessionOf(busy)).signedIn;
-    });
-    expect(performance.now() - from).toBeGreaterThan(1_900);
-    expect(performance.now() - from).toBeLessThan(5_000);
-    expect(answers).toBeGreaterThan(5);
+    const key = await onlySession();
+    expect(await world.stored.pttl(key)).toBeLessThanOrEqual(2 * HOUR);
+    await passed(HOUR);
+    await signedInAgo(key, HOUR);
+    // By a process that has not touched it yet.
+    const fresh = await world.start({ SESSION_MAX_HOURS: '2' });
+    expect((await sessionOf(copyOf(busy, fresh.origin))).signedIn).toBe(true);
+    expect(await world.stored.pttl(key)).toBeLessThanOrEqual(HOUR);
+    await passed(HOUR);
+    expect((await sessionOf(busy)).signedIn).toBe(false);
     expect(await sessionKeys()).toEqual([]);
     expect((await busy.send(CLINIC)).status).toBe(401);
   });
 
   it('SR-24 the idle limit holds for a session that nobody uses', async () => {
-    const brief = await scene.open({ SESSION_IDLE_HOURS: String(500 / HOUR) });
-    const idle = createBrowser(brief.origin);
+    const brief = await world.start({ SESSION_IDLE_HOURS: '1' });
+    const idle = brief.browser();
     await idle.signIn(person);
-    await until(async () => (await sessionKeys()).length === 0, 3_000);
+    expect(await world.stored.pttl(await onlySession())).toBeGreaterThan(HOUR - 30_000);
+    await passed(HOUR);
     expect(await sessionOf(idle)).toEqual({ signedIn: false });
     expect(await sessionKeys()).toEqual([]);
   });
 
   it('SR-24 a touch → the idle time begins anew, and never reaches beyond the absolute limit', async () => {
     const limits = { SESSION_IDLE_HOURS: '1', SESSION_MAX_HOURS: '10' };
-    const home = await scene.open(limits);
-    const visitor = createBrowser(home.origin);
+    const home = await world.start(limits);
+    const visitor = home.browser();
     await visitor.signIn(person);
     const key = await onlySession();
-    expect(await scene.stored.pttl(key)).toBeLessThanOrEqual(HOUR);
+    expect(await world.stored.pttl(key)).toBeLessThanOrEqual(HOUR);
     /** What is left after a request to a process that has not touched this session yet. */
     const leftAfterUse = async () => {
-      const fresh = await scene.open(limits);
+      const fresh = await world.start(limits);
       expect(await sessionOf(copyOf(visitor, fresh.origin))).toMatchObject({ signedIn: true });
       await fresh.close();
-      return scene.stored.pttl(key);
+      return world.stored.pttl(key);
     };
-    await scene.stored.pexpire(key, HOUR / 2);
+    await world.stored.pexpire(key, HOUR / 2);
     const idleAgain = await leftAfterUse();
     expect(idleAgain).toBeGreaterThan(HOUR - 30_000);
     expect(idleAgain).toBeLessThanOrEqual(HOUR);
@@ -161,19 +171,13 @@ describe('SR-24', () => {
     expect(nearTheEnd).toBeGreaterThan(HOUR / 4 - 30_000);
     // A record that should be gone by itself, and is not: the app looks too.
     await signedInAgo(key, HOUR / 4);
-    await scene.stored.persist(key);
+    await world.stored.persist(key);
     expect(await sessionOf(visitor)).toEqual({ signedIn: false });
     expect(await sessionKeys()).toEqual([]);
   });
 });
 
 describe('SR-26', () => {
-  const agents = [
-    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36',
-    'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)',
-    'kube-probe/1.31',
-    '',
-  ];
   const paths = [
     ...['/', '/?returnTo=/portal', '/portal', '/portal?tab=1', '/oauth/authorize'],
     ...['/oauth/callback', '/oauth/callback?code=a&state=b', '/oauth/callback?error=access_denied'],
@@ -198,13 +202,10 @@ describe('SR-26', () => {
     });
   }
 
-  it.each(agents)('SR-26 pages, checks and files as "%s" → no session', async (agent) => {
+  it.each(['GET', 'HEAD'])('SR-26 %s of pages, checks and files → no session', async (method) => {
     for (const path of paths) {
-      for (const method of ['GET', 'HEAD', 'OPTIONS']) {
-        const anybody = createBrowser(app.origin);
-        const answer = await anybody.send(path, { method, headers: { 'user-agent': agent } });
-        await expectsNoSession(`${method} ${path}`, answer.headers.getSetCookie());
-      }
+      const answer = await app.browser().send(path, { method });
+      await expectsNoSession(path, answer.headers.getSetCookie());
     }
   });
 
@@ -221,11 +222,11 @@ describe('SR-26', () => {
       const decision = how === 'denied' ? 'deny' : 'approve';
       // Somebody who never connected is asked; others are sent straight back.
       const callback = await browser.consent({
-        person: scene.simulator.people.at(-1)!.id,
+        person: world.simulator.people.at(-1)!.id,
         decision,
       });
       if (how === 'unanswered') {
-        scene.simulator.faults.add({ endpoint: 'token', kind: 'lost_answer', times: 1 });
+        world.simulator.faults.add({ endpoint: 'token', kind: 'lost_answer', times: 1 });
       }
       const path =
         how === 'refused by Fullscript' ? callback.replace(/code=[^&]+/, 'code=x') : callback;

@@ -1,5 +1,3 @@
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
-import { text as readText } from 'node:stream/consumers';
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../../src/redis/client.js';
 import { pendingKey, sessionKey } from '../../src/redis/keys.js';
@@ -13,6 +11,8 @@ import { environment, freePort, startApp } from './app.js';
 import { type Browser, createBrowser } from './browser.js';
 import { connectTo } from './contract.js';
 import { type TestRedis, startRedis } from './redis-server.js';
+
+export { ask, authorizationOf } from './requests.js';
 
 type App = Awaited<ReturnType<typeof startApp>>;
 
@@ -66,23 +66,4 @@ export async function openSite(
       await redis.stop();
     },
   };
-}
-
-/** A request with exactly these headers, `Host` included; redirects are not followed. */
-export function ask(url: string, options: RequestOptions = {}) {
-  return new Promise<{ status: number; headers: IncomingHttpHeaders; text: string }>(
-    (resolve, reject) => {
-      const sent = request(url, options, (answer) => {
-        const { statusCode: status = 0, headers } = answer;
-        readText(answer).then((text) => resolve({ status, headers, text }), reject);
-      });
-      sent.once('error', reject);
-      sent.end();
-    },
-  );
-}
-
-/** The query of the authorize URL that a sign-in was sent to. */
-export function authorizationOf(location: string | null | undefined): URLSearchParams {
-  return new URL(location ?? '').searchParams;
 }
