@@ -66,7 +66,7 @@ describe('deviceLabel', () => {
       'version/1',
       'Mac OS X',
     ];
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (const part of parts) {
       for (const tail of ['', ' Chrome/1', ' x/1.0 (Windows NT 10.0)']) {
         const label = deviceLabel(part.repeat(20_000 / part.length) + tail);
@@ -74,7 +74,7 @@ describe('deviceLabel', () => {
         expect(label).not.toContain('script');
       }
     }
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
   });
 });
 
