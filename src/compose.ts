@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly revocationRetryMs?: number;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number;
   /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;

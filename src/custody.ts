@@ -60,6 +60,8 @@ export interface CustodyParts {
   readonly revocationRetryMs?: number;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
   readonly tracer?: Tracer;
@@ -80,9 +82,10 @@ export function composeCustody(parts: CustodyParts) {
   const measures = parts.metrics?.refreshes;
   const refresh = { ...deps, lock: refreshLock(lock, tracer), measures };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
-  const { exchangeWaitMs } = parts;
-  const admission = { pending, disabledUsers: store.disabledUsers, exchangeWaitMs };
-  const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);
+  const { exchangeWaitMs, saveAnswerMs } = parts;
+  const times = { exchangeWaitMs, saveAnswerMs };
+  const admission = { pending, disabledUsers: store.disabledUsers };
+  const signIn = tracedSignIn(createSignIn({ ...deps, ...admission, ...times }), tracer);
   const disconnect = tracedDisconnect(createDisconnect(deps), tracer);
   const { track, settled } = createInFlight();
   return {

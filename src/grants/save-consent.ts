@@ -25,6 +25,7 @@ export interface SaveConsentDeps extends CustodyDeps {
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
   readonly track: InFlight['track'];
+  readonly saveAnswerMs?: number | undefined;
 }
 
 /**
@@ -49,7 +50,8 @@ export async function saveConsent(
   }
   const key: GrantKey = { registration, owner: resourceOwner };
   const tokens = grantTokens(answer);
-  await inTime(ANSWER_MS, deps.track(save(deps, key, tokens)));
+  const { saveAnswerMs = ANSWER_MS } = deps;
+  await inTime(saveAnswerMs, deps.track(save(deps, key, tokens)));
   return key;
 }
 

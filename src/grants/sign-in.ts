@@ -78,6 +78,8 @@ export interface SignInDeps extends CustodyDeps {
   readonly sleep?: (ms: number) => Promise<unknown>;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number | undefined;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number | undefined;
 }
 
 const pendingRecord = z.object({
