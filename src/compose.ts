@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly revocationRetryMs?: number;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number;
   /** How long a call of the token endpoint may take, and one of the revocation endpoint. */
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
@@ -113,8 +115,7 @@ export function compose(parts: Parts) {
     every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
-  const keepMeasuring = metrics.countStoreCalls;
-  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring };
+  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring: metrics.countStoreCalls };
   return { app, settled, ...keep, revocations: custody.revocations, streams };
 }
 

@@ -60,6 +60,8 @@ export interface CustodyParts {
   readonly revocationRetryMs?: number | undefined;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number;
   readonly tokenTimeoutMs?: number;
   readonly revokeTimeoutMs?: number;
   /** Between a refusal and the next look at the grant. */
@@ -83,9 +85,10 @@ export function composeCustody(parts: CustodyParts) {
   const { lookAgainMs } = parts;
   const refresh = { ...deps, lock: refreshLock(lock, tracer), measures, lookAgainMs };
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
-  const { exchangeWaitMs } = parts;
-  const admission = { pending, disabledUsers: store.disabledUsers, exchangeWaitMs };
-  const signIn = tracedSignIn(createSignIn({ ...deps, ...admission }), tracer);
+  const { exchangeWaitMs, saveAnswerMs } = parts;
+  const times = { exchangeWaitMs, saveAnswerMs };
+  const admission = { pending, disabledUsers: store.disabledUsers };
+  const signIn = tracedSignIn(createSignIn({ ...deps, ...admission, ...times }), tracer);
   const disconnect = tracedDisconnect(createDisconnect(deps), tracer);
   const { track, settled } = createInFlight();
   return {

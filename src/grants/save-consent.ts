@@ -25,8 +25,8 @@ export interface SaveConsentDeps extends CustodyDeps {
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
   readonly track: InFlight['track'];
-  /** How long somebody waits for a store that fails; the save itself goes on for longer. */
-  readonly answerMs?: number;
+  /** How long a browser waits for a store that fails; the save itself goes on for longer. */
+  readonly saveAnswerMs?: number | undefined;
 }
 
 /**
@@ -51,7 +51,8 @@ export async function saveConsent(
   }
   const key: GrantKey = { registration, owner: resourceOwner };
   const tokens = grantTokens(answer);
-  await inTime(deps.answerMs ?? ANSWER_MS, deps.track(save(deps, key, tokens)));
+  const { saveAnswerMs = ANSWER_MS } = deps;
+  await inTime(saveAnswerMs, deps.track(save(deps, key, tokens)));
   return key;
 }
 

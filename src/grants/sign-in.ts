@@ -76,10 +76,10 @@ export interface SignInDeps extends CustodyDeps {
   readonly disabledUsers: Pick<DisabledUsers, 'has'>;
   readonly now: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
-  /** How long a callback waits for a store that says nothing; just under a second by default. */
-  readonly answerMs?: number;
   /** Between the first attempt to exchange a code and the second. */
   readonly exchangeWaitMs?: number | undefined;
+  /** How long a browser waits until its new grant is saved. */
+  readonly saveAnswerMs?: number | undefined;
 }
 
 const pendingRecord = z.object({

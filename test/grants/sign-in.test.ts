@@ -204,7 +204,7 @@ describe('a callback', () => {
     const { opened, open: back } = gate();
     let frozen = false;
     await open({
-      answerMs: 20,
+      saveAnswerMs: 20,
       records: (inner) => ({
         ...inner,
         compareAndSet: async (...args) => {

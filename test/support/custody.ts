@@ -103,7 +103,7 @@ export interface CustodyOptions {
   readonly registration?: Partial<Registration>;
   readonly tokenTimeoutMs?: number;
   /** How long a sign-in waits for a store that says nothing. */
-  readonly answerMs?: number;
+  readonly saveAnswerMs?: number;
   readonly sealingKeys?: readonly [SealingKey, ...SealingKey[]];
 }
 
@@ -144,7 +144,7 @@ export async function openCustody(options: CustodyOptions = {}) {
   const custody = { ...revoke, vault, lock, failures, sleep, journal, revocations, elapsed };
   const deps = { ...custody, disabledUsers };
   const pending = createMemoryPendingAuthorizations({ now: clock.now });
-  const signIn = createSignIn({ ...deps, pending, cipher, answerMs: options.answerMs ?? 900 });
+  const signIn = createSignIn({ ...deps, pending, cipher, saveAnswerMs: options.saveAnswerMs });
 
   /** Walks one person through sign-in and consent; answers whose grant it became. */
   async function connect(person = simulator.people[0]!.id): Promise<GrantKey> {
