@@ -11,6 +11,7 @@ import { rollingRestart } from '../../../torture/ordeals/rolling-restart.js';
 import { createRandom } from '../../../torture/random.js';
 import {
   type Visitor,
+  expireStored,
   grantAtRest,
   sessionOf,
   settle,
@@ -60,6 +61,27 @@ async function endLease(visitor: Visitor): Promise<void> {
   expect(left).toBeLessThanOrEqual(LEASE_MS);
   await redis.pexpire(lockKey(grantId(visitor.key)), 100);
 }
+
+describe('SR-43', () => {
+  it('SR-43 100 parallel requests at expiry in two processes → one refresh, all answered with the new token', async () => {
+    const visitor = await fleet.signIn(0);
+    await expireStored(fleet.redis, visitor);
+    const before = refreshes();
+    const calls = fleet.simulator.requests.length;
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => [one, two][i % 2]!.ask(visitor)),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
+    expect(refreshes() - before).toBe(1);
+    const { tokens } = (await stored(visitor))!;
+    const bearers = fleet.simulator.requests
+      .slice(calls)
+      .filter(({ path }) => path.endsWith('/clinic'))
+      .map(({ headers }) => headers.authorization);
+    expect(bearers).toHaveLength(100);
+    expect(new Set(bearers)).toEqual(new Set([`Bearer ${tokens.accessToken.reveal()}`]));
+  });
+});
 
 describe('SR-44', () => {
   it('SR-44 a holder paused beyond its lease → its late write is refused, the newest token survives', async () => {
