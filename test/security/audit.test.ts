@@ -6,6 +6,7 @@ import { createOwnerTags } from '../../src/http/owner-tags.js';
 import { secret } from '../../src/oauth/secret.js';
 import { AUDIT_KEYS } from '../../src/redis/audit-reader.js';
 import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
+import { lockKey } from '../../src/redis/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { Browser } from '../support/browser.js';
 import { callbackWith } from '../support/open-app.js';
@@ -248,6 +249,8 @@ describe('SR-56 each event has a line: when in UTC, who, which request, with wha
     world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
     const failed = await audited('refresh_failed', call);
     expect(failed).toMatchObject({ owner: tag, err: { code: 'server_error' } });
+    // The failure is written down behind the answer; a refresh that waits for that would share it.
+    await until(async () => (await world.stored.exists(lockKey(grantId(key)))) === 0);
     world.simulator.revokeAuthorization(key.owner.id);
     const refused = await audited('reconnect_needed', (id) => post('/oauth/refresh', id));
     expect(refused).toMatchObject({ owner: tag, reason: 'refresh_token_refused' });
