@@ -95,8 +95,7 @@ export function compose(parts: Parts) {
     ...settings(parts),
     registrations,
     registration,
-    ...{ signals: store.signals, streams },
-    sessionStore: store.sessions,
+    ...{ signals: store.signals, streams, sessionStore: store.sessions },
     activity: store.activity,
     ping: store.ping,
     draining: () => parts.lifecycle.draining,
@@ -111,8 +110,8 @@ export function compose(parts: Parts) {
     now: Date.now,
   });
   const settled = () => custody.settled().then(recorded);
-  const keepReplaying = () =>
-    every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
+  const { replayMs = REPLAY_MS } = options;
+  const keepReplaying = () => every(replayMs, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
   const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring: metrics.countStoreCalls };

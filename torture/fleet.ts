@@ -1,12 +1,16 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { closeRedis } from '../src/redis/client.js';
 import { type Rotation, type Simulator, startSimulator } from '../src/simulator/simulator.js';
 import { environment } from '../test/support/app.js';
 import { createBrowser } from '../test/support/browser.js';
+import { connectTo } from '../test/support/contract.js';
 import { freePorts } from '../test/support/free-ports.js';
 import { type ServerProcess, ready, startProcess } from '../test/support/process.js';
 import { type TestRedis, startRedis } from '../test/support/redis-server.js';
+import { until } from '../test/support/until.js';
 import { type Answer, askingAt, call } from './call.js';
 import { type Visitor, signIn } from './visitor.js';
 
@@ -60,7 +64,21 @@ export interface Member {
 
 export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const redis = await startRedis({ args: options.redisArgs ?? [] });
-  return { ...(await openFleetOn(redis, options)), redis };
+  const fleet = await openFleetOn(redis, options);
+  await allLoaded(redis, options.processes);
+  return { ...fleet, redis };
+}
+
+/** What a process loads after its start holds up everything else in it; the wait for jobs begins last. */
+async function allLoaded(redis: TestRedis, processes: number): Promise<void> {
+  const client = (await connectTo(redis)) as Redis;
+  const clients = async () => String(await client.client('LIST')).split('\n');
+  const isWaiting = (line: string) => line.includes('cmd=bzpopmin');
+  try {
+    await until(async () => (await clients()).filter(isWaiting).length >= processes);
+  } finally {
+    await closeRedis(client);
+  }
 }
 
 /** A fleet on any store, such as a group of servers. It stops the store when it closes. */
@@ -72,7 +90,7 @@ export async function openFleetOn(store: Store, options: FleetOptions): Promise<
   });
   const ports = await freePorts(options.processes);
   const env = environment({ simulator, redisUrl: store.url, port: ports[0]! });
-  const members = await Promise.all(
+  const opened = await Promise.allSettled(
     ports.map(async (port, index) => {
       // A folder each: they stand for machines, and a restarted one finds its own disk again.
       const cwd = join(folder, String(index));
@@ -82,6 +100,13 @@ export async function openFleetOn(store: Store, options: FleetOptions): Promise<
       return openMember({ cwd, port, env: { ...env, ...own, PORT: String(port) } });
     }),
   );
+  const members = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    await Promise.all(members.map((member) => member.kill()));
+    await Promise.all([simulator.close(), store.stop()]);
+    throw failed.reason;
+  }
   return {
     ...{ simulator, members },
     signIn: (person, member = members[0]!) =>

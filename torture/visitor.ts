@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createSecretKey } from 'node:crypto';
 import { createCipher } from '../src/grants/cipher.js';
 import type { Grant, GrantKey } from '../src/grants/grant.js';
-import { createVault } from '../src/grants/vault.js';
+import { type Vault, createVault } from '../src/grants/vault.js';
 import { closeRedis } from '../src/redis/client.js';
 import { createRedisGrantRecords } from '../src/redis/grant-records.js';
 import { SECRETS } from '../test/support/app.js';
@@ -88,12 +88,27 @@ export async function storedGrants(
   redis: StoreOfTest,
   visitors: readonly Visitor[],
 ): Promise<(Grant | undefined)[]> {
+  return await withVault(redis, (vault) =>
+    Promise.all(visitors.map((visitor) => vault.read(visitor.key))),
+  );
+}
+
+/** As if the time of the stored access token were over: no server uses it any more. */
+export async function expireStored(redis: StoreOfTest, visitor: Visitor): Promise<void> {
+  await withVault(redis, async (vault) => {
+    const grant = (await vault.read(visitor.key))!;
+    const tokens = { ...grant.tokens, expiresAt: Date.now() - 1 };
+    const written = await vault.write({ ...grant, tokens }, grant.version);
+    if (written === undefined) throw new Error('a server has written meanwhile');
+  });
+}
+
+async function withVault<T>(redis: StoreOfTest, work: (vault: Vault) => Promise<T>): Promise<T> {
   const [id = '', key = ''] = SECRETS.TOKEN_ENCRYPTION_KEYS.split(':');
   const cipher = createCipher([{ id, key: createSecretKey(Buffer.from(key, 'base64')) }]);
   const client = await connectTo(redis);
   try {
-    const vault = createVault({ records: createRedisGrantRecords(client), cipher });
-    return await Promise.all(visitors.map((visitor) => vault.read(visitor.key)));
+    return await work(createVault({ records: createRedisGrantRecords(client), cipher }));
   } finally {
     await closeRedis(client);
   }

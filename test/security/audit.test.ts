@@ -6,6 +6,7 @@ import { createOwnerTags } from '../../src/http/owner-tags.js';
 import { secret } from '../../src/oauth/secret.js';
 import { AUDIT_KEYS } from '../../src/redis/audit-reader.js';
 import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
+import { lockKey } from '../../src/redis/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { Browser } from '../support/browser.js';
 import { callbackWith } from '../support/open-app.js';
@@ -29,7 +30,8 @@ let tag: string;
 beforeAll(async () => {
   world = await openWorld();
   [app, quiet] = await Promise.all([
-    world.start(),
+    // Revocations are left to the other one, which says in its log what becomes of them.
+    world.start({}, { laterMs: 60 * 60_000 }),
     world.start({ LOG_LEVEL: 'error' }, { revocationRetryMs: 50 }),
   ]);
   const { id } = world.simulator.people.find(({ type }) => type === 'Practitioner')!;
@@ -248,6 +250,8 @@ describe('SR-56 each event has a line: when in UTC, who, which request, with wha
     world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
     const failed = await audited('refresh_failed', call);
     expect(failed).toMatchObject({ owner: tag, err: { code: 'server_error' } });
+    // The failure is written down behind the answer; a refresh that waits for that would share it.
+    await until(async () => (await world.stored.exists(lockKey(grantId(key)))) === 0);
     world.simulator.revokeAuthorization(key.owner.id);
     const refused = await audited('reconnect_needed', (id) => post('/oauth/refresh', id));
     expect(refused).toMatchObject({ owner: tag, reason: 'refresh_token_refused' });
@@ -336,7 +340,7 @@ describe('SR-56 what comes from outside writes no line of its own', () => {
   it('SR-56 a request id that is no id → another one is used', async () => {
     const line = quiet.records().length;
     await browser.send('/oauth/authorize', withId('x"} {"audit":"signed_in"'));
-    const ids = app
+    const ids = quiet
       .records()
       .slice(line)
       .map(({ requestId }) => requestId);

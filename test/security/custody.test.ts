@@ -87,30 +87,6 @@ async function journalOf({ env }: Server): Promise<string[]> {
 
 const lockLeft = (visitor: Visitor) => world.stored.pttl(lockKey(grantId(visitor.key)));
 
-describe('SR-43', () => {
-  it('SR-43 100 parallel requests at expiry at two servers → one refresh, all answered with the new token', async () => {
-    world.simulator.settings.accessTokenLifetime = 1;
-    const visitor = await signedIn(0);
-    const { expiresAt } = (await sessionOf(visitor, one))!;
-    await until(() => Date.now() >= Date.parse(expiresAt!));
-    world.simulator.settings.accessTokenLifetime = 7200;
-    const before = refreshes();
-    const calls = world.simulator.requests.length;
-    const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => [one, two][i % 2]!.ask(visitor)),
-    );
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
-    expect(refreshes() - before).toBe(1);
-    const { tokens } = (await stored(visitor))!;
-    const bearers = world.simulator.requests
-      .slice(calls)
-      .filter(({ path }) => path.endsWith('/clinic'))
-      .map(({ headers }) => headers.authorization);
-    expect(bearers).toHaveLength(100);
-    expect(new Set(bearers)).toEqual(new Set([`Bearer ${tokens.accessToken.reveal()}`]));
-  });
-});
-
 describe('SR-44', () => {
   it('SR-44 a holder slower than the lease → its lease is renewed and nobody else asks', async () => {
     const visitor = await signedIn(0);

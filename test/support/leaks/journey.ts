@@ -25,7 +25,7 @@ export interface Stage {
   readonly close: () => Promise<void>;
 }
 
-export async function openStage(): Promise<Stage> {
+export async function openStage(extra: Record<string, string> = {}): Promise<Stage> {
   const secrets: KnownSecret[] = [];
   const materials: Material[] = [];
   const stop = record({
@@ -34,7 +34,7 @@ export async function openStage(): Promise<Stage> {
   });
   const { redis, ...world } = await openWorldWithRedis({ args: KEEP_ALL });
   const app = await world.start(
-    { FULLSCRIPT_PKCE: 'on', METRICS_TOKEN },
+    { FULLSCRIPT_PKCE: 'on', METRICS_TOKEN, ...extra },
     { revocationRetryMs: 50 },
   );
   return {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import config from '../../../jest.all.config.js';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort } from '../../support/app.js';
 import { createBrowser } from '../../support/browser.js';
@@ -135,6 +134,7 @@ const JEST = ['--import', './test/jest/register.mjs', 'node_modules/jest/bin/jes
 describe('a whole run of jest', () => {
   it('a token in an answer, a log line and Redis → red, and says where', async () => {
     // A limit of memory makes jest use workers, which is how it runs many suites.
+    const { default: config } = (await import(`${ROOT}jest.all.config.js`)) as { default: object };
     const own = { ...config, rootDir: ROOT, workerIdleMemoryLimit: '4GB' };
     const chosen = ['--config', JSON.stringify(own), '--testMatch', '**/leaks/fixture/leaking.ts'];
     const options = { cwd: ROOT, env: { PATH: process.env['PATH'] } };

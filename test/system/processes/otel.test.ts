@@ -22,7 +22,7 @@ describe('traces of everything that can happen to a sign-in', () => {
     };
     // The SDK reads them there; the server has its own from `loadConfig`.
     Object.assign(process.env, env);
-    const stage = await openStage('on', env);
+    const stage = await openStage(env);
     const visits = await travel(stage);
     await stage.close();
     expect(Object.keys(visits).length).toBeGreaterThan(20);
