@@ -17,6 +17,8 @@ export interface RedisRevocationQueueDeps {
   readonly onError: (error: Error) => void;
   /** Until a revocation comes again whose handler failed. */
   readonly afterErrorMs?: number;
+  /** Of the queue, where not all processes that share the Redis share it. */
+  readonly name?: string;
 }
 
 const AFTER_ERROR_MS = 60_000;
@@ -76,7 +78,7 @@ export function createRedisRevocationQueue(deps: RedisRevocationQueueDeps): Revo
 
 function openQueue(deps: RedisRevocationQueueDeps): Queue<RevocationData> {
   const { Queue } = loadBullMQ();
-  const queue = new Queue<RevocationData>(REVOCATION_QUEUE.name, {
+  const queue = new Queue<RevocationData>(deps.name ?? REVOCATION_QUEUE.name, {
     prefix: REVOCATION_QUEUE.prefix,
     connection: deps.client,
     // Redis is asked about version and settings elsewhere, and must not be waited for.

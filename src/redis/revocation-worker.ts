@@ -22,6 +22,8 @@ export interface RevocationWorkerDeps {
   readonly client: RedisClient;
   readonly handle: RevocationHandler;
   readonly onError: (error: Error) => void;
+  /** Of the queue, unless as usual. */
+  readonly name?: string;
 }
 
 /** At a time, in one process. While Fullscript hangs each of them takes long. */
@@ -64,7 +66,7 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
   }
 
   const worker = new Worker<RevocationData>(
-    REVOCATION_QUEUE.name,
+    deps.name ?? REVOCATION_QUEUE.name,
     (job, token) => track(deliver(job, token)),
     {
       prefix: REVOCATION_QUEUE.prefix,

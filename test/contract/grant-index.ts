@@ -30,12 +30,12 @@ export function grantIndexContract(openStage: () => Promise<Stage>): void {
     const all = (filter: GrantFilter = {}) => index.page({ ...filter, limit: 10_000 });
 
     async function clear(): Promise<void> {
-      for (const { id } of await all()) await index.drop(id);
+      await Promise.all((await all()).map(({ id }) => index.drop(id)));
     }
 
     async function fill(entries: readonly IndexEntry[]): Promise<void> {
       await clear();
-      for (const { id, status } of entries) await index.put(id, status);
+      await Promise.all(entries.map(({ id, status }) => index.put(id, status)));
     }
 
     /** Pages of a size until there are none. */
@@ -135,7 +135,7 @@ export function grantIndexContract(openStage: () => Promise<Stage>): void {
             }
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 40, endOnFailure: true },
       );
       expect(listed).toBeGreaterThan(40);
     }, 60_000);
@@ -166,7 +166,7 @@ export function grantIndexContract(openStage: () => Promise<Stage>): void {
           expect(new Set(walked).size).toBe(walked.length);
           for (let at = 0; at < 60; at += 2) expect(walked).toContain(name(at));
         }),
-        { numRuns: 15 },
+        { numRuns: 15, endOnFailure: true },
       );
       expect(moved).toBeGreaterThan(100);
     }, 60_000);

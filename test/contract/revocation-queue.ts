@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocation-queue.js';
 import { type Stage, until } from '../support/contract.js';
 import { gate } from '../support/custody.js';
@@ -14,9 +14,16 @@ export function revocationQueueContract(openStage: () => Promise<Stage>): void {
   describe('RevocationQueue', () => {
     let stage: Stage;
     const queues: RevocationQueue[] = [];
+    let name = '';
 
     beforeAll(async () => {
       stage = await openStage();
+    });
+
+    // A worker that ends may still be handed an entry, which then waits until its lock is over.
+    beforeEach(() => {
+      // In braces, so that a cluster keeps all of its keys in one slot.
+      name = `{${randomUUID()}}`;
     });
 
     afterEach(async () => {
@@ -26,7 +33,7 @@ export function revocationQueueContract(openStage: () => Promise<Stage>): void {
     afterAll(() => stage.close());
 
     function newQueue(afterErrorMs = 10): RevocationQueue {
-      const queue = stage.openRevocations(afterErrorMs);
+      const queue = stage.openRevocations(name, afterErrorMs);
       queues.push(queue);
       return queue;
     }

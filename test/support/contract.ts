@@ -67,8 +67,8 @@ export interface Stage {
   readonly sharedCounts: SharedCounts;
   /** Exact counts for the limit of that name. */
   readonly rateLimit: (name: string) => RateLimitStore;
-  /** A queue of revocations that waits so long after an error; it shares what is stored. */
-  readonly openRevocations: (afterErrorMs: number) => RevocationQueue;
+  /** The queue of revocations of that name, which waits so long after an error. */
+  readonly openRevocations: (name: string, afterErrorMs: number) => RevocationQueue;
   readonly close: () => Promise<void>;
 }
 
@@ -96,7 +96,7 @@ export function openMemoryStage(): Promise<Stage> {
     auditTrail: createMemoryAuditTrail(),
     sharedCounts: createMemorySharedCounts(),
     rateLimit: () => createMemoryRateLimitStore(),
-    openRevocations: (afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
+    openRevocations: (_name, afterErrorMs) => createMemoryRevocationQueue({ afterErrorMs }),
     close: () => Promise.resolve(),
   });
 }
@@ -122,8 +122,8 @@ export async function openRedisStage(redis: Reachable): Promise<Stage> {
     auditTrail: createRedisAuditTrail(client),
     sharedCounts: createRedisSharedCounts(client),
     rateLimit: (name) => createRedisRateLimitStore(client, name),
-    openRevocations: (afterErrorMs) =>
-      createRedisRevocationQueue({ client, afterErrorMs, onError }),
+    openRevocations: (name, afterErrorMs) =>
+      createRedisRevocationQueue({ client, name, afterErrorMs, onError }),
     close: async () => {
       for (const one of signals) one.close();
       await Promise.all([closeRedis(client), closeRedis(second)]);
