@@ -16,7 +16,13 @@ import { type Fleet, type FleetOptions, type Member, openFleet } from '../../../
 import { holdRefresh } from '../../../torture/held-refresh.js';
 import { rollingRestart } from '../../../torture/ordeals/rolling-restart.js';
 import { createRandom } from '../../../torture/random.js';
-import { type Visitor, grantAtRest, sessionOf, settle, storedGrants } from '../../../torture/visitor.js';
+import {
+  type Visitor,
+  grantAtRest,
+  sessionOf,
+  settle,
+  storedGrants,
+} from '../../../torture/visitor.js';
 
 /** The statements about grants, held by real server processes on a real Redis. */
 
