@@ -107,8 +107,7 @@ export function compose(parts: Parts) {
     every(options.replayMs ?? REPLAY_MS, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
-  const keepMeasuring = metrics.countStoreCalls;
-  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring };
+  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring: metrics.countStoreCalls };
   return { app, settled, ...keep, revocations: custody.revocations, streams };
 }
 
