@@ -6,5 +6,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/'],
   globalSetup: '<rootDir>/test/jest/setup-all.mjs',
   globalTeardown: '<rootDir>/test/jest/teardown-all.mjs',
+  // Of tests that say `concurrent`: each starts real processes, and there are two workers.
+  maxConcurrency: 2,
   reporters: ['default'],
 };

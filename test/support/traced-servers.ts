@@ -1,25 +1,27 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startSimulator } from '../../src/simulator/simulator.js';
 import { environment, freePort } from './app.js';
 import { createBrowser } from './browser.js';
-import { startCollector } from './collector.js';
+import { type Collector, startCollector } from './collector.js';
 import { type ServerProcess, ready, startProcess } from './process.js';
-import { startRedis } from './redis-server.js';
+import { openWorld } from './world.js';
 
 /** Somewhere for server processes to run, and a collector for their traces. */
 export async function openTracedServers() {
-  const parts = [startRedis(), startSimulator(), startCollector()] as const;
-  const [redis, simulator, collector] = await Promise.all(parts);
+  const [world, collector] = await Promise.all([openWorld(), startCollector()]);
+  const { redis, simulator } = world;
+  const collectors: Collector[] = [collector];
   const running: ServerProcess[] = [];
   const mute: Server[] = [];
   return {
     ...{ simulator, collector },
-    /** Has a server export to the collector in words that the collector understands. */
-    toCollector: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    toCollector: exportingTo(collector),
+    /** One more collector, for a server of its own. */
+    openCollector: async () => {
+      const own = await startCollector();
+      collectors.push(own);
+      return { ...own, toCollector: exportingTo(own) };
     },
     /** Its end has it send what it has. */
     start: async (env: Record<string, string>) => {
@@ -40,10 +42,15 @@ export async function openTracedServers() {
     close: async () => {
       for (const server of mute) server.close().closeAllConnections();
       await Promise.all(running.map((server) => server.stop()));
-      await Promise.all([simulator.close(), collector.close()]);
-      await redis.stop();
+      await Promise.all(collectors.map((one) => one.close()));
+      await world.close();
     },
   };
+}
+
+/** Has a server export to a collector in words that it understands. */
+function exportingTo({ url }: Collector) {
+  return { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
 }
 
 export type TracedServers = Awaited<ReturnType<typeof openTracedServers>>;

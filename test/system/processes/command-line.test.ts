@@ -8,17 +8,17 @@ import { createRedisAuditTrail } from '../../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis } from '../../../src/redis/client.js';
 import { connectTo, until } from '../../support/contract.js';
 import { startProcess } from '../../support/process.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { type Database, openDatabase } from '../../support/shared-redis.js';
 
 /** Commands as programs that a shell puts together with others. */
 
-let redis: TestRedis;
+let redis: Database;
 let client: RedisClient;
 let trail: AuditTrail;
 let cwd: string;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await openDatabase();
   client = await connectTo(redis);
   trail = createRedisAuditTrail(client);
   cwd = await mkdtemp(join(tmpdir(), 'fc-command-'));

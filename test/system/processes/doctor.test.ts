@@ -5,33 +5,29 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../../src/doctor/finding.js';
-import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
+import type { Simulator } from '../../../src/simulator/simulator.js';
 import { createAuthority } from '../../support/certificates.js';
 import { environment, freePort } from '../../support/app.js';
 import { ready, startProcess } from '../../support/process.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { type World, openWorld } from '../../support/world.js';
 
-let [redis, simulator]: [TestRedis, Simulator] = [undefined!, undefined!];
-let folder: string;
+let world: World;
+let simulator: Simulator;
+let root: string;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
+  world = await openWorld();
+  ({ simulator } = world);
+  root = await mkdtemp(join(tmpdir(), 'fc-doctor-cli-'));
 });
 
 afterAll(async () => {
-  await Promise.all([redis.stop(), simulator.close()]);
-});
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fc-doctor-cli-'));
-});
-
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-  await rm(folder, { recursive: true, force: true });
+  for (const end of ends.reverse()) await end();
+  await world.close();
+  await rm(root, { recursive: true, force: true });
 });
 
 interface Report {
@@ -40,14 +36,15 @@ interface Report {
 }
 
 async function doctor(env: Record<string, string>, ...args: string[]) {
+  const cwd = await mkdtemp(join(root, 'folder-'));
   const child = startProcess({
-    cwd: folder,
+    cwd,
     env,
     script: 'cli/main.js',
     args: ['doctor', ...args],
   });
   const code = await child.exited;
-  return { code, output: child.output() };
+  return { code, output: child.output(), files: await readdir(cwd) };
 }
 
 const find = ({ checks }: Report, check: string) => checks.find((one) => one.check === check);
@@ -70,16 +67,16 @@ async function startTlsSimulator() {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   });
-  const authorityFile = join(folder, 'authority.pem');
+  const authorityFile = join(root, 'authority.pem');
   await writeFile(authorityFile, authority.certificate);
   return { port: (server.address() as AddressInfo).port, authorityFile };
 }
 
 describe('fullscript-connect doctor', () => {
-  it('a server that runs → exit 0, every group, and no problem', async () => {
+  it.concurrent('a server that runs → exit 0, every group, and no problem', async () => {
     const port = await freePort();
-    const env = environment({ simulator, redisUrl: redis.url, port });
-    const server = startProcess({ cwd: folder, env });
+    const env = environment({ simulator, redisUrl: world.redis.url, port });
+    const server = startProcess({ cwd: root, env });
     ends.push(server.stop);
     await ready(server, env.BASE_URL);
     const { code, output } = await doctor(env);
@@ -100,55 +97,75 @@ describe('fullscript-connect doctor', () => {
     expect(output).not.toContain('\u001b');
   });
 
-  it('--json → ok and checks; a wrong secret → exit 1, and the secret is not shown', async () => {
-    const env = environment({ simulator, redisUrl: redis.url, port: 9 });
-    const wrong = { ...env, FULLSCRIPT_CLIENT_SECRET: 'not-the-secret-of-this-client' };
-    const { code, output } = await doctor(wrong, '--json');
-    const report = JSON.parse(output) as Report;
-    expect({ code, ok: report.ok }).toEqual({ code: 1, ok: false });
-    expect(find(report, 'fullscript.us-sandbox.credentials')).toMatchObject({ status: 'problem' });
-    expect(output).not.toContain('not-the-secret-of-this-client');
-    for (const { check, found } of report.checks) expect(`${check}: ${found}`).toMatch(/^\w.*: ./);
-  });
+  it.concurrent(
+    '--json → ok and checks; a wrong secret → exit 1, and the secret is not shown',
+    async () => {
+      const env = environment({ simulator, redisUrl: world.redis.url, port: 9 });
+      const wrong = { ...env, FULLSCRIPT_CLIENT_SECRET: 'not-the-secret-of-this-client' };
+      const { code, output } = await doctor(wrong, '--json');
+      const report = JSON.parse(output) as Report;
+      expect({ code, ok: report.ok }).toEqual({ code: 1, ok: false });
+      expect(find(report, 'fullscript.us-sandbox.credentials')).toMatchObject({
+        status: 'problem',
+      });
+      expect(output).not.toContain('not-the-secret-of-this-client');
+      for (const { check, found } of report.checks)
+        expect(`${check}: ${found}`).toMatch(/^\w.*: ./);
+    },
+  );
 
-  it('a configuration that the server refuses → exit 1 with each problem, not 78', async () => {
-    const { code, output } = await doctor({ NODE_ENV: 'production', PORT: 'x' }, '--offline');
-    expect(code).toBe(1);
-    for (const name of ['PORT', 'REDIS_URL', 'SESSION_SECRET']) {
-      expect(output).toMatch(new RegExp(`PROBLEM +${name} `));
-    }
-    expect(await readdir(folder)).toEqual([]);
-  });
+  it.concurrent(
+    'a configuration that the server refuses → exit 1 with each problem, not 78',
+    async () => {
+      const { code, output, files } = await doctor(
+        { NODE_ENV: 'production', PORT: 'x' },
+        '--offline',
+      );
+      expect(code).toBe(1);
+      for (const name of ['PORT', 'REDIS_URL', 'SESSION_SECRET']) {
+        expect(output).toMatch(new RegExp(`PROBLEM +${name} `));
+      }
+      expect(files).toEqual([]);
+    },
+  );
 
-  it('TLS with an authority that is named → well; not named, or another name → what to do', async () => {
-    const { port, authorityFile } = await startTlsSimulator();
-    const env = (host: string) => ({
-      ...environment({ simulator, redisUrl: redis.url, port: 9 }),
-      FULLSCRIPT_API_URL: `https://${host}:${port}/api`,
-    });
-    const known = { NODE_EXTRA_CA_CERTS: authorityFile };
-    const look = async (variables: Record<string, string>, host: string) => {
-      const report = JSON.parse((await doctor(variables, '--json')).output) as Report;
-      return {
-        host: find(report, `fullscript.us-sandbox.host.${host}:${port}`),
-        credentials: find(report, 'fullscript.us-sandbox.credentials'),
+  it.concurrent(
+    'TLS with an authority that is named → well; not named, or another name → what to do',
+    async () => {
+      const { port, authorityFile } = await startTlsSimulator();
+      const env = (host: string) => ({
+        ...environment({ simulator, redisUrl: world.redis.url, port: 9 }),
+        FULLSCRIPT_API_URL: `https://${host}:${port}/api`,
+      });
+      const known = { NODE_EXTRA_CA_CERTS: authorityFile };
+      const look = async (variables: Record<string, string>, host: string) => {
+        const report = JSON.parse((await doctor(variables, '--json')).output) as Report;
+        return {
+          host: find(report, `fullscript.us-sandbox.host.${host}:${port}`),
+          credentials: find(report, 'fullscript.us-sandbox.credentials'),
+        };
       };
-    };
-    expect(await look({ ...env('localhost'), ...known }, 'localhost')).toMatchObject({
-      // It is made for a day.
-      host: { status: 'warning', found: expect.stringContaining('TLSv1.3, certificate for 0') },
-      credentials: { status: 'ok' },
-    });
-    expect(await look({ ...env('127.0.0.2'), ...known }, '127.0.0.2')).toMatchObject({
-      host: { status: 'problem', found: expect.stringContaining('for another name') },
-      credentials: { status: 'problem' },
-    });
-    expect(await look(env('localhost'), 'localhost')).toMatchObject({
-      host: { status: 'problem', todo: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
-    });
-  });
+      const [trusted, misnamed, unknown] = await Promise.all([
+        look({ ...env('localhost'), ...known }, 'localhost'),
+        look({ ...env('127.0.0.2'), ...known }, '127.0.0.2'),
+        look(env('localhost'), 'localhost'),
+      ]);
+      expect(trusted).toMatchObject({
+        // It is made for a day.
+        host: { status: 'warning', found: expect.stringContaining('TLSv1.3, certificate for 0') },
+        credentials: { status: 'ok' },
+      });
+      expect(misnamed).toMatchObject({
+        host: { status: 'problem', found: expect.stringContaining('for another name') },
+        credentials: { status: 'problem' },
+      });
+      expect(unknown).toMatchObject({
+        host: { status: 'problem', todo: expect.stringContaining('NODE_EXTRA_CA_CERTS') },
+      });
+    },
+  );
 
-  it('an option that is not there → exit 64', async () => {
+  it.concurrent('an option that is not there → exit 64', async () => {
     expect((await doctor({}, '--loudly')).code).toBe(64);
   });
 });

@@ -1,13 +1,19 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { loadConfig } from '../../../src/config.js';
+import { createCipher } from '../../../src/grants/cipher.js';
+import { createVault } from '../../../src/grants/vault.js';
+import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
+import type { Simulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort } from '../../support/app.js';
-import { createBrowser } from '../../support/browser.js';
+import { type Browser, createBrowser } from '../../support/browser.js';
+import { gate } from '../../support/gate.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
-import { gate, until } from '../../support/custody.js';
+import { copyOf } from '../../support/scene.js';
+import { until } from '../../support/until.js';
+import { type World, openWorld, openWorldWithRedis } from '../../support/world.js';
 
 let folder: string;
 const running: ServerProcess[] = [];
@@ -29,71 +35,96 @@ async function start(env: Record<string, string>, origin: string): Promise<Serve
 }
 
 describe('two server processes on one Redis', () => {
-  let redis: TestRedis;
+  let world: World;
   let simulator: Simulator;
+  let shared: ReturnType<typeof environment>;
+  /** Both stay; a test that ends a server starts one more. */
   let origins: [string, string];
+  const servers: ServerProcess[] = [];
 
-  beforeEach(async () => {
-    [redis, simulator] = await Promise.all([startRedis(), startSimulator()]);
-    const ports = [await freePort(), await freePort()] as const;
-    const shared = environment({ simulator, redisUrl: redis.url, port: ports[0] });
-    origins = [shared.BASE_URL, `http://127.0.0.1:${ports[1]}`];
-    await Promise.all(
-      ports.map((port, i) => start({ ...shared, PORT: String(port) }, origins[i]!)),
-    );
+  beforeAll(async () => {
+    world = await openWorld();
+    ({ simulator } = world);
+    shared = environment({ simulator, redisUrl: world.redis.url, port: await freePort() });
+    const [one, two] = await Promise.all([startOneMore(), startOneMore()]);
+    origins = [one.origin, two.origin];
   });
 
-  afterEach(async () => {
-    await Promise.all(running.splice(0).map((server) => server.stop()));
-    await simulator.close();
-    await redis.stop();
+  beforeEach(() => simulator.faults.reset());
+
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    await world.close();
+    await rm(shared.DATA_DIR, { recursive: true, force: true });
   });
 
-  /** Signs in at the first process; both see the session. */
-  async function signedIn() {
-    const [one, two] = [createBrowser(origins[0]), createBrowser(origins[1])];
-    await one.signIn(simulator.people[0]!.id);
-    for (const [name, value] of one.cookies) two.cookies.set(name, value);
-    return [one, two] as const;
+  async function startOneMore() {
+    const port = await freePort();
+    const origin = `http://127.0.0.1:${port}`;
+    const server = startProcess({ cwd: shared.DATA_DIR, env: { ...shared, PORT: String(port) } });
+    servers.push(server);
+    await ready(server, origin);
+    return { server, origin };
   }
 
-  it('one expired grant, 50 parallel calls → one refresh, 50 × 200', async () => {
-    // Long enough for 50 calls, since a refreshed token inherits it; short enough to wait for.
-    simulator.settings.accessTokenLifetime = 4;
-    const browsers = await signedIn();
-    const { expiresAt } = await browsers[0].json<{ expiresAt: string }>('/api/session');
-    await until(() => Date.now() >= Date.parse(expiresAt));
-    const { opened, open } = gate();
-    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
-    const calls = Array.from({ length: 50 }, (_, i) =>
-      browsers[i % 2]!.send('/api/fullscript/clinic'),
-    );
-    await until(() => simulator.stats.refreshes === 1);
-    open();
-    const answers = await Promise.all(calls);
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(50);
-    expect(simulator.stats.refreshes).toBe(1);
-  });
+  /** Signs in at the second of the servers that stay; whoever is at `origin` has the same session. */
+  async function signedIn(person: number, origin: string) {
+    // The callback names another address than this server's own.
+    const two = createBrowser(origins[1]);
+    await two.send(await two.consent({ person: simulator.people[person]!.id }));
+    return [copyOf(two, origin), two] as const;
+  }
 
-  it('a token rejected by Fullscript, 50 parallel calls → one refresh, 50 × 200', async () => {
-    const browsers = await signedIn();
-    simulator.expireAccessTokens();
+  async function callFiftyTimes(browsers: readonly Browser[]) {
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) => browsers[i % 2]!.send('/api/fullscript/clinic')),
     );
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(50);
-    expect(simulator.stats.refreshes).toBe(1);
+    return answers.filter(({ status }) => status === 200).length;
+  }
+
+  it('one expired grant, 50 parallel calls → one refresh, 50 × 200', async () => {
+    const browsers = await signedIn(0, origins[0]);
+    await expire(0);
+    const { refreshes } = simulator.stats;
+    const { opened, open } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const calls = callFiftyTimes(browsers);
+    await until(() => simulator.stats.refreshes > refreshes);
+    open();
+    expect(await calls).toBe(50);
+    expect(simulator.stats.refreshes).toBe(refreshes + 1);
+  });
+
+  /** As if the two hours of its access token were over. */
+  async function expire(person: number): Promise<void> {
+    const { id, type } = simulator.people[person]!;
+    const records = createRedisGrantRecords(world.stored);
+    const cipher = createCipher(loadConfig(shared).sealingKeys);
+    const vault = createVault({ records, cipher });
+    const grant = (await vault.read({ registration: 'us-sandbox', owner: { id, type } }))!;
+    const tokens = { ...grant.tokens, expiresAt: Date.now() - 1 };
+    await vault.write({ ...grant, tokens }, grant.version);
+  }
+
+  it('a token rejected by Fullscript, 50 parallel calls → one refresh, 50 × 200', async () => {
+    const browsers = await signedIn(1, origins[0]);
+    simulator.expireAccessTokens();
+    const { refreshes } = simulator.stats;
+    expect(await callFiftyTimes(browsers)).toBe(50);
+    expect(simulator.stats.refreshes).toBe(refreshes + 1);
   });
 
   it('kill -9 of the one that refreshes → the other takes over, nothing is lost', async () => {
-    const [one, two] = await signedIn();
+    const { server, origin } = await startOneMore();
+    const [one, two] = await signedIn(2, origin);
     simulator.expireAccessTokens();
+    const { refreshes } = simulator.stats;
     const { opened, open } = gate();
     simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
     const dying = one.send('/api/fullscript/clinic').catch(() => undefined);
-    await until(() => simulator.stats.refreshes === 1);
+    await until(() => simulator.stats.refreshes > refreshes);
     const waiting = two.send('/api/fullscript/clinic');
-    running[0]!.child.kill('SIGKILL');
+    server.child.kill('SIGKILL');
     await dying;
     expect((await waiting).status).toBe(200);
     open();
@@ -102,18 +133,20 @@ describe('two server processes on one Redis', () => {
   });
 
   it('SIGTERM during a refresh → the call is answered, the pair saved, exit code 0', async () => {
-    const [one, two] = await signedIn();
+    const { server, origin } = await startOneMore();
+    const [one, two] = await signedIn(3, origin);
     simulator.expireAccessTokens();
+    const { refreshes } = simulator.stats;
     const { opened, open } = gate();
     simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
     const call = one.send('/api/fullscript/clinic');
-    await until(() => simulator.stats.refreshes === 1);
-    const stopped = running[0]!.stop();
+    await until(() => simulator.stats.refreshes > refreshes);
+    const stopped = server.stop();
     open();
     expect((await call).status).toBe(200);
     expect(await stopped).toBe(0);
     expect((await two.send('/api/fullscript/clinic')).status).toBe(200);
-    expect(simulator.stats.refreshes).toBe(1);
+    expect(simulator.stats.refreshes).toBe(refreshes + 1);
   });
 });
 
@@ -123,12 +156,20 @@ describe('a server with nothing configured', () => {
     return { PORT: String(port), SIMULATOR_PORT: String(await freePort()) };
   };
 
-  it('says which store and which Fullscript it uses; a restart signs nobody out', async () => {
+  it('says which store and which Fullscript it uses, no secret; its port is taken; a restart signs nobody out', async () => {
     const env = await ports();
     const origin = `http://localhost:${env.PORT}`;
     const first = await start(env, origin);
     expect(first.output()).toMatch(/simulator/);
     expect(first.output()).toMatch(/store: embedded redis-server/);
+    const secrets = JSON.parse(await readFile(join(folder, '.data/secrets.json'), 'utf8')) as {
+      sessionSecret: string;
+    };
+    expect(first.output()).not.toContain(secrets.sessionSecret);
+    const second = startProcess({ cwd: folder, env });
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toContain(`EADDRINUSE`);
+    expect(second.output()).toContain(env.PORT);
     const browser = createBrowser(origin);
     const person = await firstPerson(env.SIMULATOR_PORT);
     expect((await browser.signIn(person)).url).toBe(`${origin}/portal`);
@@ -164,24 +205,6 @@ describe('a server with nothing configured', () => {
     expect(ended.location).toBe('/portal?disconnected=yes');
     expect(await server.stop()).toBe(0);
   });
-
-  it('keeps its generated secrets to itself', async () => {
-    const env = await ports();
-    const server = await start(env, `http://localhost:${env.PORT}`);
-    const secrets = JSON.parse(await readFile(join(folder, '.data/secrets.json'), 'utf8')) as {
-      sessionSecret: string;
-    };
-    expect(server.output()).not.toContain(secrets.sessionSecret);
-  });
-
-  it('on a port that is taken → exit code 1 and a line that names the port', async () => {
-    const env = await ports();
-    await start(env, `http://localhost:${env.PORT}`);
-    const second = startProcess({ cwd: folder, env });
-    expect(await second.exited).toBe(1);
-    expect(second.output()).toContain(`EADDRINUSE`);
-    expect(second.output()).toContain(env.PORT);
-  });
 });
 
 describe('a server that is configured wrongly', () => {
@@ -212,9 +235,9 @@ describe('a server that is configured wrongly', () => {
   });
 
   it('with Redis away starts, answers 503, and serves when Redis comes', async () => {
-    const redis = await startRedis({ args: ['--appendonly', 'yes'] });
+    const world = await openWorldWithRedis({ args: ['--appendonly', 'yes'] });
+    const { redis, simulator } = world;
     await redis.kill();
-    const simulator = await startSimulator();
     const env = environment({ simulator, redisUrl: redis.url, port: await freePort() });
     await start(env, env.BASE_URL);
     const browser = createBrowser(env.BASE_URL);
@@ -224,8 +247,7 @@ describe('a server that is configured wrongly', () => {
     await browser.signIn(simulator.people[0]!.id);
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
     await Promise.all(running.splice(0).map((server) => server.stop()));
-    await simulator.close();
-    await redis.stop();
+    await world.close();
   });
 });
 
