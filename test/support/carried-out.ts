@@ -91,12 +91,14 @@ const ON_THE_WAY_TO_PACKAGES = [
 ];
 
 const INSTALL = /^npm ci /;
+const BUILD = /npm run build/;
 
 function run(command: string, cwd: string): void {
   // The manifest and the lock file still have to agree.
   if (INSTALL.test(command)) execute(command.replace(INSTALL, '$&--dry-run '), cwd);
   if (INSTALL.test(command)) execute(`cp -a '${join(ROOT, 'node_modules')}' .`, cwd);
-  else execute(command, cwd);
+  // Types were checked by the build of this machine; without that it takes a third of the time.
+  else execute(command.replace(BUILD, '$& -- --noCheck'), cwd);
 }
 
 function execute(command: string, cwd: string): void {

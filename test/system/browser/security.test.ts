@@ -309,7 +309,7 @@ describe('a page of another site', () => {
     'SR-28 forms that submit themselves from %s → 403, and nothing has changed',
     async (_what, siteOf) => {
       await portal.admit(visitor);
-      const before = { ...portal.simulator.stats };
+      const { refreshes } = portal.simulator.stats;
       for (const path of [
         '/sign-out',
         '/sign-out/everywhere',
@@ -326,11 +326,9 @@ describe('a page of another site', () => {
         await visitor.page.waitForURL(`${origin}${path}`);
       }
       expect(await session(visitor)).toMatchObject({ signedIn: true, status: 'active' });
-      const { livePairs, refreshes } = portal.simulator.stats;
-      expect({ livePairs, refreshes }).toEqual({
-        livePairs: before.livePairs,
-        refreshes: before.refreshes,
-      });
+      expect(portal.simulator.stats.refreshes).toBe(refreshes);
+      const called = await visitor.context.request.get(`${origin}/api/fullscript/clinic`);
+      expect(called.status()).toBe(200);
       // The control: the same by a form of ours.
       await visitor.page.goto(`${origin}/portal`);
       await visitor.page.getByRole('button', { name: 'Sign out', exact: true }).click();

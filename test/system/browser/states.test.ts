@@ -124,7 +124,7 @@ describe('what Fullscript is slow with', () => {
   });
 
   async function patientNamed(name: string): Promise<string> {
-    await open(`/portal/patients?${new URLSearchParams({ query: name })}`);
+    await open(`/portal/patients?${new URLSearchParams({ query: name }).toString()}`);
     const href = await page.getByRole('link', { name }).getAttribute('href');
     return href ?? '';
   }
