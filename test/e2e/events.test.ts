@@ -2,11 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { LiveStreamsFullError } from '../../src/http/errors.js';
 import { createLiveStreams } from '../../src/http/live-streams.js';
 import { secret } from '../../src/oauth/secret.js';
-import { type Browser, createBrowser } from '../support/browser.js';
+import { type Browser, copyOf, createBrowser, sessionOf } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import { gate } from '../support/gate.js';
-import { copyOf, sessionOf } from '../support/scene.js';
 import { SECRETS } from '../support/app.js';
 import { runLine } from '../support/command.js';
 import type { TestRedis } from '../support/redis-server.js';

@@ -9,7 +9,7 @@ import type { Browser } from '../support/browser.js';
 import { gate } from '../support/gate.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { scrape } from '../support/scrape.js';
-import { ask } from '../support/site.js';
+import { ask } from '../support/requests.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 

@@ -5,9 +5,8 @@ import {
   type Simulator,
   startSimulator,
 } from '../../src/simulator/simulator.js';
-import { createBrowser } from '../support/browser.js';
+import { copyOf, createBrowser } from '../support/browser.js';
 import { gate } from '../support/gate.js';
-import { copyOf } from '../support/scene.js';
 import { until } from '../support/until.js';
 import { type World, openWorld, openWorldWithRedis } from '../support/world.js';
 

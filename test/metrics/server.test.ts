@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Browser } from '../support/browser.js';
 import { gate } from '../support/gate.js';
 import type { TestRedis } from '../support/redis-server.js';
-import { copyOf } from '../support/scene.js';
+import { copyOf } from '../support/browser.js';
 import { scrape } from '../support/scrape.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';

@@ -9,7 +9,7 @@ import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { lockKey } from '../../src/redis/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { Browser } from '../support/browser.js';
-import { callbackWith } from '../support/open-app.js';
+import { callbackWith } from '../support/browser.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorld } from '../support/world.js';
 

@@ -3,9 +3,15 @@ import { decodeSession } from '../../src/redis/session-codec.js';
 import type { Browser, Page } from '../support/browser.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { appBehind, routesOf } from '../support/routes.js';
-import { PROXIED, behindProxy, copyOf } from '../support/scene.js';
+import {
+  type App,
+  behindProxy,
+  openWorldWithRedis,
+  PROXIED,
+  type World,
+} from '../support/world.js';
+import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
-import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
 /** The statements about what answers tell browsers to allow. */
 

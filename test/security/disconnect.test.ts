@@ -10,7 +10,7 @@ import { openStore } from '../../src/store.js';
 import type { Fault } from '../../src/simulator/simulator.js';
 import type { Browser } from '../support/browser.js';
 import { startTokenEditor } from '../support/peer-server.js';
-import { sessionOf } from '../support/scene.js';
+import { sessionOf } from '../support/browser.js';
 import { recordEvents } from '../support/custody.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorld } from '../support/world.js';

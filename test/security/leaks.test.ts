@@ -145,7 +145,8 @@ describe('a journey', () => {
 });
 
 describe('sealed records in the wrong place', () => {
-  async function signedIn(at: number) {
+  /** The journey has left these people out: a grant that was replaced before is written to behind the answer. */
+  async function signedIn(at: 4 | 5 | 6) {
     const person = stage.simulator.people[at]!;
     const browser = stage.browser();
     await browser.signIn(person.id);
@@ -171,7 +172,7 @@ describe('sealed records in the wrong place', () => {
   }
 
   it('SR-37 the sealed grants of two users swapped → both get 500 seal_broken, nobody the other’s', async () => {
-    const [one, two] = [await signedIn(0), await signedIn(1)];
+    const [one, two] = [await signedIn(4), await signedIn(5)];
     const [first, second] = [
       await stage.stored.hgetall(one.key),
       await stage.stored.hgetall(two.key),
@@ -192,7 +193,7 @@ describe('sealed records in the wrong place', () => {
   });
 
   it('SR-37 an older record of the same user in place of the newer → 500 seal_broken', async () => {
-    const { browser, key } = await signedIn(2);
+    const { browser, key } = await signedIn(6);
     const before = await stage.stored.hgetall(key);
     stage.simulator.expireAccessTokens();
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);

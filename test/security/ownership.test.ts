@@ -4,7 +4,7 @@ import { grantId } from '../../src/grants/grant.js';
 import { activityKey, sessionHash, userSessionsKey } from '../../src/redis/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { Browser } from '../support/browser.js';
-import { sessionOf } from '../support/scene.js';
+import { sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { keyOfOwner } from '../support/seeded-grants.js';
 import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';

@@ -4,7 +4,7 @@ import { REVOKE_TIMEOUT_MS, TOKEN_TIMEOUT_MS } from '../../src/custody.js';
 import { answering, closePeers, startPeer } from '../fixtures/peer.js';
 import { SECRETS } from '../support/app.js';
 import { gate } from '../support/gate.js';
-import { copyOf } from '../support/scene.js';
+import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorld } from '../support/world.js';
 

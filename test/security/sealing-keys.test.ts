@@ -3,7 +3,7 @@ import { keyIdOf } from '../../src/grants/cipher.js';
 import { grantId } from '../../src/grants/grant.js';
 import { grantKey } from '../../src/redis/keys.js';
 import type { Browser } from '../support/browser.js';
-import { copyOf } from '../support/scene.js';
+import { copyOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { asVariable, sealingKey } from '../support/seeded-grants.js';
 import { type Visitor, signIn } from '../../torture/visitor.js';

@@ -3,8 +3,8 @@ import { sign } from 'cookie-signature';
 import { sessionHash, sessionKey } from '../../src/redis/keys.js';
 import { SECRETS } from '../support/app.js';
 import type { Browser } from '../support/browser.js';
-import { PROXIED, behindProxy, copyOf, sessionOf } from '../support/scene.js';
-import { type App, type World, openWorld } from '../support/world.js';
+import { type App, behindProxy, openWorld, PROXIED, type World } from '../support/world.js';
+import { copyOf, sessionOf } from '../support/browser.js';
 
 /** The statements about the cookie that carries a session, and about the id in it. */
 

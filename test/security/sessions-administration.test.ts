@@ -17,7 +17,7 @@ import { runLine } from '../support/command.js';
 import { gate } from '../support/gate.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import type { TestRedis } from '../support/redis-server.js';
-import { copyOf } from '../support/scene.js';
+import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, get } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
+import type { Simulator } from '../../src/simulator/simulator.js';
 import { approve } from '../simulator/drive.js';
 
 export interface Page {
@@ -113,3 +114,34 @@ async function textOf(answer: Response): Promise<string> {
 }
 
 export type Browser = ReturnType<typeof createBrowser>;
+
+/** Another visitor with the same cookies, at the same server or at another one. */
+export function copyOf(browser: Browser, origin: string): Browser {
+  const copy = createBrowser(origin);
+  for (const [name, value] of browser.cookies) copy.cookies.set(name, value);
+  return copy;
+}
+
+export interface SessionAnswer {
+  readonly signedIn: boolean;
+  readonly resourceOwner?: { readonly id: string; readonly type: string };
+  readonly status?: string;
+  readonly scope?: readonly string[];
+  readonly expiresAt?: string | null;
+}
+
+export const sessionOf = (browser: Browser) => browser.json<SessionAnswer>('/api/session');
+
+/** From "connect" to the answer of Fullscript's authorize page, with more parameters on the way back. */
+export async function callbackWith(
+  browser: Browser,
+  { people }: Pick<Simulator, 'people'>,
+  more: Record<string, string> = {},
+): Promise<string> {
+  const { location } = await browser.send('/oauth/authorize');
+  const [person] = people;
+  const back = await approve({ authorizeUrl: location ?? '', person: person?.id ?? '' });
+  const { pathname, searchParams } = new URL(back);
+  for (const [name, value] of Object.entries(more)) searchParams.set(name, value);
+  return `${pathname}?${searchParams.toString()}`;
+}

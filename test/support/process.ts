@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from './end-with-us.js';
 import { isRecorded, linesRecorder, recordEnvironment, recordFolder } from './leaks/material.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -43,9 +44,7 @@ export function startProcess(options: {
   child.once('exit', () => recordFolder('file', resolve(cwd, env['DATA_DIR'] ?? '.data')));
   child.once('close', record.end);
   const exited = once(child, 'exit').then(([code]) => code as number | null);
-  const killNow = () => child.kill('SIGKILL');
-  process.once('exit', killNow);
-  void exited.then(() => process.off('exit', killNow));
+  endWithUs(child);
   return {
     ...{ child, exited },
     output: () => chunks.join(''),

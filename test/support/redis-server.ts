@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endWithUs } from './end-with-us.js';
 import { isRecorded, recordFolder } from './leaks/material.js';
 import { saveDump } from './redis-dump.js';
 
@@ -54,8 +55,6 @@ export async function startRedis({ args = [], config }: TestRedisOptions = {}): 
     child.kill('SIGKILL');
     await exit;
   };
-  const killNow = () => child.kill('SIGKILL');
-  process.once('exit', killNow);
   let frozen = false;
   const dump = async () => {
     if (!isRecorded()) return;
@@ -80,7 +79,6 @@ export async function startRedis({ args = [], config }: TestRedisOptions = {}): 
       frozen = false;
     },
     stop: async () => {
-      process.off('exit', killNow);
       try {
         await dump();
       } finally {
@@ -93,6 +91,7 @@ export async function startRedis({ args = [], config }: TestRedisOptions = {}): 
 
 async function launch(args: string[], socketPath: string): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: 'ignore' });
+  endWithUs(child);
   const deadline = performance.now() + 10_000;
   while (!(await answers(socketPath))) {
     if (child.exitCode !== null) throw new Error('redis-server ended at start');

@@ -126,3 +126,13 @@ async function openApp(parts: {
     close: () => (closing ??= app.close()),
   };
 }
+
+/** What a proxy that ends TLS says of each request. */
+export const PROXIED = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' };
+
+/** For a server behind it; Fullscript still sends the browser to where the server listens. */
+export const behindProxy = (port: number) => ({
+  BASE_URL: 'https://portal.example.test',
+  FULLSCRIPT_REDIRECT_URI: `http://127.0.0.1:${port}/oauth/callback`,
+  TRUST_PROXY: '1',
+});

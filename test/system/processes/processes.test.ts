@@ -8,10 +8,9 @@ import { createVault } from '../../../src/grants/vault.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import type { Simulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort } from '../../support/app.js';
-import { type Browser, createBrowser } from '../../support/browser.js';
+import { type Browser, copyOf, createBrowser } from '../../support/browser.js';
 import { gate } from '../../support/gate.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
-import { copyOf } from '../../support/scene.js';
 import { until } from '../../support/until.js';
 import { type World, openWorld, openWorldWithRedis } from '../../support/world.js';
 
