@@ -8,5 +8,4 @@ export default {
   globalTeardown: '<rootDir>/test/jest/teardown-all.mjs',
   // Of tests that say `concurrent`: each starts real processes, and there are two workers.
   maxConcurrency: 2,
-  reporters: ['default'],
 };

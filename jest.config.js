@@ -11,5 +11,4 @@ export default {
   testTimeout: 60_000,
   globalSetup: '<rootDir>/test/jest/setup.mjs',
   globalTeardown: '<rootDir>/test/jest/teardown.mjs',
-  reporters: ['default', 'summary', '<rootDir>/test/jest/reporter.mjs'],
 };

@@ -3,12 +3,12 @@
 import { rmSync } from 'node:fs';
 import { stopSharedChromium } from '../support/chromium.ts';
 import { scanFolder } from '../support/leaks/scan-folder.ts';
-import teardown from './teardown.mjs';
+import { stopSharedRedis } from '../support/shared-redis.ts';
 
 export default async function teardownAll() {
   const folder = process.env.LEAK_SCAN_DIR;
   try {
-    await Promise.all([teardown(), stopSharedChromium()]);
+    await Promise.all([stopSharedRedis(), stopSharedChromium()]);
     const { leaks, text } = scanFolder(folder);
     console.error(text);
     if (leaks > 0) throw new Error('secrets have leaked: see the list above');
