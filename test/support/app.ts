@@ -14,6 +14,7 @@ import {
 } from '../../src/simulator/simulator.js';
 import { freePorts } from './free-ports.js';
 import { isRecorded, recordEnvironment, recordFolder, recordText } from './leaks/material.js';
+import './prompt-queues.js';
 
 export const SECRETS = {
   SESSION_SECRET: randomBytes(32).toString('base64url'),
@@ -28,7 +29,7 @@ export async function freePort(): Promise<number> {
 
 /** A folder that goes with the whole run: jest's workers do not hear of their own end. */
 function ownFolder(): string {
-  return mkdtempSync(join(process.env['LEAK_SCAN_DIR'] ?? tmpdir(), 'fc-data-'));
+  return mkdtempSync(join(process.env['TEST_RUN_DIR'] ?? tmpdir(), 'fc-data-'));
 }
 
 /** The environment of a server that talks to `simulator` as if it were Fullscript. */

@@ -47,6 +47,7 @@ import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { TestRedis } from './redis-server.js';
+import './prompt-queues.js';
 
 export { until } from './until.js';
 

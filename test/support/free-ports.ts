@@ -7,14 +7,21 @@ const BUS_OFFSET = 10_000;
 const LOWEST = 12_000;
 const HIGHEST = 22_000;
 
+/**
+ * Each process takes one port after the other, from a place of its own: two that drew at random would now and
+ * then take the same one, between the look and the start of the server.
+ */
+let next = randomInt(LOWEST, HIGHEST);
+
 /** Ports that were free a moment ago, together with the bus ports of a redis-server on them. */
 export async function freePorts(count: number): Promise<number[]> {
-  const found = new Set<number>();
-  while (found.size < count) {
-    const port = randomInt(LOWEST, HIGHEST);
-    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) found.add(port);
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = next;
+    next = port + 1 < HIGHEST ? port + 1 : LOWEST;
+    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) found.push(port);
   }
-  return [...found];
+  return found;
 }
 
 function isFree(port: number): Promise<boolean> {
