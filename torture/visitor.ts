@@ -86,7 +86,7 @@ export async function lostAmong(visitors: readonly Visitor[], member: Member) {
 /** The grants as they are stored, opened with the servers' own key. Redis must be up. */
 export async function storedGrants(
   redis: StoreOfTest,
-  visitors: readonly Visitor[],
+  visitors: readonly Pick<Visitor, 'key'>[],
 ): Promise<(Grant | undefined)[]> {
   return await withVault(redis, (vault) =>
     Promise.all(visitors.map((visitor) => vault.read(visitor.key))),
@@ -118,7 +118,10 @@ async function withVault<T>(redis: StoreOfTest, work: (vault: Vault) => Promise<
  * A refreshed grant when its version stays as it is: what earlier sign-ins left is struck from it behind
  * the answer, by one more write.
  */
-export async function grantAtRest(redis: StoreOfTest, visitor: Visitor): Promise<Grant> {
+export async function grantAtRest(
+  redis: StoreOfTest,
+  visitor: Pick<Visitor, 'key'>,
+): Promise<Grant> {
   let grant: Grant | undefined;
   await until(async () => {
     [grant] = await storedGrants(redis, [visitor]);
