@@ -122,7 +122,6 @@ function verdictIn(folder: string, tests: readonly string[]): string {
     cwd: folder,
     encoding: 'utf8',
     timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
   });
   if (signal !== null) return 'killed (no end)';
   const [, suite = '?'] = /^FAIL (\S+)/m.exec(stderr) ?? [];

@@ -110,9 +110,9 @@ with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.
 `;
 }
 
-/** For each statement the files that hold it. */
 type Holders = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** For each statement the files that hold it. */
 function holders(): Holders {
   const found = new Map<string, Set<string>>();
   for (const file of numberedFiles()) {

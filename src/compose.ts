@@ -39,7 +39,7 @@ export interface ServerOptions {
   readonly revokeTimeoutMs?: number;
   /** How long requests are counted together, instead of a minute. */
   readonly rateLimitWindowMs?: number;
-  /** The clock that limits go by. */
+  /** The clock that limits go by, and the cookies that say for whom a request counts. */
   readonly limitsNow?: () => number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs?: number;

@@ -31,7 +31,7 @@ export interface Fleet {
   readonly simulator: Simulator;
   readonly redis: TestRedis;
   readonly members: readonly Member[];
-  /** Somebody who has just signed in. */
+  /** A visitor who has just signed in. */
   readonly signIn: (person: number, member?: Member) => Promise<Visitor>;
   readonly close: () => Promise<void>;
 }

@@ -34,7 +34,7 @@ async function privateFolder(path: string): Promise<string> {
   return path;
 }
 
-/** Asks whoever listens on the socket, and does not wait for an answer for longer than this. */
+/** Asks the program that listens on the socket, and waits no longer than this for its answer. */
 export async function serverState(socketPath: string, answerMs = ANSWER_MS): Promise<ServerState> {
   try {
     const answer = await converse(socketPath, 'PING', answerMs);

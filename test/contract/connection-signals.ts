@@ -5,7 +5,7 @@ import session from 'express-session';
 import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
 import { type Stage, until } from '../support/contract.js';
 
-/** Databases of a Redis share its channels, so these are of nobody else. */
+/** Databases of a Redis share its channels, so these names are used here alone. */
 const nextOwner = () => `us-sandbox:Staff:${randomUUID()}`;
 
 /** Listeners that end together. */

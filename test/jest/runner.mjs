@@ -12,6 +12,7 @@ import { setGlobals } from './globals.mjs';
 
 const require = createRequire(import.meta.url);
 const mocks = new ModuleMocker(globalThis);
+let runs = 0;
 
 const asyncHooks = require('node:async_hooks');
 /** What jest-circus tells tests apart by. */
@@ -43,7 +44,8 @@ const nodeItself = {
   requireModule: require,
   setGlobalsForRuntime: (globals) => setGlobals(globals, mocks),
   unstable_shouldLoadAsEsm: () => true,
-  unstable_importModule: (path) => import(pathToFileURL(path).href),
+  // With a number, because a suite runs again in the same process when files are watched.
+  unstable_importModule: (path) => import(`${pathToFileURL(path).href}?run=${(runs += 1)}`),
   enterTestCode: () => undefined,
   leaveTestCode: () => undefined,
   clearAllMocks: () => mocks.clearAllMocks(),
@@ -62,5 +64,7 @@ export default function run(globalConfig, config, environment, _runtime, testPat
     if (name === 'test_start') running.publish(`${suite}: ${test.name}`);
   };
   running.publish(suite);
-  return circus.default(globalConfig, config, environment, nodeItself, testPath, send);
+  return circus
+    .default(globalConfig, config, environment, nodeItself, testPath, send)
+    .finally(() => mocks.restoreAllMocks());
 }

@@ -60,7 +60,7 @@ async function open(): Promise<Server> {
   };
 }
 
-/** Somebody who has just signed in. */
+/** A visitor who has just signed in. */
 const signedIn = (person: number, { browser } = one): Promise<Visitor> =>
   signIn(browser(), world.simulator.people[person]!.id);
 

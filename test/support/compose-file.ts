@@ -33,7 +33,7 @@ const INNERMOST = /\$\{(\w+)(?::-([^${}]*))?\}/;
  *
  * @see https://docs.docker.com/reference/compose-file/interpolation/
  */
-export function filledIn(text: string, dotenv: Dotenv): string {
+function filledIn(text: string, dotenv: Dotenv): string {
   const [whole, name = '', otherwise = ''] = INNERMOST.exec(text) ?? [];
   if (whole === undefined) return text;
   return filledIn(

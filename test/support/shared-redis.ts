@@ -41,7 +41,9 @@ export async function openDatabase(): Promise<Database> {
   const socketPath = process.env[SOCKET];
   if (socketPath === undefined) return { ...(await startRedis()), db: 0 };
   const worker = Number(process.env['JEST_WORKER_ID'] ?? '1');
-  const db = (worker % WORKERS) * DATABASES_EACH + (opened++ % DATABASES_EACH);
+  if (worker > WORKERS || opened >= DATABASES_EACH)
+    throw new Error('the Redis of the run has no more databases');
+  const db = worker * DATABASES_EACH + opened++;
   return {
     ...{ socketPath, db, url: `unix://${socketPath}?db=${db}` },
     // What the leak scan has to see stays until the end of the run, when the whole Redis is dumped.

@@ -32,7 +32,7 @@ export async function openTracedServers() {
       await ready(server, base.BASE_URL);
       return { ...server, browser: createBrowser(base.BASE_URL) };
     },
-    /** The address of somebody who listens and never answers. */
+    /** The address of a server that listens and never answers. */
     silent: async () => {
       const server = createServer().listen(0, '127.0.0.1');
       mute.push(server);
