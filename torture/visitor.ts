@@ -94,7 +94,10 @@ export async function storedGrants(
 }
 
 /** As if the time of the stored access token were over: no server uses it any more. */
-export async function expireStored(redis: StoreOfTest, visitor: Visitor): Promise<void> {
+export async function expireStored(
+  redis: StoreOfTest,
+  visitor: Pick<Visitor, 'key'>,
+): Promise<void> {
   await withVault(redis, async (vault) => {
     const grant = (await vault.read(visitor.key))!;
     const tokens = { ...grant.tokens, expiresAt: Date.now() - 1 };

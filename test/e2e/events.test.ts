@@ -119,9 +119,14 @@ describe('GET /portal/events', () => {
     const stream = await watching();
     const { opened, open: letGo } = gate();
     world.simulator.faults.add({ endpoint: 'revoke', kind: 'delay', until: opened });
-    const answer = elsewhere.post('/oauth/disconnect');
-    await stream.next({ status: 'disconnected' });
-    letGo();
+    let isAnswered = false;
+    const answer = elsewhere.post('/oauth/disconnect').finally(() => (isAnswered = true));
+    try {
+      await stream.next({ status: 'disconnected' });
+      expect(isAnswered).toBe(false);
+    } finally {
+      letGo();
+    }
     await answer;
   });
 

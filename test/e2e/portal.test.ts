@@ -24,7 +24,10 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
+let release: () => void = () => undefined;
+
 afterEach(() => {
+  release();
   world.simulator.play('works');
 });
 
@@ -154,7 +157,7 @@ describe('trouble', () => {
   });
 
   it('slow: without waiting an empty place that leads to the same with waiting', async () => {
-    const release = holdApi(world.simulator);
+    release = holdApi(world.simulator);
     const page = await copyOf(ana, hasty.local).send('/portal/patients?query=ro&page=1');
     expect(page.status).toBe(200);
     expect(page.text).toContain('data-late="/portal/patients?query=ro&amp;page=1&amp;wait=1"');
@@ -163,11 +166,20 @@ describe('trouble', () => {
     expect((await waiting).text).toMatch(/>\d+ patients</);
   });
 
+  it('slow, with the usual patience: the page comes while Fullscript still keeps it waiting', async () => {
+    const usual = await world.start({ BASE_URL: app.origin });
+    // Until the end of the test: nothing but the patience of the server can have the page come.
+    release = holdApi(world.simulator);
+    const { status, text } = await copyOf(ana, usual.local).send('/portal/patients?page=2');
+    expect(status).toBe(200);
+    expect(text).toContain('data-late="/portal/patients?page=2&amp;wait=1"');
+  });
+
   it('slow, then refused: the request that nobody waited for does no harm', async () => {
     const { simulator } = world;
     const other = app.browser();
     await other.signIn(simulator.people[1]!.id);
-    const release = holdApi(simulator);
+    release = holdApi(simulator);
     await copyOf(other, hasty.local).send('/portal/catalog');
     simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500 });
     simulator.expireAccessTokens();

@@ -5,11 +5,16 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
+import {
+  type RedisClient,
+  closeRedis,
+  connectRedis,
+  waitUntilReady,
+} from '../../src/redis/client.js';
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded-server.js';
 import { isAlive } from '../../src/redis/file-lock.js';
 import { startServerChild } from '../../src/redis/server-child.js';
-import { serverState } from '../../src/redis/server-socket.js';
+import { requestShutdown, serverState } from '../../src/redis/server-socket.js';
 import { until } from '../support/contract.js';
 
 const MODULE = fileURLToPath(new URL('../../src/redis/embedded-server.ts', import.meta.url));
@@ -17,6 +22,7 @@ const MODULE = fileURLToPath(new URL('../../src/redis/embedded-server.ts', impor
 let root = '';
 let dataDir = '';
 const open: EmbeddedRedis[] = [];
+const processes: ChildProcess[] = [];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'fc-embedded-'));
@@ -24,7 +30,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  for (const child of processes.splice(0)) await end(child);
   for (const one of open.splice(0)) await one.close();
+  await endOrphan(join(root, 'redis.sock'));
   await rm(root, { recursive: true, force: true });
 });
 
@@ -38,8 +46,8 @@ async function start(log?: (message: string) => void): Promise<EmbeddedRedis> {
 const pathOf = ({ address }: EmbeddedRedis) => (address.kind === 'socket' ? address.path : '');
 
 async function withClient<T>(
-  embedded: EmbeddedRedis,
-  use: (client: ReturnType<typeof connectRedis>) => Promise<T>,
+  embedded: Pick<EmbeddedRedis, 'address'>,
+  use: (client: RedisClient) => Promise<T>,
 ): Promise<T> {
   const client = connectRedis(embedded.address);
   await waitUntilReady(client, 5_000);
@@ -48,6 +56,13 @@ async function withClient<T>(
   } finally {
     await closeRedis(client);
   }
+}
+
+/** The server of another process, when a test has failed before it was adopted. */
+async function endOrphan(socketPath: string): Promise<void> {
+  if ((await serverState(socketPath)) === 'absent') return;
+  await requestShutdown(socketPath);
+  await until(async () => (await serverState(socketPath)) === 'absent');
 }
 
 /** Another process of ours, which says `owned` or `joined` and then waits to be killed. */
@@ -59,6 +74,7 @@ async function otherProcess(): Promise<{ child: ChildProcess; said: string }> {
     setInterval(() => {}, 1000);`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  processes.push(child);
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, said: said.toString() };
 }
@@ -66,6 +82,7 @@ async function otherProcess(): Promise<{ child: ChildProcess; said: string }> {
 /** What another process of ours leaves in the folder that has started a server: it can be killed. */
 async function otherOwner(): Promise<ChildProcess> {
   const child = spawn('sleep', ['1000']);
+  processes.push(child);
   await writeFile(join(dataDir, 'redis.owner'), `${child.pid!}\n`);
   const socketPath = join(dataDir, 'redis.sock');
   await startServerChild({ program: 'redis-server', dataDir, socketPath });
@@ -73,6 +90,7 @@ async function otherOwner(): Promise<ChildProcess> {
 }
 
 async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   child.kill('SIGKILL');
   await exit;
@@ -81,6 +99,8 @@ async function end(child: ChildProcess): Promise<void> {
 /** The process ids of the servers that were started, out of the log. */
 const pidsIn = (lines: string[]) =>
   lines.flatMap((line) => /^started .*, process (\d+)$/.exec(line)?.[1] ?? []).map(Number);
+
+const serverPid = (info: string) => /^process_id:(\d+)/m.exec(info)?.[1] ?? 'unknown';
 
 const isPong = (answer: string) => answer === 'PONG';
 
@@ -157,12 +177,25 @@ describe('startEmbeddedRedis', () => {
   });
 
   it('the owner was killed → its server goes on, is adopted with its data, and ends with us', async () => {
-    await end(await otherOwner());
+    const { child, said } = await otherProcess();
+    expect(said).toBe('owned');
+    const address = { kind: 'socket', path: join(dataDir, 'redis.sock'), db: 0 } as const;
+    const pidOf = (client: RedisClient) => client.info('server').then(serverPid);
+    const before = await withClient({ address }, async (client) => {
+      await client.set('kept', 'yes');
+      return await pidOf(client);
+    });
+    await end(child);
     const lines: string[] = [];
     const mine = await start((line) => lines.push(line));
     expect(mine.owned).toBe(true);
     expect(lines).toEqual(['adopted an embedded redis-server whose owner is gone']);
-    expect(await withClient(mine, (client) => client.ping())).toBe('PONG');
+    const after = await withClient(mine, async (client) => ({
+      kept: await client.get('kept'),
+      pid: await pidOf(client),
+    }));
+    // Another server would have the data too, from the disk.
+    expect(after).toEqual({ kept: 'yes', pid: before });
     await mine.close();
     expect(await serverState(pathOf(mine))).toBe('absent');
   });

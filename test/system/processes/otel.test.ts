@@ -2,6 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Collector, startCollector } from '../../support/collector.js';
 import { openStage, travel } from '../../support/leaks/journey.js';
 
+// Here although it starts no process: it changes what belongs to a whole one, its environment and
+// OpenTelemetry's global providers, which the suites of `npm test` share.
+
+const before = { ...process.env };
 let collector: Collector;
 
 beforeEach(async () => {
@@ -11,6 +15,7 @@ beforeEach(async () => {
 afterEach(async () => {
   delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   delete process.env['OTEL_EXPORTER_OTLP_PROTOCOL'];
+  Object.assign(process.env, before);
   await collector.close();
 });
 
@@ -23,8 +28,8 @@ describe('traces of everything that can happen to a sign-in', () => {
     // The SDK reads them there; the server has its own from `loadConfig`.
     Object.assign(process.env, env);
     const stage = await openStage(env);
-    const visits = await travel(stage);
-    await stage.close();
+    // The server's end sends what there is, and takes the global providers away.
+    const visits = await travel(stage).finally(stage.close);
     expect(Object.keys(visits).length).toBeGreaterThan(20);
     const exported = Buffer.concat(collector.requests.map(({ body }) => body)).toString('latin1');
     const spans = collector.spans();

@@ -2,10 +2,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { loadConfig } from '../../../src/config.js';
-import { createCipher } from '../../../src/grants/cipher.js';
-import { createVault } from '../../../src/grants/vault.js';
-import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import type { Simulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort } from '../../support/app.js';
 import { type Browser, copyOf, createBrowser } from '../../support/browser.js';
@@ -13,6 +9,7 @@ import { gate } from '../../support/gate.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
 import { until } from '../../support/until.js';
 import { type World, openWorld, openWorldWithRedis } from '../../support/world.js';
+import { expireStored } from '../../../torture/visitor.js';
 
 let folder: string;
 const running: ServerProcess[] = [];
@@ -66,7 +63,7 @@ describe('two server processes on one Redis', () => {
     return { server, origin };
   }
 
-  /** Signs in at the second of the servers that stay; whoever is at `origin` has the same session. */
+  /** A browser at `origin` and one at the second of the servers that stay, with the same session. */
   async function signedIn(person: number, origin: string) {
     // The callback names another address than this server's own.
     const two = createBrowser(origins[1]);
@@ -83,7 +80,8 @@ describe('two server processes on one Redis', () => {
 
   it('one expired grant, 50 parallel calls → one refresh, 50 × 200', async () => {
     const browsers = await signedIn(0, origins[0]);
-    await expire(0);
+    const { id, type } = simulator.people[0]!;
+    await expireStored(world.redis, { key: { registration: 'us-sandbox', owner: { id, type } } });
     const { refreshes } = simulator.stats;
     const { opened, open } = gate();
     simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
@@ -93,17 +91,6 @@ describe('two server processes on one Redis', () => {
     expect(await calls).toBe(50);
     expect(simulator.stats.refreshes).toBe(refreshes + 1);
   });
-
-  /** As if the two hours of its access token were over. */
-  async function expire(person: number): Promise<void> {
-    const { id, type } = simulator.people[person]!;
-    const records = createRedisGrantRecords(world.stored);
-    const cipher = createCipher(loadConfig(shared).sealingKeys);
-    const vault = createVault({ records, cipher });
-    const grant = (await vault.read({ registration: 'us-sandbox', owner: { id, type } }))!;
-    const tokens = { ...grant.tokens, expiresAt: Date.now() - 1 };
-    await vault.write({ ...grant, tokens }, grant.version);
-  }
 
   it('a token rejected by Fullscript, 50 parallel calls → one refresh, 50 × 200', async () => {
     const browsers = await signedIn(1, origins[0]);

@@ -56,6 +56,15 @@ const LOSSES: [string, (member: GroupMember) => Promise<void>][] = [
 ];
 const kill = LOSSES[0]![1];
 
+/** Kills servers. They come back when the test asks for it, or else at its end. */
+async function killUntilAsked(members: readonly GroupMember[]): Promise<() => Promise<unknown>> {
+  let back: Promise<unknown> | undefined;
+  const bringBack = () => (back ??= Promise.all(members.map((member) => member.restart())));
+  ends.push(bringBack);
+  await Promise.all(members.map((member) => member.kill()));
+  return bringBack;
+}
+
 async function connected(url: string): Promise<Grants> {
   const grants = await openGrants(url);
   ends.push(() => Promise.all(grants.clients.map(closeRedis)));
@@ -243,7 +252,7 @@ describe('connectCluster', () => {
   it('most masters gone (CLUSTERDOWN) → refused in time; back → works without a new client', async () => {
     const kept = await cluster.masterOf(grantKey(id));
     const gone = (await masters()).filter((master) => master !== kept);
-    await Promise.all(gone.map((master) => master.kill()));
+    const bringBack = await killUntilAsked(gone);
     await until(async () => {
       const error = await grants.client.get(grantKey(id)).catch((reason: unknown) => reason);
       return String(error).includes('CLUSTERDOWN');
@@ -256,19 +265,19 @@ describe('connectCluster', () => {
     ]);
     expect(performance.now() - from).toBeLessThan(ANSWER_LIMIT_MS);
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-    await Promise.all(gone.map((master) => master.restart()));
+    await bringBack();
     await until(() => saved(grants.records, id), FAILOVER_LIMIT_MS);
     await ping(grants.client);
   });
 
   it('every server gone → refused at once; back → works without a new client', async () => {
-    await Promise.all(cluster.members.map((one) => one.kill()));
+    const bringBack = await killUntilAsked(cluster.members);
     const refused = () => grants.records.read(id).catch((error: unknown) => error);
     const from = performance.now();
     expect(await refused()).toBeInstanceOf(StoreUnavailableError);
     expect(await refused()).toBeInstanceOf(StoreUnavailableError);
     expect(performance.now() - from).toBeLessThan(ANSWER_LIMIT_MS);
-    await Promise.all(cluster.members.map((one) => one.restart()));
+    await bringBack();
     await until(() => saved(grants.records, id), FAILOVER_LIMIT_MS);
   });
 

@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../../../src/redis/client.js';
-import type { Browser } from '../../support/browser.js';
+import { type Browser, createBrowser } from '../../support/browser.js';
 import { connectTo } from '../../support/contract.js';
+import { gate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
 import { type Fleet, type Member, openFleet } from '../../../torture/fleet.js';
-import { sessionOf } from '../../../torture/visitor.js';
+import { sessionOf, storedGrants } from '../../../torture/visitor.js';
 
 /** What happens around the server: clocks that are wrong, a Redis that is gone. */
 
@@ -112,6 +113,31 @@ describe('SR-54', () => {
       expect((await member.ask(visitor)).status).toBe(200);
     },
   );
+
+  it('SR-54 Redis frozen during a callback → 503 long before the save gives up; saved behind it', async () => {
+    const { redis, simulator } = fleet;
+    const { id, type } = simulator.people[1]!;
+    const key = { registration: 'us-sandbox', owner: { id, type } } as const;
+    const browser = createBrowser(member.origin);
+    const callback = await browser.consent({ person: id });
+    const { opened, open } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const { exchanges } = simulator.stats;
+    const answer = browser.send(callback);
+    await until(() => simulator.stats.exchanges > exchanges);
+    redis.pause();
+    const from = performance.now();
+    try {
+      open();
+      expect((await answer).status).toBe(503);
+      // The claim is a time: people wait a second, the save some seconds. Twice that second is room
+      // for a busy machine.
+      expect(performance.now() - from).toBeLessThan(2_000);
+    } finally {
+      redis.resume();
+    }
+    await until(async () => (await storedGrants(redis, [{ key }]))[0]?.status === 'active');
+  });
 
   it('SR-54 Redis READONLY → what writes is 503 within a second; signed in afterwards without a restart', async () => {
     const visitor = await fleet.signIn(0);
