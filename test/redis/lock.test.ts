@@ -25,14 +25,21 @@ describe('leases of the lock in Redis', () => {
     await redis.stop();
   });
 
-  it('work outlasts the lease → renewed, nobody else gets in', async () => {
+  it('work goes on → its lease is renewed, and nobody else gets in', async () => {
     const id = newId();
-    const lock = createRedisLock(client, { leaseMs: 120 });
-    const other = createRedisLock(second, { leaseMs: 120 });
+    const lock = createRedisLock(client, { leaseMs: 2_000, renewEveryMs: 20 });
     const holder = openWork();
     const held = lock.run(id, 0, holder.work);
     await holder.begun;
-    const refused = other.run(id, 300, () => Promise.resolve());
+    const left = () => client.pttl(lockKey(id));
+    let before = await left();
+    await until(async () => {
+      const now = await left();
+      const risen = now > before;
+      before = now;
+      return risen;
+    });
+    const refused = createRedisLock(second).run(id, 0, () => Promise.resolve());
     await expect(refused).rejects.toBeInstanceOf(LockTimeoutError);
     holder.finish();
     expect(await held).toBe('done');
