@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { LockTimeoutError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { lockKey } from '../../src/redis/keys.js';
@@ -18,6 +18,10 @@ describe('leases of the lock in Redis', () => {
   beforeAll(async () => {
     redis = await openDatabase();
     [client, second] = [await connectTo(redis), await connectTo(redis)];
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
   });
 
   afterAll(async () => {
@@ -46,8 +50,9 @@ describe('leases of the lock in Redis', () => {
     expect(await client.exists(lockKey(id))).toBe(0);
   });
 
-  it('default lease → six seconds, of a random owner each time', async () => {
+  it('default lease → six seconds, renewed after each third, of a random owner each time', async () => {
     const id = newId();
+    const every = jest.spyOn(globalThis, 'setInterval');
     const lock = createRedisLock(client);
     const look = async () => {
       const left = await client.pttl(lockKey(id));
@@ -58,6 +63,7 @@ describe('leases of the lock in Redis', () => {
     const owners = [await lock.run(id, 0, look), await lock.run(id, 0, look)];
     expect(new Set(owners).size).toBe(2);
     expect(owners[0]).toMatch(/^[\w-]{22}$/);
+    expect(every).toHaveBeenCalledWith(expect.any(Function), 2_000);
   });
 
   it('holder died → its lease ends by itself and a waiter gets in', async () => {
