@@ -802,7 +802,7 @@ describe('generatedSecrets', () => {
 /** What each of two threads got in each round; both ask at the same moment, folder by folder. */
 async function startTogether(at: { rounds: number; root: string }) {
   const source = new URL('../../src/config/generated-secrets.ts', import.meta.url).href;
-  const arrived = new SharedArrayBuffer(4 * at.rounds);
+  const arrived = new SharedArrayBuffer(8 * at.rounds);
   const start = async () => {
     const worker = new Worker(THREAD, { eval: true, workerData: { ...at, arrived, source } });
     const [answers] = (await once(worker, 'message')) as [string[]];
@@ -816,10 +816,14 @@ const { parentPort, workerData } = require('node:worker_threads');
 const { rounds, root, source } = workerData;
 const arrived = new Int32Array(workerData.arrived);
 
+/** Waiting to be woken leaves a core to the other thread; a thread that is woken is late, so both then spin. */
 function meet(round) {
   const others = Atomics.add(arrived, round, 1);
   if (others === 0) Atomics.wait(arrived, round, 1);
   else Atomics.notify(arrived, round);
+  const awake = rounds + round;
+  Atomics.add(arrived, awake, 1);
+  while (Atomics.load(arrived, awake) < 2);
 }
 
 import('tsx/esm/api').then(async ({ tsImport }) => {

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Browser } from '../support/browser.js';
+import { type Browser, copyOf } from '../support/browser.js';
 import { holdApi } from '../support/hold-api.js';
-import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorld } from '../support/world.js';
 

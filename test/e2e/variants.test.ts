@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   SIMULATOR_CLIENT_ID,
   SIMULATOR_CLIENT_SECRET,
@@ -12,6 +12,8 @@ import { type World, openWorld, openWorldWithRedis } from '../support/world.js';
 
 let world: World;
 let canada: Simulator;
+/** What a test has opened beside them. */
+const ends: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   [world, canada] = await Promise.all([openWorld(), startSimulator()]);
@@ -23,6 +25,10 @@ afterAll(async () => {
 });
 
 beforeEach(() => world.stored.flushdb());
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
 
 const withCanada = () => ({
   FULLSCRIPT_CA_CLIENT_ID: SIMULATOR_CLIENT_ID,
@@ -85,13 +91,13 @@ describe('two countries at once', () => {
 describe('an application from before 26 August 2021', () => {
   it('acts for the clinic, and the portal says so', async () => {
     const legacy = await openWorld({ simulator: { legacyClinicTokens: true } });
+    ends.push(legacy.close);
     const browser = (await legacy.start()).browser();
     const portal = await browser.signIn(legacy.simulator.people[0]!.id);
     expect(portal.text).toContain('it acts for the whole clinic');
     expect(await browser.json<Session>('/api/session')).toMatchObject({
       resourceOwner: { type: 'Clinic' },
     });
-    await legacy.close();
   });
 });
 
@@ -147,6 +153,7 @@ describe('Redis dying between the answer of a refresh and its save', () => {
     const own = await openWorldWithRedis({
       args: ['--appendonly', 'yes', '--appendfsync', 'always'],
     });
+    ends.push(own.close);
     const { simulator, redis } = own;
     const browser = (await own.start()).browser();
     await browser.signIn(simulator.people[0]!.id);
@@ -164,7 +171,6 @@ describe('Redis dying between the answer of a refresh and its save', () => {
     await until(async () => (await browser.send('/readyz')).status === 200);
     expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
     expect(simulator.stats.refreshes).toBe(1);
-    await own.close();
   });
 });
 

@@ -289,6 +289,10 @@ describe('clientView', () => {
 });
 
 describe('reportAtEnd', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   const exchange = () => ({
     req: { method: 'GET', url: '/api/session' } as unknown as IncomingMessage,
     res: Object.assign(new EventEmitter(), { statusCode: 503, writableFinished: true }),
@@ -308,7 +312,6 @@ describe('reportAtEnd', () => {
       took = ms;
     }, of);
     res.emit('close');
-    now.mockRestore();
     expect(told).toEqual(['second']);
     expect(took).toBe(40);
   });

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser } from '../support/browser.js';
+import { type Browser, copyOf } from '../support/browser.js';
 import { gate } from '../support/gate.js';
 import type { TestRedis } from '../support/redis-server.js';
-import { copyOf } from '../support/browser.js';
 import { scrape } from '../support/scrape.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';

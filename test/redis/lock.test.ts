@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { LockTimeoutError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { lockKey } from '../../src/redis/keys.js';
@@ -20,27 +20,39 @@ describe('leases of the lock in Redis', () => {
     [client, second] = [await connectTo(redis), await connectTo(redis)];
   });
 
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   afterAll(async () => {
     await Promise.all([closeRedis(client), closeRedis(second)]);
     await redis.stop();
   });
 
-  it('work outlasts the lease → renewed, nobody else gets in', async () => {
+  it('work goes on → its lease is renewed, and nobody else gets in', async () => {
     const id = newId();
-    const lock = createRedisLock(client, { leaseMs: 120 });
-    const other = createRedisLock(second, { leaseMs: 120 });
+    const lock = createRedisLock(client, { leaseMs: 2_000, renewEveryMs: 20 });
     const holder = openWork();
     const held = lock.run(id, 0, holder.work);
     await holder.begun;
-    const refused = other.run(id, 300, () => Promise.resolve());
+    const left = () => client.pttl(lockKey(id));
+    let before = await left();
+    await until(async () => {
+      const now = await left();
+      const risen = now > before;
+      before = now;
+      return risen;
+    });
+    const refused = createRedisLock(second).run(id, 0, () => Promise.resolve());
     await expect(refused).rejects.toBeInstanceOf(LockTimeoutError);
     holder.finish();
     expect(await held).toBe('done');
     expect(await client.exists(lockKey(id))).toBe(0);
   });
 
-  it('default lease → six seconds, of a random owner each time', async () => {
+  it('default lease → six seconds, renewed after each third, of a random owner each time', async () => {
     const id = newId();
+    const every = jest.spyOn(globalThis, 'setInterval');
     const lock = createRedisLock(client);
     const look = async () => {
       const left = await client.pttl(lockKey(id));
@@ -51,6 +63,7 @@ describe('leases of the lock in Redis', () => {
     const owners = [await lock.run(id, 0, look), await lock.run(id, 0, look)];
     expect(new Set(owners).size).toBe(2);
     expect(owners[0]).toMatch(/^[\w-]{22}$/);
+    expect(every).toHaveBeenCalledWith(expect.any(Function), 2_000);
   });
 
   it('holder died → its lease ends by itself and a waiter gets in', async () => {

@@ -28,18 +28,29 @@ import { type Database, openDatabase } from '../support/shared-redis.js';
 
 let redis: Database;
 let client: RedisClient;
+/** What a test has opened beside it. */
+const others: RedisClient[] = [];
 
 beforeAll(async () => {
   redis = await openDatabase();
   client = await connectTo(redis);
 });
 
-afterEach(() => client.flushdb());
+afterEach(async () => {
+  await Promise.all(others.splice(0).map(closeRedis));
+  await client.flushdb();
+});
 
 afterAll(async () => {
   await closeRedis(client);
   await redis.stop();
 });
+
+/** A client that goes with its test. */
+function keep(another: RedisClient): RedisClient {
+  others.push(another);
+  return another;
+}
 
 /** What is left of a key's life is at most this, and hardly less. */
 async function expectLeft(key: string, ms: number): Promise<void> {
@@ -103,7 +114,7 @@ describe('what cannot be read in Redis', () => {
 
 describe('counts of a rate limit in Redis', () => {
   it('two processes → one count, in a key that ends with the window', async () => {
-    const second = await connectTo(redis);
+    const second = keep(await connectTo(redis));
     const [one, other] = [
       await opened(createRedisRateLimitStore(client, 'start')),
       await opened(createRedisRateLimitStore(second, 'start')),
@@ -111,7 +122,6 @@ describe('counts of a rate limit in Redis', () => {
     expect(await hits(one, 'a')).toBe(1);
     expect(await hits(other, 'a')).toBe(2);
     await expectLeft(rateLimitKey('start', 'a'), 60_000);
-    await closeRedis(second);
   });
 
   it('given back after the window → leaves no key behind', async () => {
@@ -131,7 +141,7 @@ describe('Redis in trouble', () => {
   afterAll(() => own.stop());
 
   it('scripts flushed, as by a new master → grants are saved and limits counted all the same', async () => {
-    const its = await connectTo(own);
+    const its = keep(await connectTo(own));
     const records = createRedisGrantRecords(its);
     const store = await opened(createRedisRateLimitStore(its, 'flushed'));
     await records.compareAndSet('id', { version: 1, sealed: 's' }, 0);
@@ -140,24 +150,22 @@ describe('Redis in trouble', () => {
     expect(await records.compareAndSet('id', { version: 2, sealed: 's' }, 1)).not.toBe(false);
     await its.script('FLUSH');
     expect(await hits(store, 'a')).toBe(2);
-    await closeRedis(its);
   });
 
   it('frozen → a batch of counts fails; thawed and sent again → added once', async () => {
-    const hasty = connectRedis(parseStoreUrl(own.url), { commandTimeoutMs: 50 });
+    const hasty = keep(connectRedis(parseStoreUrl(own.url), { commandTimeoutMs: 50 }));
     await until(() => hasty.status === 'ready');
     const batch = batchOf({ a: 3 });
     own.pause();
     const failed = await rejection(createRedisSharedCounts(hasty).add(batch));
     expect(failed).toBeInstanceOf(StoreUnavailableError);
     own.resume();
-    const patient = await connectTo(own);
+    const patient = keep(await connectTo(own));
     expect(await createRedisSharedCounts(patient).add(batch)).toEqual([3]);
-    await Promise.all([closeRedis(hasty), closeRedis(patient)]);
   });
 
   it('gone → StoreUnavailableError, whatever is asked: no user is let in by mistake', async () => {
-    const lost = await connectTo(own);
+    const lost = keep(await connectTo(own));
     const users = createRedisDisabledUsers(lost);
     const index = createRedisGrantIndex(lost);
     const activity = createRedisUserActivity(lost);
@@ -174,15 +182,13 @@ describe('Redis in trouble', () => {
         reason: expect.any(StoreUnavailableError),
       });
     }
-    await closeRedis(lost);
   });
 
   it('away when the counts of a limit are opened → StoreUnavailableError, and works when it comes', async () => {
-    const early = connectRedis(parseStoreUrl(own.url));
+    const early = keep(connectRedis(parseStoreUrl(own.url)));
     const store = await opened(createRedisRateLimitStore(early, 'early'));
     expect(await rejection(hits(store, 'a'))).toBeInstanceOf(StoreUnavailableError);
     await own.restart();
     await until(async () => (await hits(store, 'a').catch(() => 0)) > 0);
-    await closeRedis(early);
   });
 });

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { loadConfig } from '../../src/config.js';
 import { VARIABLES } from '../../src/config/variables.js';
@@ -165,6 +167,21 @@ describe('SR-03', () => {
         asked: ['code'],
       });
     }
+  });
+
+  it('SR-03 the sources give grant_type two values and response_type one', () => {
+    const src = new URL('../../src/', import.meta.url).pathname;
+    const text = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !path.startsWith('simulator/'))
+      .map((path) => readFileSync(join(src, path), 'utf8'))
+      .join('\n');
+    // As a property, as an argument, or in a query; the name alone is part of an error code too.
+    const given = (name: string) =>
+      [...text.matchAll(new RegExp(`\\b${name}(?:['"]?\\s*[:,]\\s*|=)([^\\s,;)}]+)`, 'g'))].map(
+        ([, value]) => value!,
+      );
+    expect(given('grant_type').sort()).toEqual(["'authorization_code'", "'refresh_token'"]);
+    expect(new Set(given('response_type'))).toEqual(new Set(["'code'"]));
   });
 });
 

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser } from '../support/browser.js';
-import { callbackWith } from '../support/browser.js';
+import { type Browser, callbackWith } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 
 /** What the authorization server is asked for, and whether it was the one that answered. */

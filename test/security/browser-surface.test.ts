@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeSession } from '../../src/redis/session-codec.js';
-import type { Browser, Page } from '../support/browser.js';
+import { type Browser, type Page, copyOf } from '../support/browser.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { appBehind, routesOf } from '../support/routes.js';
 import {
@@ -10,7 +10,6 @@ import {
   PROXIED,
   type World,
 } from '../support/world.js';
-import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
 
 /** The statements about what answers tell browsers to allow. */

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Browser } from '../support/browser.js';
+import { type Browser, sessionOf } from '../support/browser.js';
 import { type RouteEntry, appBehind, routesOf } from '../support/routes.js';
-import { sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 
 /** The statement about requests that other sites make through a signed-in browser. */

@@ -5,9 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Express, RequestHandler } from 'express';
 import { sessionKey } from '../../src/redis/keys.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
-import type { Browser, Page } from '../support/browser.js';
+import { type Browser, type Page, sessionOf } from '../support/browser.js';
 import { appBehind } from '../support/routes.js';
-import { sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 
 /** The statement about errors that nobody foresaw. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { COMMAND_TIMEOUT_MS } from '../../src/redis/limit-commands.js';
 import type { ServerOptions } from '../../src/server.js';
@@ -28,6 +28,8 @@ const WINDOW = { rateLimitWindowMs: 2 * Date.now() };
 
 let world: World<TestRedis>;
 let app: App;
+/** What a test has opened beside them. */
+const ends: (() => unknown)[] = [];
 
 /** A server with small limits. */
 const start = (
@@ -41,7 +43,18 @@ beforeAll(async () => {
   app = await start();
 });
 
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
 afterAll(() => world.close());
+
+/** A world of a test's own, which goes with the test. */
+async function openOwn(): Promise<World<TestRedis>> {
+  const own = await openWorldWithRedis();
+  ends.push(own.close);
+  return own;
+}
 
 let addresses = 0;
 /** One that nobody has used. */
@@ -352,6 +365,7 @@ describe('SR-55 several processes', () => {
     // A database of their own: in the usual one there is what other servers have counted.
     const shared = await openDatabase();
     const asking = (await connectTo(shared)) as Redis;
+    ends.push(() => asking.disconnect());
     const open = () => start({ REDIS_URL: shared.url }, { shareMs: 20 });
     const [one, two] = await Promise.all([open(), open()]);
     const address = newAddress();
@@ -366,7 +380,6 @@ describe('SR-55 several processes', () => {
     });
     // With no more than the calls of its own it would have let all of them through.
     expect(calls).toBeLessThan(ADDRESS);
-    asking.disconnect();
   });
 
   /** How many calls the processes have told each other of. */
@@ -379,7 +392,7 @@ describe('SR-55 several processes', () => {
 
   it('SR-55 hundreds of calls → no command for the limits but one a second', async () => {
     // The servers of other tests tell their Redis what they have counted.
-    const { stored: asking, ...quiet } = await openWorldWithRedis();
+    const { stored: asking, ...quiet } = await openOwn();
     const fast = await quiet.start({ ...LIMITED, RATE_LIMIT_API: '60000' }, WINDOW);
     const browser = browserAt(newAddress(), fast);
     await browser.signIn(quiet.simulator.people[0]!.id);
@@ -400,7 +413,6 @@ describe('SR-55 several processes', () => {
     expect(new Set(statuses(pages))).toEqual(new Set([200]));
     expect(scripts).toBeLessThanOrEqual(seconds + 1);
     expect([sessions, grants]).toEqual([200, 200]);
-    await quiet.close();
   });
 
   it('SR-55 what lies in Redis → shows neither address nor user', async () => {
@@ -497,7 +509,7 @@ describe('SR-55 Redis has trouble', () => {
   });
 
   it('SR-55 away when the server starts → 503, and limited as ever when Redis comes', async () => {
-    const late = await openWorldWithRedis();
+    const late = await openOwn();
     await late.redis.kill();
     const early = await start({}, { storeWaitMs: 0 }, late);
     expect((await startAt(browserAt(newAddress(), early))()).status).toBe(503);
@@ -505,6 +517,5 @@ describe('SR-55 Redis has trouble', () => {
     await until(async () => (await startAt(browserAt(newAddress(), early))()).status === 303);
     const pages = await times(OAUTH + 1, startAt(browserAt(newAddress(), early)));
     expect(statuses(pages)).toEqual([303, 303, 303, 429]);
-    await late.close();
   });
 });

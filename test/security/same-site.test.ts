@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Browser } from '../support/browser.js';
-import { callbackWith } from '../support/browser.js';
+import { type Browser, callbackWith } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 
 /** The SameSite attribute of the session cookie, in both positions of its switch. */

@@ -2,9 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { sign } from 'cookie-signature';
 import { sessionHash, sessionKey } from '../../src/redis/keys.js';
 import { SECRETS } from '../support/app.js';
-import type { Browser } from '../support/browser.js';
+import { type Browser, copyOf, sessionOf } from '../support/browser.js';
 import { type App, behindProxy, openWorld, PROXIED, type World } from '../support/world.js';
-import { copyOf, sessionOf } from '../support/browser.js';
 
 /** The statements about the cookie that carries a session, and about the id in it. */
 

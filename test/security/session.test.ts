@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeSession } from '../../src/redis/session-codec.js';
-import type { Browser } from '../support/browser.js';
-import { copyOf, sessionOf } from '../support/browser.js';
+import { type Browser, copyOf, sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { gate } from '../support/gate.js';
 import { until } from '../support/until.js';

@@ -12,12 +12,11 @@ import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, grantKey } from '../../src/redis/k
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
 import type { Person } from '../../src/simulator/simulator.js';
 import { SECRETS } from '../support/app.js';
-import type { Browser } from '../support/browser.js';
+import { type Browser, copyOf } from '../support/browser.js';
 import { runLine } from '../support/command.js';
 import { gate } from '../support/gate.js';
 import { startRedisGate } from '../support/redis-gate.js';
 import type { TestRedis } from '../support/redis-server.js';
-import { copyOf } from '../support/browser.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Grant } from '../../src/grants/grant.js';
-import type { Browser } from '../support/browser.js';
+import { type Browser, sessionOf } from '../support/browser.js';
 import { startTokenEditor, without } from '../support/peer-server.js';
-import { sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Visitor } from '../../support/chromium.js';
 import { type ForeignSite, startForeignSite } from '../../support/foreign-site.js';
@@ -411,13 +411,22 @@ describe('headers', () => {
 });
 
 describe('over https, behind a proxy', () => {
+  const ends: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
   it('SR-19 the whole flow → Chromium takes the cookies with __Host- and keeps them from scripts', async () => {
     const [to, from] = [await freePort(), await freePort()];
     const proxy = await startTlsProxy({ from, to });
+    ends.push(() => proxy.close());
     const redirectUris = [`${proxy.origin}/oauth/callback`];
     const world = await openWorld({ simulator: { redirectUris } });
+    ends.push(world.close);
     await world.start({ PORT: String(to), BASE_URL: proxy.origin, TRUST_PROXY: '1' });
     const { page, context, violations, close } = await portal.visitor({ ignoreHTTPSErrors: true });
+    ends.push(close);
     await page.goto(`${proxy.origin}/`);
     await page.getByRole('link', { name: 'Connect my Fullscript account' }).click();
     await page.waitForURL((url) => url.origin === world.simulator.origin);
@@ -439,9 +448,6 @@ describe('over https, behind a proxy', () => {
     expect(await page.evaluate('document.cookie')).toBe('');
     expect(violations).toEqual([]);
     await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor();
-    await close();
-    await proxy.close();
-    await world.close();
   });
 });
 

@@ -202,6 +202,11 @@ describe('ports', () => {
     expect(new Set(hosts).size).toBe(hosts.length);
   });
 
+  it('all of them are published to this machine alone, whatever its firewall lets through', () => {
+    const ports = names.flatMap((name) => services[name]!.ports ?? []);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  });
+
   it('others in .env → published there, and BASE_URL follows', () => {
     const dotenv = { PORT: '3100', BALANCER_PORT: '3200', CLUSTER_APP_PORT: '3300' };
     const urls = servers.map((name) => configOf(name, dotenv).baseUrl);

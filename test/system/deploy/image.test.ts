@@ -129,6 +129,22 @@ describe('the Dockerfile', () => {
     expect(told).toBeLessThan(made);
   });
 
+  it('bases with a tag, packages whose scripts do not run, node as the first process', () => {
+    const bases = [...source.matchAll(/^ARG (\w+_IMAGE)=.*\/?\b[\w-]+:(\S+)$/gm)];
+    const used = stages.map((stage) => of(stage, 'FROM')[0]!.words[0]);
+    expect(used).toEqual(bases.map(([, name]) => `\${${name}}`));
+    expect(bases.filter(([, , tag]) => tag === 'latest')).toEqual([]);
+    const commands = stages
+      .flatMap((stage) => of(stage, 'RUN'))
+      .flatMap(({ text }) => text.split('&&'));
+    const npm = commands.filter((command) => /\bnpm (?!run )/.test(command));
+    expect(npm).toHaveLength(2);
+    for (const command of npm) expect(command).toMatch(/npm (ci|prune) .*--ignore-scripts/);
+    // A shell between them would keep SIGTERM from node.
+    expect(of(last, 'ENTRYPOINT')).toEqual([]);
+    expect(of(last, 'CMD').map(({ text, words }) => [text[0], words[0]])).toEqual([['[', 'node']]);
+  });
+
   it('says the version of the package', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       version: string;
