@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AUDIT_KEPT, type AuditEntry, type AuditTrail } from '../../src/grants/audit-trail.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 /** When the entries of these tests begin. */
 export const AT = Date.UTC(2026, 2, 1, 8);

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Request } from 'express';
 import session from 'express-session';
 import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 /** Databases of a Redis share its channels, so these names are used here alone. */
 const nextOwner = () => `us-sandbox:Staff:${randomUUID()}`;

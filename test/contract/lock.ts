@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LockTimeoutError } from '../../src/grants/errors.js';
 import type { Lock } from '../../src/grants/lock.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 let ids = 0;
 const newId = () => `us-sandbox:Practitioner:${(ids += 1)}`;

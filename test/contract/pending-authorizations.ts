@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PendingAuthorizations } from '../../src/oauth/pending-authorizations.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 let ids = 0;
 const newId = () => `state-${(ids += 1)}`;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Options, Store } from 'express-rate-limit';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 /** What express-rate-limit does with a store when a limit is made. */
 export async function opened(store: Store, windowMs = 60_000): Promise<Store> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RefreshFailure, RefreshFailures } from '../../src/grants/refresh-failures.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 let ids = 0;
 const newId = () => `us-sandbox:Practitioner:${(ids += 1)}`;

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocation-queue.js';
-import { type Stage, until } from '../support/contract.js';
-import { gate } from '../support/custody.js';
+import { type Stage } from '../support/contract.js';
+import { until } from '../support/until.js';
+import { gate } from '../support/gate.js';
 
 const entry = (sealed = 'k1.first'): QueuedRevocation => ({
   id: randomUUID(),

@@ -4,7 +4,7 @@ import express from 'express';
 import session, { type SessionData } from 'express-session';
 import request from 'supertest';
 import type { SessionStore } from '../../src/redis/session-store.js';
-import { type Stage, until } from '../support/contract.js';
+import { type Stage } from '../support/contract.js';
 import {
   destroy,
   finished,
@@ -14,6 +14,7 @@ import {
   stored,
   touch,
 } from '../support/stored-sessions.js';
+import { until } from '../support/until.js';
 
 export function sessionStoreContract(openStage: () => Promise<Stage>): void {
   describe('SessionStore', () => {

@@ -18,7 +18,9 @@ import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import type { QueuedRevocation } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
 import { secret } from '../../src/oauth/secret.js';
-import { MINUTE, type Custody, openCustody, gate, until } from '../support/custody.js';
+import { MINUTE, type Custody, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 const key = (id: string): SealingKey => ({ id, key: createSecretKey(randomBytes(32)) });
 const k1 = key('k1');

@@ -6,7 +6,9 @@ import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
-import { type Custody, openCustody, gate, until } from '../support/custody.js';
+import { type Custody, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 const LIFETIME = 7200_000;
 let world: Custody;

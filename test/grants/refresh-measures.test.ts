@@ -5,7 +5,9 @@ import type { Journal } from '../../src/grants/journal.js';
 import { createTokenRefresher } from '../../src/grants/token-refresher.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
-import { type Custody, openCustody, gate, until } from '../support/custody.js';
+import { type Custody, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 let world: Custody;
 afterEach(() => world.close());

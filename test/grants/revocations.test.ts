@@ -7,7 +7,9 @@ import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocat
 import { retryIn } from '../../src/grants/revocation-retry.js';
 import { createRevocations } from '../../src/grants/revocations.js';
 import { secret } from '../../src/oauth/secret.js';
-import { MINUTE, type Custody, openCustody, gate, until } from '../support/custody.js';
+import { MINUTE, type Custody, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 const SECOND = 1_000;
 const HOUR = 60 * MINUTE;

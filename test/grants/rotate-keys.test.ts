@@ -11,7 +11,9 @@ import { createVault } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
 import { grantOfOwner, keyOfOwner, sealingKey, seedGrants } from '../support/seeded-grants.js';
-import { type Custody, type CustodyOptions, openCustody, gate, until } from '../support/custody.js';
+import { type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 const LIFETIME = 7_200_000;
 const [a, b, x] = [sealingKey('A'), sealingKey('B'), sealingKey('X')];

@@ -4,7 +4,8 @@ import { grantId } from '../../src/grants/grant.js';
 import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
 import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
-import { type Custody, type CustodyOptions, openCustody, gate } from '../support/custody.js';
+import { type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
 
 let world: Custody;
 afterEach(() => world.close());

@@ -8,14 +8,9 @@ import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { secret } from '../../src/oauth/secret.js';
-import {
-  MINUTE,
-  type Custody,
-  type CustodyOptions,
-  openCustody,
-  gate,
-  until,
-} from '../support/custody.js';
+import { MINUTE, type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
+import { gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 const LIFETIME = 7200_000;
 let world: Custody;

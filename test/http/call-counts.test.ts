@@ -4,7 +4,8 @@ import { type CallCounts, createCallCounts } from '../../src/http/call-counts.js
 import type { CountBatch, SharedCounts } from '../../src/http/shared-counts.js';
 import { createMemorySharedCounts } from '../../src/memory/shared-counts.js';
 import { rejection } from '../fixtures/shown.js';
-import { createClock, gate } from '../support/custody.js';
+import { createClock } from '../support/custody.js';
+import { gate } from '../support/gate.js';
 
 const MINUTE = 60_000;
 

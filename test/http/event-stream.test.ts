@@ -7,7 +7,7 @@ import express, { type RequestHandler } from 'express';
 import { coalesced } from '../../src/http/coalesced.js';
 import { type EventStream, openEventStream } from '../../src/http/event-stream.js';
 import { until } from '../support/until.js';
-import { gate } from '../support/custody.js';
+import { gate } from '../support/gate.js';
 
 describe('coalesced', () => {
   it('asked for while it runs, often → once more, behind it', async () => {

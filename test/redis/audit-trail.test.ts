@@ -7,9 +7,10 @@ import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis, connectRedis } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { AT, all, entry, times } from '../contract/audit-trail.js';
-import { connectTo, until } from '../support/contract.js';
+import { connectTo } from '../support/contract.js';
 import { startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
+import { until } from '../support/until.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 

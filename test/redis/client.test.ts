@@ -13,8 +13,8 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
 import { type StoreAddress, parseStoreUrl } from '../../src/redis/store-url.js';
-import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 
 const NOBODY = 'unix:///nonexistent/redis.sock';
 

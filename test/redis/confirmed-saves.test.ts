@@ -9,8 +9,8 @@ import {
 import { type ConfirmedSavesDeps, createConfirmedSaves } from '../../src/redis/confirmed-saves.js';
 import { createDurabilityCheck } from '../../src/redis/durability-check.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
-import { until } from '../support/contract.js';
 import { type Answer, bulk, integers, map, startFakeServer } from './fake-server.js';
+import { until } from '../support/until.js';
 
 const ends: (() => Promise<void>)[] = [];
 

@@ -5,8 +5,8 @@ import { createRedisConnectionSignals } from '../../src/redis/connection-signals
 import { signalChannel } from '../../src/redis/keys.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openListeners } from '../contract/connection-signals.js';
-import { until } from '../support/contract.js';
 import { startRedis } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 
 describe('ConnectionSignals in Redis', () => {
   const closing: (() => Promise<void>)[] = [];

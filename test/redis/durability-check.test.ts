@@ -7,9 +7,9 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { openSaves } from '../../src/redis/saves.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { freePort } from '../support/app.js';
-import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { bulk, integers, map, startFakeServer } from './fake-server.js';
+import { until } from '../support/until.js';
 
 const ends: (() => Promise<void>)[] = [];
 

@@ -15,7 +15,7 @@ import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded
 import { isAlive } from '../../src/redis/file-lock.js';
 import { startServerChild } from '../../src/redis/server-child.js';
 import { requestShutdown, serverState } from '../../src/redis/server-socket.js';
-import { until } from '../support/contract.js';
+import { until } from '../support/until.js';
 
 const MODULE = fileURLToPath(new URL('../../src/redis/embedded-server.ts', import.meta.url));
 

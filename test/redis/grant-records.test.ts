@@ -3,9 +3,10 @@ import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { grantKey, lockKey, pendingKey, sessionKey } from '../../src/redis/keys.js';
-import { connectTo, until } from '../support/contract.js';
+import { connectTo } from '../support/contract.js';
 import { startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
+import { until } from '../support/until.js';
 
 const DAY_MS = 86_400_000;
 

@@ -4,8 +4,9 @@ import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { lockKey } from '../../src/redis/keys.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { openWork } from '../contract/lock.js';
-import { connectTo, until } from '../support/contract.js';
+import { connectTo } from '../support/contract.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
+import { until } from '../support/until.js';
 
 let ids = 0;
 const newId = () => `us-sandbox:Practitioner:${(ids += 1)}`;

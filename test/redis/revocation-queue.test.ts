@@ -8,9 +8,9 @@ import { REVOCATION_QUEUE } from '../../src/redis/keys.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { freePort } from '../support/app.js';
-import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
-import { gate } from '../support/custody.js';
+import { until } from '../support/until.js';
+import { gate } from '../support/gate.js';
 
 const ends: (() => Promise<void>)[] = [];
 

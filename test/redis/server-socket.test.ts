@@ -3,8 +3,8 @@ import { rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { requestShutdown, serverState, socketPathFor } from '../../src/redis/server-socket.js';
-import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 
 let redis: TestRedis | undefined;
 

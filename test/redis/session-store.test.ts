@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { sessionHash, sessionKey, userSessionsKey } from '../../src/redis/keys.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
-import { connectTo, sessionRules, until } from '../support/contract.js';
+import { connectTo, sessionRules } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import {
   type Loaded,
@@ -14,6 +14,7 @@ import {
   stored,
   touch,
 } from '../support/stored-sessions.js';
+import { until } from '../support/until.js';
 
 describe('sessions in Redis', () => {
   let redis: TestRedis;

@@ -3,9 +3,9 @@ import type { Config } from '../../src/config.js';
 import { createLogger } from '../../src/logger.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openStore } from '../../src/store.js';
-import { until } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { bulk, integers, map, startFakeServer } from './fake-server.js';
+import { until } from '../support/until.js';
 
 const ends: (() => Promise<void>)[] = [];
 

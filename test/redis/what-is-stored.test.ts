@@ -22,9 +22,10 @@ import { first } from '../contract/refresh-failures.js';
 import { batchOf } from '../contract/shared-counts.js';
 import { entry } from '../contract/user-activity.js';
 import { rejection } from '../fixtures/shown.js';
-import { connectTo, until } from '../support/contract.js';
+import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
+import { until } from '../support/until.js';
 
 let redis: Database;
 let client: RedisClient;

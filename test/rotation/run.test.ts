@@ -10,9 +10,10 @@ import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { reportText } from '../../src/rotation/report-text.js';
 import { type RunDeps, runRotation } from '../../src/rotation/run.js';
 import { createProgress } from '../../src/terminal/progress.js';
-import { connectTo, until } from '../support/contract.js';
+import { connectTo } from '../support/contract.js';
 import { sealingKey, seedGrants } from '../support/seeded-grants.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
+import { until } from '../support/until.js';
 
 const [a, b] = [sealingKey('A'), sealingKey('B')];
 

@@ -7,13 +7,14 @@ import { createRefreshBackoff } from '../../src/grants/refresh-backoff.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { TokenEndpointError } from '../../src/oauth/errors.js';
 import { lockKey, refreshFailureKey } from '../../src/redis/keys.js';
-import { gate, openCustody } from '../support/custody.js';
+import { openCustody } from '../support/custody.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 import { askingAt } from '../../torture/call.js';
 import { holdRefresh } from '../../torture/held-refresh.js';
 import { type Visitor, sessionOf, settle, signIn, storedGrants } from '../../torture/visitor.js';
+import { gate } from '../support/gate.js';
 
 /** The statements about grants that two servers on one Redis hold, whether they share a process or not. */
 

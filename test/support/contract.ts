@@ -49,8 +49,6 @@ import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { TestRedis } from './redis-server.js';
 import './prompt-queues.js';
 
-export { until } from './until.js';
-
 /** One implementation of every port. */
 export interface Stage {
   readonly grantRecords: GrantRecords;

@@ -32,9 +32,6 @@ import {
 } from '../../src/simulator/simulator.js';
 import { approve } from '../simulator/drive.js';
 
-export { gate } from './gate.js';
-export { until } from './until.js';
-
 export const MINUTE = 60_000;
 export const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
 

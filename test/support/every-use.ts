@@ -21,7 +21,8 @@ import { encodeSession } from '../../src/redis/session-codec.js';
 import { createRedisSharedCounts } from '../../src/redis/shared-counts.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
-import { sessionRules, until } from './contract.js';
+import { sessionRules } from './contract.js';
+import { until } from './until.js';
 
 /** The line for operators, word by word as it stands in the document. */
 export function documentedUser(user = 'fullscript'): [string, ...string[]] {

@@ -6,9 +6,10 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { AuditTrail } from '../../../src/grants/audit-trail.js';
 import { createRedisAuditTrail } from '../../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis } from '../../../src/redis/client.js';
-import { connectTo, until } from '../../support/contract.js';
+import { connectTo } from '../../support/contract.js';
 import { startProcess } from '../../support/process.js';
 import { type Database, openDatabase } from '../../support/shared-redis.js';
+import { until } from '../../support/until.js';
 
 /** Commands as programs that a shell puts together with others. */
 

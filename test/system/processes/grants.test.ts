@@ -11,11 +11,12 @@ import { GRANT_INDEX_CHECKED_KEY, GRANT_INDEX_KEY, lockKey } from '../../../src/
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../../support/app.js';
 import { createBrowser } from '../../support/browser.js';
-import { connectTo, until } from '../../support/contract.js';
+import { connectTo } from '../../support/contract.js';
 import { ready, startProcess } from '../../support/process.js';
 import { startRedisGate } from '../../support/redis-gate.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
 import { seedGrants } from '../../support/seeded-grants.js';
+import { until } from '../../support/until.js';
 
 let redis: TestRedis;
 let simulator: Simulator;

@@ -15,7 +15,7 @@ import type { RotationReport } from '../../../src/rotation/report.js';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../../support/app.js';
 import { type Browser, createBrowser } from '../../support/browser.js';
-import { connectTo, until } from '../../support/contract.js';
+import { connectTo } from '../../support/contract.js';
 import { type ServerProcess, ready, startProcess } from '../../support/process.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
 import {
@@ -25,6 +25,7 @@ import {
   sealingKey,
   seedGrants,
 } from '../../support/seeded-grants.js';
+import { until } from '../../support/until.js';
 
 const [a, b] = [sealingKey('A'), sealingKey('B')];
 const CLINIC = '/api/fullscript/clinic';

@@ -3,11 +3,11 @@ import { StoreUnavailableError } from '../../../src/grants/errors.js';
 import { closeRedis, connectRedis } from '../../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import { parseStoreUrl } from '../../../src/redis/store-url.js';
-import { until } from '../../support/contract.js';
 import { LOGIN, documentedUser, useEverything } from '../../support/every-use.js';
 import { openGrants } from '../../support/grant-uses.js';
 import { DURABLE, askOne } from '../../support/redis-group.js';
 import { startTcpRedis, startTlsRedis } from '../../support/redis-tcp.js';
+import { until } from '../../support/until.js';
 
 const ends: (() => Promise<void>)[] = [];
 

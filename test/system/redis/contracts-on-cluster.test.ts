@@ -10,11 +10,12 @@ import { openSaves } from '../../../src/redis/saves.js';
 import { parseStoreUrl } from '../../../src/redis/store-url.js';
 import { allContracts } from '../../contract/all.js';
 import { grantRecordsContract } from '../../contract/grant-records.js';
-import { openRedisStage, openSafeStage, until } from '../../support/contract.js';
+import { openRedisStage, openSafeStage } from '../../support/contract.js';
 import { LOGIN, documentedUser, useEverything } from '../../support/every-use.js';
 import { openGrants } from '../../support/grant-uses.js';
 import { startCluster } from '../../support/redis-cluster.js';
 import { type RedisGroup, askOne } from '../../support/redis-group.js';
+import { until } from '../../support/until.js';
 
 /** Everything that uses a Redis Cluster and leaves it whole. */
 

@@ -5,7 +5,6 @@ import { StoreUnavailableError } from '../../../src/grants/errors.js';
 import { grantId } from '../../../src/grants/grant.js';
 import { closeRedis, ping } from '../../../src/redis/client.js';
 import { grantKey } from '../../../src/redis/keys.js';
-import { until } from '../../support/contract.js';
 import { documentedUser, useEverything } from '../../support/every-use.js';
 import { type Grants, openGrants, useGrants } from '../../support/grant-uses.js';
 import { startCluster } from '../../support/redis-cluster.js';
@@ -14,6 +13,7 @@ import { startSentinels } from '../../support/redis-sentinels.js';
 import { type Answer, tookMs } from '../../../torture/call.js';
 import { type Member, openFleetOn } from '../../../torture/fleet.js';
 import { sessionOf, settle } from '../../../torture/visitor.js';
+import { until } from '../../support/until.js';
 
 /** Everything that loses a master. One cluster and one set of sentinels, which are whole again after each test. */
 
