@@ -8,6 +8,7 @@ import {
   type Request,
   chromium,
 } from 'playwright-core';
+import { until } from './until.js';
 
 /** What a page of a context has complained about. */
 export interface Complaint {
@@ -118,7 +119,11 @@ async function forgetAll(visitor: Omit<Visitor, 'forget' | 'close'>): Promise<vo
   const others = context.pages().filter((one) => one !== page);
   await Promise.all(others.map((one) => one.close()));
   await page.unrouteAll({ behavior: 'ignoreErrors' });
-  await page.goto('about:blank');
+  await until(async () => {
+    // A page that is about to go elsewhere by itself, as one does that hears of a sign-out, interrupts this.
+    await page.goto('about:blank').catch(() => undefined);
+    return page.url() === 'about:blank';
+  });
   await context.clearCookies();
   for (const list of [violations, errors, requests]) list.length = 0;
 }

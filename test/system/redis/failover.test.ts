@@ -15,7 +15,7 @@ import { type Member, openFleetOn } from '../../../torture/fleet.js';
 import { sessionOf, settle } from '../../../torture/visitor.js';
 import { until } from '../../support/until.js';
 
-/** Everything that loses a master. One cluster and one set of sentinels, which are whole again after each test. */
+/** Everything that loses a master: of a cluster that is whole again after each test, or of a set of sentinels for one test. */
 
 const ANSWER_LIMIT_MS = 1_000;
 const FAILOVER_LIMIT_MS = 15_000;
@@ -25,14 +25,14 @@ let cluster: RedisGroup;
 const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  [sentinels, cluster] = await Promise.all([startSentinels(), startCluster()]);
+  cluster = await startCluster();
 });
 
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-afterAll(() => Promise.all([sentinels.stop(), cluster.stop()]));
+afterAll(() => cluster.stop());
 
 /** Ways to take a server away, until the end of the test. */
 const LOSSES: [string, (member: GroupMember) => Promise<void>][] = [
@@ -106,20 +106,12 @@ describe('connectRedis behind Sentinel', () => {
 
   beforeEach(async () => {
     id = randomUUID();
-    // Before the test's own ends, which bring back what it took away.
-    ends.push(repaired);
+    // A set that has lost a master takes sentinels half a minute to make whole, and a new one a second.
+    sentinels = await startSentinels();
+    ends.push(() => sentinels.stop());
+    await sentinels.healthy();
     grants = await connected(sentinels.url);
   });
-
-  /** By hand: the sentinels would take ten seconds to make a replica of a master that comes back. */
-  async function repaired(): Promise<void> {
-    const master = await sentinels.masterOf('');
-    for (const { port } of sentinels.members) {
-      const of = port === master.port ? ['NO', 'ONE'] : ['127.0.0.1', String(master.port)];
-      await askOne(port, 'REPLICAOF', ...of);
-    }
-    await sentinels.healthy();
-  }
 
   /** Takes the master away while a grant is read and saved, and waits until that works again. */
   async function overFailover(take: (master: GroupMember) => Promise<void>) {
