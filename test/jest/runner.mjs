@@ -21,9 +21,13 @@ const storage = new AsyncLocalStorage();
 /**
  * jest-circus makes a storage whenever it is loaded, and Node 20 looks after every storage at every promise:
  * the fiftieth suite of a worker would run many times as long as the first. So it is given one for all.
+ * Node 24 does not, and does not let its own be replaced.
  */
 function loadAnew(path) {
   delete require.cache[path];
+  if (!Object.getOwnPropertyDescriptor(asyncHooks, 'AsyncLocalStorage').writable) {
+    return require(path);
+  }
   asyncHooks.AsyncLocalStorage = function OneForAll() {
     return storage;
   };
