@@ -54,8 +54,12 @@ export async function withCustody<T>(
   };
   const events = { ...tellingEvents(say), reconnectNeeded };
   const custody = composeCustody({
-    ...{ ...deps, ...deps.waits },
-    ...{ store: parts, log, registration, events },
+    ...deps,
+    ...deps.waits,
+    store: parts,
+    log,
+    registration,
+    events,
   });
   try {
     return await work(custody);

@@ -55,10 +55,8 @@ export async function exchangeCode(deps: {
     try {
       return await tokenEndpoint.exchangeCode(registration, { code, codeVerifier });
     } catch (error) {
-      const wait = exchangeRetryDelay({
-        ...{ error, attempt, firstWaitMs },
-        elapsedMs: now() - startedAt,
-      });
+      const elapsedMs = now() - startedAt;
+      const wait = exchangeRetryDelay({ error, attempt, elapsedMs, firstWaitMs });
       if (wait === undefined) throw error;
       await sleep(wait);
     }
