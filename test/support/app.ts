@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -29,7 +29,10 @@ export async function freePort(): Promise<number> {
 
 /** A folder that goes with the whole run: jest's workers do not hear of their own end. */
 function ownFolder(): string {
-  return mkdtempSync(join(process.env['TEST_RUN_DIR'] ?? tmpdir(), 'fc-data-'));
+  const run = process.env['TEST_RUN_DIR'];
+  const folder = mkdtempSync(join(run ?? tmpdir(), 'fc-data-'));
+  if (run === undefined) process.once('exit', () => rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 /** The environment of a server that talks to `simulator` as if it were Fullscript. */

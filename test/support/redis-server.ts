@@ -83,7 +83,8 @@ export async function startRedis({ args = [], config }: TestRedisOptions = {}): 
         await dump();
       } finally {
         await kill();
-        await rm(dir, { recursive: true, force: true });
+        // A child that Redis had forked to rewrite its file may write for a moment longer.
+        await rm(dir, { recursive: true, force: true, maxRetries: 10 });
       }
     },
   };
