@@ -51,7 +51,7 @@ export interface Member {
   readonly isReady: () => Promise<boolean>;
   readonly kill: () => Promise<void>;
   /** SIGTERM, and the exit code. */
-  readonly stop: () => Promise<number | null>;
+  readonly stop: () => Promise<number | NodeJS.Signals>;
   /** Starts it again, on the same port and in the same folder. */
   readonly start: () => Promise<void>;
   readonly pause: () => void;

@@ -22,6 +22,8 @@ const hexOf = (character: string) => character.charCodeAt(0).toString(16).padSta
 const everyCharacter = (text: string, write: (hex: string) => string) =>
   text.replace(/./g, (character) => write(hexOf(character)));
 
+const otherThan = (character: string) => (character === '-' ? '_' : '-');
+
 describe('a secret in a text', () => {
   const token = random();
   it.each([
@@ -58,10 +60,7 @@ describe('a secret in a text', () => {
   });
 
   it('not there → nothing found', () => {
-    const altered = `${token.slice(0, 8)}-${token.slice(9, -8)}-${token.slice(-7)}`.replace(
-      /^./,
-      '_',
-    );
+    const altered = token.replace(/.(?=(?:.{14})*$)/g, otherThan);
     const texts = [altered, token.slice(0, 15), token.slice(-15), token.slice(1, -1), ''];
     expect(texts.flatMap((text) => formsIn(tokenOf(token), text))).toEqual([]);
   });

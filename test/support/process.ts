@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from './end-with-us.js';
 import { isRecorded, linesRecorder, recordEnvironment, recordFolder } from './leaks/material.js';
@@ -11,10 +12,10 @@ export interface ServerProcess {
   readonly child: ChildProcess;
   /** Everything it has printed so far. */
   readonly output: () => string;
-  /** Resolves with the exit code. */
-  readonly exited: Promise<number | null>;
-  /** SIGTERM, and the exit code. */
-  readonly stop: () => Promise<number | null>;
+  /** Resolves with the exit code, or with the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  /** SIGTERM, and how it ended. */
+  readonly stop: () => Promise<number | NodeJS.Signals>;
 }
 
 /** Starts the built server with nothing but this environment, in `cwd`. */
@@ -43,7 +44,9 @@ export function startProcess(options: {
   // Here and not later: whoever waits for the end tidies up.
   child.once('exit', () => recordFolder('file', resolve(cwd, env['DATA_DIR'] ?? '.data')));
   child.once('close', record.end);
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const exited = once(child, 'exit').then(
+    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+  );
   endWithUs(child);
   return {
     ...{ child, exited },
@@ -63,18 +66,29 @@ function surroundings(env: Record<string, string>): Record<string, string> {
   return { PATH, LEAK_SCAN_DIR, ...env, NODE_OPTIONS: options };
 }
 
-/** Waits until a server answers on `/livez`; fails with its output when it ends or takes too long. */
+/** Waits until a server takes requests, as a balancer does. */
 export async function ready(server: ServerProcess, origin: string): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  while (
-    !(await fetch(`${origin}/livez`).then(
+  await answering(server, `${origin}/readyz`);
+}
+
+/** Waits until a server answers at all: one that cannot be ready. */
+export async function alive(server: ServerProcess, origin: string): Promise<void> {
+  await answering(server, `${origin}/livez`);
+}
+
+/** @throws Error with the server's output when it ends or takes too long. */
+async function answering({ child, output }: ServerProcess, url: string): Promise<void> {
+  const answers = () =>
+    fetch(url).then(
       (answer) => answer.ok,
       () => false,
-    ))
-  ) {
-    if (server.child.exitCode !== null || performance.now() > deadline) {
-      throw new Error(`the server did not start:\n${server.output()}`);
+    );
+  const deadline = performance.now() + 15_000;
+  while (!(await answers())) {
+    const hasEnded = child.exitCode !== null || child.signalCode !== null;
+    if (hasEnded || performance.now() > deadline) {
+      throw new Error(`the server did not start:\n${output()}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 }

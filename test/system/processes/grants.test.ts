@@ -12,7 +12,7 @@ import { type Simulator, startSimulator } from '../../../src/simulator/simulator
 import { environment, freePort, startApp } from '../../support/app.js';
 import { createBrowser } from '../../support/browser.js';
 import { connectTo } from '../../support/contract.js';
-import { ready, startProcess } from '../../support/process.js';
+import { alive, ready, startProcess } from '../../support/process.js';
 import { startRedisGate } from '../../support/redis-gate.js';
 import { type TestRedis, startRedis } from '../../support/redis-server.js';
 import { seedGrants } from '../../support/seeded-grants.js';
@@ -47,7 +47,7 @@ function command(line: string, extra: Record<string, string> = {}) {
   return started;
 }
 
-async function run(line: string): Promise<{ code: number | null; output: string }> {
+async function run(line: string): Promise<{ code: number | NodeJS.Signals; output: string }> {
   const started = command(line);
   return { code: await started.exited, output: started.output() };
 }
@@ -174,7 +174,7 @@ describe('commands beside a server', () => {
     await server.stop();
     const again = startProcess({ cwd, env });
     ends.push(() => again.stop());
-    await ready(again, env.BASE_URL);
+    await alive(again, env.BASE_URL);
     // The lock of the command has to run out first: six seconds, and the round after it.
     await until(async () => (await journal()).length === 0, 25_000);
     const calls = tokenCalls().length;

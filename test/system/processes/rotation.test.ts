@@ -73,7 +73,9 @@ function startRotation(settings: Record<string, string>, ...args: string[]): Ser
   return rotation;
 }
 
-async function rotate(...keys: Keys): Promise<{ code: number | null; report: RotationReport }> {
+async function rotate(
+  ...keys: Keys
+): Promise<{ code: number | NodeJS.Signals; report: RotationReport }> {
   const rotation = startRotation(withKeys(...keys), '--json');
   const code = await rotation.exited;
   return { code, report: reportIn(rotation) };

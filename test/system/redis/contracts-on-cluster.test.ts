@@ -149,7 +149,7 @@ describe('createClusterSaves', () => {
     expect(await records.compareAndSet('g', record(1), 0)).toBe('unconfirmed');
     replica.resume();
     await until(() => reports.length > 0);
-    expect(reports).toEqual(['not at a replica in time']);
+    expect(reports).toHaveLength(1);
     await group.healthy();
   });
 
