@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openDataFolder } from '../data-folder.js';
 import { hasCode, isAlive, withFileLock } from './file-lock.js';
 import { findServerProgram, startServerChild } from './server-child.js';
 import { isListening, requestShutdown, serverState, socketPathFor } from './server-socket.js';
@@ -67,6 +68,7 @@ const STEADY_MS = 10_000;
  * NOTE: it is a store for development; production has `REDIS_URL`.
  *
  * @returns undefined when no server program (6.2 or newer) is installed.
+ * @throws OpenToOthersError when the folder cannot be closed to other accounts of the machine.
  * @throws Error with the program's last output lines when it does not start. Later failures are
  *   logged, and tried again for ever.
  */
@@ -76,7 +78,7 @@ export async function startEmbeddedRedis(
   const program = await findServerProgram(options.env);
   if (program === undefined) return undefined;
   const dataDir = resolve(options.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  openDataFolder(dataDir);
   const closing = new AbortController();
   const place: Place = {
     program,
@@ -160,7 +162,7 @@ async function joinOrStart(place: Place): Promise<Part> {
     return joined(place);
   }
   // Ahead of the start: should we die during it, the server is known to be nobody's.
-  await writeFile(ownerFile, `${process.pid}\n`);
+  await writeFile(ownerFile, `${process.pid}\n`, { mode: 0o600 });
   if (!listening) return await startOwn(place);
   log(`adopted an embedded ${program} whose owner is gone`);
   return adopted(place);

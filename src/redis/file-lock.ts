@@ -44,7 +44,7 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 
 async function create(path: string): Promise<boolean> {
   try {
-    await writeFile(path, `${process.pid}\n`, { flag: 'wx' });
+    await writeFile(path, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;

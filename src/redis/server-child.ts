@@ -85,12 +85,24 @@ function launch({ program, dataDir, socketPath }: Parameters<typeof startServerC
     daemonize: 'no',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  return spawn(program, args, {
-    cwd: dataDir,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own: Ctrl-C in the terminal must not end it before we have saved.
-    detached: true,
-  });
+  return withoutOthers(() =>
+    spawn(program, args, {
+      cwd: dataDir,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: Ctrl-C in the terminal must not end it before we have saved.
+      detached: true,
+    }),
+  );
+}
+
+/** What is started in here makes files that no other account can read. A child inherits the umask. */
+function withoutOthers<T>(start: () => T): T {
+  const before = process.umask(0o077);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
 }
 
 async function isReadyBefore(ended: Promise<string>, socketPath: string): Promise<boolean> {

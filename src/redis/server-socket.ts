@@ -4,6 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closeToOthers } from '../data-folder.js';
 import { hasCode } from './file-lock.js';
 
 /** Socket addresses hold 104 bytes on macOS and 108 on Linux. */
@@ -31,6 +32,7 @@ async function privateFolder(path: string): Promise<string> {
   if (!ours || (found.mode & 0o022) !== 0) {
     throw new Error(`${path} belongs to somebody else; use a data folder with a shorter path`);
   }
+  closeToOthers(path);
   return path;
 }
 

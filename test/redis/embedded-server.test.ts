@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -138,6 +138,17 @@ describe('startEmbeddedRedis', () => {
       pairs.flatMap((name, n) => (n % 2 === 0 ? [[name, pairs[n + 1]]] : [])),
     ) as unknown;
     expect(found).toEqual({ ...expected, 'maxmemory-policy': 'noeviction' });
+  });
+
+  it('a folder that every account can read → closed, with all that the server keeps in it', async () => {
+    await chmod(dataDir, 0o755);
+    await mkdir(join(dataDir, 'appendonlydir'), { mode: 0o755 });
+    const embedded = await start();
+    await withClient(embedded, (client) => client.set('a', 'b'));
+    const names = await readdir(dataDir, { recursive: true });
+    const modes = await Promise.all(['', ...names].map((name) => stat(join(dataDir, name))));
+    expect(names).toContain('appendonlydir');
+    expect(modes.map(({ mode }) => mode & 0o077).filter((others) => others !== 0)).toEqual([]);
   });
 
   it('closed → the server has ended; closing twice is no error', async () => {
