@@ -61,6 +61,7 @@ export async function startServerChild(deps: {
   const { program, socketPath, stopMs = STOP_MS } = deps;
   const child = launch(deps);
   const ended = untilEnded(child);
+  if (child.pid !== undefined) void ended.then(endWithProcess(child.pid));
   const stop = () => stopChild(child, ended, stopMs);
   const ready = await isReadyBefore(ended, socketPath);
   if (!ready || child.pid === undefined) {
@@ -93,6 +94,24 @@ function launch({ program, dataDir, socketPath }: Parameters<typeof startServerC
       detached: true,
     }),
   );
+}
+
+/**
+ * Ends a server together with this process when that ends without closing it: at a second Ctrl-C, or after an
+ * error that was not caught. It writes what it has, since SIGTERM is all that it gets.
+ *
+ * @returns takes it back, when the server has ended.
+ */
+export function endWithProcess(pid: number): () => void {
+  const end = () => {
+    try {
+      process.kill(pid);
+    } catch {
+      // It has ended before us.
+    }
+  };
+  process.once('exit', end);
+  return () => process.off('exit', end);
 }
 
 /** What is started in here makes files that no other account can read. A child inherits the umask. */

@@ -63,6 +63,13 @@ export async function isListening(socketPath: string): Promise<boolean> {
   throw new Error(`a server listens on ${socketPath} but does not answer; end it by hand`);
 }
 
+/** The process id of the server; undefined when it does not say. */
+export async function serverProcess(socketPath: string): Promise<number | undefined> {
+  const answer = await converse(socketPath, 'INFO server').catch(() => '');
+  const [, pid] = /^process_id:(\d+)/m.exec(answer) ?? [];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 /** Asks the server to write what it has and end. Returns before it has ended. */
 export async function requestShutdown(socketPath: string): Promise<void> {
   await converse(socketPath, 'SHUTDOWN').catch(() => 'gone already');

@@ -71,12 +71,20 @@ async function otherProcess(): Promise<{ child: ChildProcess; said: string }> {
     import { startEmbeddedRedis } from ${JSON.stringify(MODULE)};
     const embedded = await startEmbeddedRedis({ dataDir: ${JSON.stringify(dataDir)} });
     process.stdout.write(embedded.owned ? 'owned' : 'joined');
+    process.on('SIGTERM', () => process.exit(1));
     setInterval(() => {}, 1000);`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   processes.push(child);
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, said: said.toString() };
+}
+
+/** Another process of ours that ends without closing what it has started, as at a second Ctrl-C. */
+async function exits({ child }: { child: ChildProcess }): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
 }
 
 /** What another process of ours leaves in the folder that has started a server: it can be killed. */
@@ -209,6 +217,17 @@ describe('startEmbeddedRedis', () => {
     expect(after).toEqual({ kept: 'yes', pid: before });
     await mine.close();
     expect(await serverState(pathOf(mine))).toBe('absent');
+  });
+
+  it.each([
+    ['started', () => Promise.resolve()],
+    ['adopted', async () => end((await otherProcess()).child)],
+  ])('the owner exits without closing → the server that it has %s ends', async (_how, before) => {
+    await before();
+    const other = await otherProcess();
+    expect(other.said).toBe('owned');
+    await exits(other);
+    await until(async () => (await serverState(join(dataDir, 'redis.sock'))) === 'absent');
   });
 
   it('a killed process left its lock file → it is not in the way', async () => {
