@@ -27,6 +27,7 @@ import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
 import { requestId } from './http/request-id.js';
+import { refuseOtherTargets } from './http/request-target.js';
 import { rememberUser, requestLog } from './http/request-log.js';
 import { fullscriptFor, requireGrant } from './http/require-grant.js';
 import {
@@ -120,7 +121,12 @@ const CALLS = ['/api', '/portal'];
 export function createApp(deps: AppDeps): RequestListener {
   const tools = toolsOf(deps);
   const app = createExpressApp(deps, tools);
-  if (!deps.usualCalls) return app;
+  return refuseOtherTargets(deps.usualCalls ? answeringUsualCalls(app, deps, tools) : app);
+}
+
+type Tools = ReturnType<typeof toolsOf>;
+
+function answeringUsualCalls(app: Express, deps: AppDeps, tools: Tools): RequestListener {
   const answer = usualCalls({
     ...{ ...deps, ...tools, except: tools.callbacks, setHeaders: both(tools.headers, noStore) },
     sessions: createSessionReader({ ...deps, ...tools.sessionRules, ...deps.refresher }),
@@ -140,7 +146,7 @@ export function createApp(deps: AppDeps): RequestListener {
 }
 
 /** Middleware and routes in the order in which a request meets them. */
-function createExpressApp(deps: AppDeps, tools: ReturnType<typeof toolsOf>): Express {
+function createExpressApp(deps: AppDeps, tools: Tools): Express {
   const { baseUrl, registrations, metrics, limits } = deps;
   const { csrf, sessionRules, callbacks, headers, wantedScope, report, ...ways } = tools;
   const { signInPath, toSignIn, grantRequired } = ways;

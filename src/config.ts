@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { resolve } from 'node:path';
+import { OpenToOthersError } from './data-folder.js';
 import type { SealingKey } from './grants/cipher.js';
 import type { Region } from './oauth/authorization-server.js';
 import type { Registration } from './oauth/registration.js';
@@ -153,6 +154,10 @@ function secretsIn(
   try {
     return secretsFrom(dataDir);
   } catch (error) {
+    if (error instanceof OpenToOthersError) {
+      const problem = `cannot keep generated secrets: ${error.message}`;
+      throw new ConfigError([{ variable: 'DATA_DIR', problem }]);
+    }
     const { code = 'its secrets.json is damaged' } = error as NodeJS.ErrnoException;
     const problem = `cannot keep generated secrets (${dataDir}: ${code})`;
     throw new ConfigError([{ variable: 'DATA_DIR', problem }]);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
+import { OpenToOthersError, closeToOthers } from './data-folder.js';
 import { openFileJournal } from './disk/file-journal.js';
 import { type Cipher, createCipher } from './grants/cipher.js';
 import { createDisconnect } from './grants/disconnect.js';
@@ -145,7 +146,9 @@ function tokenEndpointOf({ tokenTimeoutMs, revokeTimeoutMs, metrics }: CustodyPa
 /** Where refreshed pairs wait that Redis would not take. Without a folder they wait in memory. */
 export async function openJournal({ dataDir }: Config, log: Logger): Promise<Journal> {
   try {
-    const journal = await openFileJournal({ dir: join(dataDir, 'journal') });
+    const dir = join(dataDir, 'journal');
+    const journal = await openFileJournal({ dir });
+    closeJournal(dir, log);
     const { length } = journal.entries();
     if (length > 0) log.warn({ entries: length }, 'the journal holds pairs to be saved');
     return journal;
@@ -170,4 +173,14 @@ function warnOfLackedKeys(journal: Journal, cipher: Cipher, log: CustodyLog): vo
     { keys },
     'the journal holds pairs sealed with keys that TOKEN_ENCRYPTION_KEYS no longer lists: put them back',
   );
+}
+
+/** What it holds is sealed: kept where others can look is better than kept in memory alone. */
+function closeJournal(dir: string, log: Logger): void {
+  try {
+    closeToOthers(dir);
+  } catch (err) {
+    if (!(err instanceof OpenToOthersError)) throw err;
+    log.warn(err.message);
+  }
 }

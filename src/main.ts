@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { configSummary } from './config-summary.js';
+import { OpenToOthersError } from './data-folder.js';
 import { readConfig, readEnvironment } from './environment.js';
 import { currentRequestId } from './http/request-id.js';
 import { createLogger } from './logger.js';
@@ -46,6 +47,7 @@ const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', '
 
 /** What the operator can mend, in a line; everything else with its stack. */
 function whyNot(err: unknown): { fields: object; text: string } {
+  if (err instanceof OpenToOthersError) return { fields: {}, text: err.message };
   const {
     code = '',
     syscall,

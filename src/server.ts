@@ -4,7 +4,7 @@ import { closeAll } from './close-all.js';
 import { type Parts, type ServerOptions, compose } from './compose.js';
 import type { Config } from './config.js';
 import { openJournal } from './custody.js';
-import { type Lifecycle, addressOf, drain, listen } from './listen.js';
+import { type Lifecycle, listen } from './listen.js';
 import { openSimulator } from './simulated.js';
 import { openStore } from './store.js';
 import { loadLater } from './load-later.js';
@@ -44,18 +44,18 @@ export async function startServer(
     const { app, settled, revocations, streams, ...keep } = compose(parts);
     opened.push(keep.keepMeasuring(), settled);
     opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing());
-    const server = await listen(app, config.listen, lifecycle);
+    const listening = await listen(app, config.listen, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.
       streams.close();
-      return drain(server, lifecycle, options.noticeMs);
+      return listening.drain(options.noticeMs);
     });
     const deliver = () => {
       store.revocations.deliver(revocations.handle);
     };
     const { laterMs = LATER_MS } = options;
     opened.push(after(laterMs, () => loadLater(log, laterMs / 10).then(deliver)));
-    const address = addressOf(server, config.listen);
+    const { address } = listening;
     log.info({ address, baseUrl: config.baseUrl }, `ready: open ${config.baseUrl}`);
     return { address, close };
   } catch (error) {

@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, SimulatorConfig } from './config.js';
+import { openDataFolder } from './data-folder.js';
 import { authorizationServer } from './oauth/authorization-server.js';
 import { type Registration, registrationId } from './oauth/registration.js';
 import { secret } from './oauth/secret.js';
@@ -69,12 +70,12 @@ async function joinOrStart(deps: Deps): Promise<Running> {
 
 async function start(deps: Deps, port: number): Promise<Running> {
   // Ahead of the simulator, which would be left behind when there is no place to note it.
-  await mkdir(deps.config.dataDir, { recursive: true, mode: 0o700 });
+  openDataFolder(deps.config.dataDir);
   const stateFile = inDataDir(deps, 'simulator.json');
   // Loaded where it is used: a server with a real application starts without it.
   const { startSimulator } = await import('./simulator/simulator.js');
   const running = await startSimulator({ port, stateFile });
-  await writeFile(noteOf(deps), running.origin);
+  await writeFile(noteOf(deps), running.origin, { mode: 0o600 });
   return running;
 }
 

@@ -4,13 +4,13 @@ import {
   constants,
   existsSync,
   linkSync,
-  mkdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { openDataFolder } from '../data-folder.js';
 
 interface GeneratedSecrets {
   sessionSecret: string;
@@ -22,10 +22,12 @@ const file = z.object({ sessionSecret: z.string().min(32), encryptionKey: z.stri
 /**
  * Secrets for development, made once and kept, so that a restart signs nobody out. Of several
  * processes that start at the same moment the first one's are used by all.
+ *
+ * @throws OpenToOthersError when other accounts of the machine could read them.
  */
 export function generatedSecrets(dataDir: string): GeneratedSecrets {
   const path = join(dataDir, 'secrets.json');
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  openDataFolder(dataDir);
   if (!existsSync(path)) make(path);
   return kept(path);
 }

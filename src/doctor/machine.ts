@@ -37,7 +37,8 @@ export async function examineDataFolder(
     return [skipped(check, `${dataDir} is not there yet; the server makes it`)];
   }
   const findings = [await folder(check, dataDir), await room(dataDir)];
-  return [...findings, ...(await secretsFile(dataDir)), ...(await journal(dataDir, keys))];
+  const kept = [...(await secretsFile(dataDir)), ...(await embeddedStore(dataDir))];
+  return [...findings, ...kept, ...(await journal(dataDir, keys))];
 }
 
 async function folder(check: string, dataDir: string): Promise<Finding> {
@@ -74,6 +75,18 @@ async function secretsFile(dataDir: string): Promise<readonly Finding[]> {
   const found = `${path} holds secrets and others may read it (${octal(mode)})`;
   const todo = `chmod 600 ${path}, and make other secrets if somebody may have read them.`;
   return [problem('machine.secrets-file', found, todo)];
+}
+
+/** A store of an earlier version may stand open, as long as no server has started on it since. */
+async function embeddedStore(dataDir: string): Promise<readonly Finding[]> {
+  const path = join(dataDir, 'appendonlydir');
+  if (!existsSync(path)) return [];
+  const check = 'machine.embedded-store';
+  const [around, own] = await Promise.all([stat(dataDir), stat(path)]);
+  const isOpen = [around, own].every(({ mode }) => (mode & ANYBODY_ELSE) !== 0);
+  if (!isOpen) return [ok(check, `${path}, for its owner only`)];
+  const found = `${path} holds grants and sessions, and others may read it (${octal(own.mode)})`;
+  return [problem(check, found, `Start the server once, which closes it, or chmod 700 ${path}.`)];
 }
 
 /** Pairs that Redis did not take, and that a server saves at its next start. */

@@ -36,6 +36,16 @@ export class LiveStreamsFullError extends Error {
   }
 }
 
+/** What is asked for is neither a path nor an http address. */
+export class RequestTargetError extends Error {
+  override readonly name = 'RequestTargetError';
+  readonly code = 'bad_request';
+
+  constructor() {
+    super('the target of the request is neither a path nor an http address');
+  }
+}
+
 /** A limit is reached; the caller may come back when its window has ended. */
 export class TooManyRequestsError extends Error {
   override readonly name = 'TooManyRequestsError';

@@ -1,9 +1,16 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasCode, isAlive, withFileLock } from './file-lock.js';
-import { findServerProgram, startServerChild } from './server-child.js';
-import { isListening, requestShutdown, serverState, socketPathFor } from './server-socket.js';
+import { openDataFolder } from '../data-folder.js';
+import { hasCode, isRunning, ownName, withFileLock } from './file-lock.js';
+import { endWithProcess, findServerProgram, startServerChild } from './server-child.js';
+import {
+  isListening,
+  requestShutdown,
+  serverProcess,
+  serverState,
+  socketPathFor,
+} from './server-socket.js';
 import type { StoreAddress } from './store-url.js';
 
 /** A private Redis of our own, shared by all our processes that use the same data folder. */
@@ -32,7 +39,7 @@ interface Place {
   readonly program: string;
   readonly dataDir: string;
   readonly socketPath: string;
-  /** Holds the process id of the owner. */
+  /** Holds the name of the owner's process. */
   readonly ownerFile: string;
   readonly log: (message: string) => void;
   readonly watchMs: number;
@@ -67,6 +74,7 @@ const STEADY_MS = 10_000;
  * NOTE: it is a store for development; production has `REDIS_URL`.
  *
  * @returns undefined when no server program (6.2 or newer) is installed.
+ * @throws OpenToOthersError when the folder cannot be closed to other accounts of the machine.
  * @throws Error with the program's last output lines when it does not start. Later failures are
  *   logged, and tried again for ever.
  */
@@ -76,7 +84,7 @@ export async function startEmbeddedRedis(
   const program = await findServerProgram(options.env);
   if (program === undefined) return undefined;
   const dataDir = resolve(options.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  openDataFolder(dataDir);
   const closing = new AbortController();
   const place: Place = {
     program,
@@ -156,14 +164,14 @@ async function joinOrStart(place: Place): Promise<Part> {
   const listening = await isListening(socketPath);
   const owner = await livingOwner(ownerFile);
   if (listening && owner !== undefined) {
-    log(`using the embedded ${program} of process ${owner}`);
+    log(`using the embedded ${program} of process ${Number.parseInt(owner, 10)}`);
     return joined(place);
   }
   // Ahead of the start: should we die during it, the server is known to be nobody's.
-  await writeFile(ownerFile, `${process.pid}\n`);
+  await writeFile(ownerFile, ownName(), { mode: 0o600 });
   if (!listening) return await startOwn(place);
   log(`adopted an embedded ${program} whose owner is gone`);
-  return adopted(place);
+  return adopted(place, await serverProcess(socketPath));
 }
 
 async function startOwn(place: Place): Promise<Part> {
@@ -180,11 +188,13 @@ async function startOwn(place: Place): Promise<Part> {
   };
 }
 
-function adopted(place: Place): Part {
+function adopted(place: Place, pid: number | undefined): Part {
+  const leave = pid === undefined ? ignore : endWithProcess(pid);
   return {
     owned: true,
     lost: async () => {
       await watch(place, () => isAbsent(place));
+      leave();
       return `the embedded ${place.program} ended unexpectedly`;
     },
     end: () => endAdopted(place),
@@ -222,10 +232,9 @@ async function isAbsent({ socketPath }: Place): Promise<boolean> {
   return (await serverState(socketPath)) === 'absent';
 }
 
-async function ownerOf(ownerFile: string): Promise<number | undefined> {
+async function ownerOf(ownerFile: string): Promise<string | undefined> {
   try {
-    const pid = Number.parseInt(await readFile(ownerFile, 'utf8'), 10);
-    return Number.isNaN(pid) ? undefined : pid;
+    return await readFile(ownerFile, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -242,15 +251,15 @@ async function endAdopted(place: Place): Promise<void> {
   await disown(place);
 }
 
-async function livingOwner(ownerFile: string): Promise<number | undefined> {
+async function livingOwner(ownerFile: string): Promise<string | undefined> {
   const owner = await ownerOf(ownerFile);
-  return owner !== undefined && isAlive(owner) ? owner : undefined;
+  return owner !== undefined && isRunning(owner) ? owner : undefined;
 }
 
 async function disown({ ownerFile }: Place): Promise<void> {
-  if ((await ownerOf(ownerFile)) === process.pid) await rm(ownerFile, { force: true });
+  if ((await ownerOf(ownerFile)) === ownName()) await rm(ownerFile, { force: true });
 }
 
 function ignore(): void {
-  // Nobody listens to the log.
+  // Nothing is to be done.
 }

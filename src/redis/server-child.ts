@@ -61,6 +61,7 @@ export async function startServerChild(deps: {
   const { program, socketPath, stopMs = STOP_MS } = deps;
   const child = launch(deps);
   const ended = untilEnded(child);
+  if (child.pid !== undefined) void ended.then(endWithProcess(child.pid));
   const stop = () => stopChild(child, ended, stopMs);
   const ready = await isReadyBefore(ended, socketPath);
   if (!ready || child.pid === undefined) {
@@ -85,12 +86,42 @@ function launch({ program, dataDir, socketPath }: Parameters<typeof startServerC
     daemonize: 'no',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  return spawn(program, args, {
-    cwd: dataDir,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own: Ctrl-C in the terminal must not end it before we have saved.
-    detached: true,
-  });
+  return withoutOthers(() =>
+    spawn(program, args, {
+      cwd: dataDir,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: Ctrl-C in the terminal must not end it before we have saved.
+      detached: true,
+    }),
+  );
+}
+
+/**
+ * Ends a server together with this process when that ends without closing it: at a second Ctrl-C, or after an
+ * error that was not caught. It writes what it has, since SIGTERM is all that it gets.
+ *
+ * @returns takes it back, when the server has ended.
+ */
+export function endWithProcess(pid: number): () => void {
+  const end = () => {
+    try {
+      process.kill(pid);
+    } catch {
+      // It has ended before us.
+    }
+  };
+  process.once('exit', end);
+  return () => process.off('exit', end);
+}
+
+/** What is started in here makes files that no other account can read. A child inherits the umask. */
+function withoutOthers<T>(start: () => T): T {
+  const before = process.umask(0o077);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
 }
 
 async function isReadyBefore(ended: Promise<string>, socketPath: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closeToOthers } from '../data-folder.js';
 import { hasCode } from './file-lock.js';
 
 /** Socket addresses hold 104 bytes on macOS and 108 on Linux. */
@@ -31,6 +32,7 @@ async function privateFolder(path: string): Promise<string> {
   if (!ours || (found.mode & 0o022) !== 0) {
     throw new Error(`${path} belongs to somebody else; use a data folder with a shorter path`);
   }
+  closeToOthers(path);
   return path;
 }
 
@@ -59,6 +61,13 @@ export async function isListening(socketPath: string): Promise<boolean> {
     await delay(POLL_MS);
   }
   throw new Error(`a server listens on ${socketPath} but does not answer; end it by hand`);
+}
+
+/** The process id of the server; undefined when it does not say. */
+export async function serverProcess(socketPath: string): Promise<number | undefined> {
+  const answer = await converse(socketPath, 'INFO server').catch(() => '');
+  const [, pid] = /^process_id:(\d+)/m.exec(answer) ?? [];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** Asks the server to write what it has and end. Returns before it has ended. */

@@ -67,6 +67,20 @@ describe('examineDataFolder', () => {
     });
   });
 
+  it('others may read the embedded store → a problem, until it or the folder is closed', async () => {
+    const store = join(folder, 'appendonlydir');
+    await mkdir(store);
+    await chmod(store, 0o755);
+    await chmod(folder, 0o755);
+    expect(await byCheck(folder, undefined)).toMatchObject({
+      'machine.embedded-store': { status: 'problem', todo: expect.stringContaining('chmod 700') },
+    });
+    await chmod(folder, 0o700);
+    expect(await byCheck(folder, undefined)).toMatchObject({
+      'machine.embedded-store': { status: 'ok' },
+    });
+  });
+
   it('a file where the folder should be → a problem', async () => {
     const path = join(folder, 'file');
     await writeFile(path, '');

@@ -3,6 +3,8 @@ import type { Simulator } from '../../src/simulator/simulator.js';
 import type { Browser } from '../support/browser.js';
 import { everythingIn } from '../support/everything-stored.js';
 import type { TestRedis } from '../support/redis-server.js';
+import { ask } from '../support/requests.js';
+import { scrape } from '../support/scrape.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
@@ -95,6 +97,33 @@ describe('a failed callback', () => {
     await browser.send('/oauth/callback?code=a&state=b', { headers });
     const line = app.lines.find((one) => one.includes('request refused') && one.includes('4711'));
     expect(line).toContain('state_unknown');
+  });
+});
+
+describe('a target that is neither a path nor an http address', () => {
+  it.each([
+    ['GET', 'http://[/portal'],
+    ['GET', 'http://u:p@x:99999/oauth/callback?code=a&state=b'],
+    ['GET', 'http://[/api/session'],
+    ['OPTIONS', '*'],
+  ])('%s %s → 400 with our headers, logged and counted', async (method, path) => {
+    const { port } = new URL(app.local);
+    const series = `http_request_duration_seconds_count{method="${method}",status="400"}`;
+    const before = (await scrape(app.local)).get(series) ?? 0;
+    const id = `target-${Math.random().toString(36).slice(2)}`;
+    const headers = { 'x-request-id': id };
+    const answer = await ask(`http://127.0.0.1:${port}`, { method, path, headers });
+    expect(answer.status).toBe(400);
+    expect(answer.headers).toMatchObject({
+      'content-security-policy': expect.stringContaining("default-src 'none'"),
+      'cache-control': 'no-store',
+      'x-request-id': id,
+    });
+    expect(answer.text).toContain('The request could not be read');
+    expect(answer.text).not.toMatch(/node_modules|TypeError/);
+    const refused = app.lines.find((one) => one.includes('request refused') && one.includes(id));
+    expect(refused).toContain('neither a path nor an http address');
+    expect((await scrape(app.local)).get(series)).toBe(before + 1);
   });
 });
 

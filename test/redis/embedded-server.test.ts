@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,12 +71,20 @@ async function otherProcess(): Promise<{ child: ChildProcess; said: string }> {
     import { startEmbeddedRedis } from ${JSON.stringify(MODULE)};
     const embedded = await startEmbeddedRedis({ dataDir: ${JSON.stringify(dataDir)} });
     process.stdout.write(embedded.owned ? 'owned' : 'joined');
+    process.on('SIGTERM', () => process.exit(1));
     setInterval(() => {}, 1000);`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   processes.push(child);
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, said: said.toString() };
+}
+
+/** Another process of ours that ends without closing what it has started, as at a second Ctrl-C. */
+async function exits({ child }: { child: ChildProcess }): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
 }
 
 /** What another process of ours leaves in the folder that has started a server: it can be killed. */
@@ -140,6 +148,17 @@ describe('startEmbeddedRedis', () => {
     expect(found).toEqual({ ...expected, 'maxmemory-policy': 'noeviction' });
   });
 
+  it('a folder that every account can read → closed, with all that the server keeps in it', async () => {
+    await chmod(dataDir, 0o755);
+    await mkdir(join(dataDir, 'appendonlydir'), { mode: 0o755 });
+    const embedded = await start();
+    await withClient(embedded, (client) => client.set('a', 'b'));
+    const names = await readdir(dataDir, { recursive: true });
+    const modes = await Promise.all(['', ...names].map((name) => stat(join(dataDir, name))));
+    expect(names).toContain('appendonlydir');
+    expect(modes.map(({ mode }) => mode & 0o077).filter((others) => others !== 0)).toEqual([]);
+  });
+
   it('closed → the server has ended; closing twice is no error', async () => {
     const embedded = await start();
     await embedded.close();
@@ -198,6 +217,17 @@ describe('startEmbeddedRedis', () => {
     expect(after).toEqual({ kept: 'yes', pid: before });
     await mine.close();
     expect(await serverState(pathOf(mine))).toBe('absent');
+  });
+
+  it.each([
+    ['started', () => Promise.resolve()],
+    ['adopted', async () => end((await otherProcess()).child)],
+  ])('the owner exits without closing → the server that it has %s ends', async (_how, before) => {
+    await before();
+    const other = await otherProcess();
+    expect(other.said).toBe('owned');
+    await exits(other);
+    await until(async () => (await serverState(join(dataDir, 'redis.sock'))) === 'absent');
   });
 
   it('a killed process left its lock file → it is not in the way', async () => {

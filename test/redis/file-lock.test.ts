@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasCode, isAlive, withFileLock } from '../../src/redis/file-lock.js';
+import { hasCode, isAlive, isRunning, ownName, withFileLock } from '../../src/redis/file-lock.js';
+import { until } from '../support/until.js';
 
 let dir = '';
 let path = '';
@@ -29,9 +30,9 @@ const exists = (file: string) =>
   );
 
 describe('withFileLock', () => {
-  it('free → runs the work with our id in the file, and takes the file away', async () => {
+  it('free → runs the work with our name in the file, and takes the file away', async () => {
     const held = await withFileLock(path, () => readFile(path, 'utf8'));
-    expect(held).toBe(`${process.pid}\n`);
+    expect(held).toBe(ownName());
     expect(await exists(path)).toBe(false);
   });
 
@@ -65,6 +66,34 @@ describe('withFileLock', () => {
     expect(await withFileLock(path, () => Promise.resolve('mine'))).toBe('mine');
   });
 
+  it.each([
+    ['our own id, as earlier versions wrote it', `${process.pid}\n`],
+    ['our own id and another start', `${process.pid} 1 ${hostname()}\n`],
+    ['the id of another living process and another start', `${process.ppid} 1 ${hostname()}\n`],
+  ])(
+    'a fresh file with %s → a leftover at once',
+    async (_what, text) => {
+      await writeFile(path, text);
+      expect(await withFileLock(path, () => Promise.resolve('mine'))).toBe('mine');
+    },
+    10_000,
+  );
+
+  it('a holder on another machine that shows nothing for ten seconds → a leftover', async () => {
+    await writeFile(path, `${process.pid} 1 elsewhere\n`);
+    const before = new Date(Date.now() - 11_000);
+    await utimes(path, before, before);
+    expect(await withFileLock(path, () => Promise.resolve('mine'))).toBe('mine');
+  }, 10_000);
+
+  it('held → the file shows that its holder is there', async () => {
+    const before = new Date(Date.now() - 30_000);
+    await withFileLock(path, async () => {
+      await utimes(path, before, before);
+      await until(async () => (await stat(path)).mtimeMs > before.getTime() + 1_000);
+    });
+  });
+
   it('both files left behind → still gets through', async () => {
     const pid = await deadPid();
     await writeFile(path, `${pid}\n`);
@@ -75,6 +104,19 @@ describe('withFileLock', () => {
   it('folder missing → the error of the file system, at once', async () => {
     const failing = withFileLock(join(dir, 'missing', 'lock'), () => Promise.resolve());
     await expect(failing).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('isRunning', () => {
+  it.each([
+    ['ourselves', ownName(), true],
+    ['another process, as earlier versions wrote it', `${process.ppid}\n`, true],
+    ['our id, started at another time', `${process.pid} 1 ${hostname()}\n`, false],
+    ['its id, started at another time', `${process.ppid} 1 ${hostname()}\n`, false],
+    ['a process of another machine', '1 1 elsewhere\n', true],
+    ['no name', 'x\n', false],
+  ])('%s → %s', (_what, name, running) => {
+    expect(isRunning(name)).toBe(running);
   });
 });
 
