@@ -38,9 +38,10 @@ function codeOf(status: number): FullscriptApiErrorCode {
   return status >= 400 ? 'fullscript_refused' : 'fullscript_unexpected';
 }
 
+/** A byte-order mark, which JSON does not know, is left out by the decoder. */
 function parseJson(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { type KeyObject, createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { z } from 'zod';
 import { SealError } from './errors.js';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -44,6 +45,26 @@ export function createCipher(keys: readonly [SealingKey, ...SealingKey[]]): Ciph
 /** The key that a sealed text names, without opening it; '' when it names none. */
 export function keyIdOf(sealed: string): string {
   return sealed.slice(0, Math.max(sealed.indexOf('.'), 0));
+}
+
+/**
+ * Reads what a sealed record held. A text of another make, which a later version may have sealed, counts
+ * like one that does not open.
+ *
+ * @throws SealError `seal_broken`.
+ */
+export function parseOpened<T>(schema: z.ZodType<T>, text: string): T {
+  const parsed = schema.safeParse(jsonOf(text));
+  if (!parsed.success) throw new SealError('seal_broken');
+  return parsed.data;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function keyOf(keys: ReadonlyMap<string, KeyObject>, id: string): KeyObject {

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import type { RegistrationId } from '../oauth/registration.js';
 import { RESOURCE_OWNER_TYPES, type ResourceOwner } from '../oauth/resource-owner.js';
 import { type Secret, secret } from '../oauth/secret.js';
-import type { Cipher } from './cipher.js';
-import { SealError } from './errors.js';
+import { type Cipher, parseOpened } from './cipher.js';
 import type { QueuedRevocation } from './revocation-queue.js';
 
 /** Tokens of one user that nobody shall use any more. */
@@ -51,9 +50,10 @@ export function sealRevocation(
 export function openRevocation(cipher: Cipher, entry: QueuedRevocation): PendingRevocation {
   const { id, addedAt, sealed } = entry;
   const text = cipher.open(sealed, context(id, addedAt));
-  const parsed = sealedRevocation.safeParse(JSON.parse(text));
-  if (!parsed.success) throw new SealError('seal_broken');
-  const { registration, owner, connectedAt, tokens, attempts } = parsed.data;
+  const { registration, owner, connectedAt, tokens, attempts } = parseOpened(
+    sealedRevocation,
+    text,
+  );
   return {
     ...{ owner, connectedAt, attempts, addedAt },
     registration: registration as RegistrationId,

@@ -83,13 +83,16 @@ async function tryToSave(
     throw new UserDisabledError(key);
   }
   const { kept, due } = supersededBy(tokens.refreshToken, previous, now());
-  const fresh = { key, status: 'active' as const, reconnectReason: undefined, tokens };
+  const wanted = [...registration(key.registration).scope, ...(previous?.tokens.scope ?? [])];
+  // An answer that names no scope grants what was asked for (RFC 6749 section 5.1).
+  const scope = tokens.scope.length > 0 ? tokens.scope : [...new Set(wanted)];
+  const granted = { ...tokens, scope };
+  const fresh = { key, status: 'active' as const, reconnectReason: undefined, tokens: granted };
   const grant = { ...fresh, connectedAt: now(), superseded: kept };
   const saved = await vault.write(grant, previous?.version ?? lastVersion);
   if (saved === undefined) return false;
   events.connected(key);
-  const wanted = [...registration(key.registration).scope, ...(previous?.tokens.scope ?? [])];
-  const missing = missingScope(wanted, tokens.scope);
+  const missing = missingScope(wanted, scope);
   if (missing.length > 0) events.scopeMissing(key, missing);
   retirement.start(saved, due);
   return true;

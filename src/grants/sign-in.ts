@@ -11,7 +11,7 @@ import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
-import type { Cipher } from './cipher.js';
+import { type Cipher, parseOpened } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
 import type { DisabledUsers } from './disabled-users.js';
 import { UserDisabledError } from './errors.js';
@@ -134,7 +134,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const id = finishedId(query.get('state') ?? '');
       const sealed = await pending.peek(id);
       if (sealed === undefined) return undefined;
-      const { grantId, returnTo } = finishedRecord.parse(JSON.parse(cipher.open(sealed, id)));
+      const { grantId, returnTo } = parseOpened(finishedRecord, cipher.open(sealed, id));
       return { grantId, returnTo };
     },
   };
@@ -197,7 +197,7 @@ async function takePending(
   const id = pendingId({ stateId: stateId(state), binding });
   const sealed = await deps.pending.take(id);
   if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
-  const record = pendingRecord.parse(JSON.parse(deps.cipher.open(sealed, id)));
+  const record = parseOpened(pendingRecord, deps.cipher.open(sealed, id));
   if (record.state !== hash(state)) throw new AuthorizationResponseError('state_unknown');
   return {
     registration: deps.registration(record.registration as RegistrationId),

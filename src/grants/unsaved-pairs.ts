@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RESOURCE_OWNER_TYPES } from '../oauth/resource-owner.js';
 import type { RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
-import { type Cipher, keyIdOf } from './cipher.js';
+import { type Cipher, keyIdOf, parseOpened } from './cipher.js';
 import { type GrantKey, type UnversionedGrant, grantId } from './grant.js';
 import { decodeGrant, encodeGrant } from './grant-codec.js';
 import type { Journal, JournalEntry } from './journal.js';
@@ -92,7 +92,7 @@ function context(id: string): string {
 }
 
 function open(cipher: Cipher, { id, sealed }: JournalEntry): UnsavedPair {
-  const fields = entryText.parse(JSON.parse(cipher.open(sealed, context(id))));
+  const fields = parseOpened(entryText, cipher.open(sealed, context(id)));
   const { owner, version, ancestors } = fields;
   const key: GrantKey = { registration: fields.registration as RegistrationId, owner };
   const renewed = decodeGrant(key, fields.grant);

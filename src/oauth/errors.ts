@@ -22,6 +22,27 @@ export type TokenEndpointErrorCode =
   /** A token type other than Bearer (RFC 6749 section 7.1). */
   | 'unsupported_token_type';
 
+/** The errors of RFC 6749 section 5.2. */
+const WIRE_ERRORS = [
+  'invalid_grant',
+  'invalid_client',
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+] as const satisfies readonly TokenEndpointErrorCode[];
+
+/**
+ * The OAuth error that a parsed answer holds, beside Fullscript's envelope or inside it; undefined
+ * when there is none that we know. What it counts for is the caller's to say, who knows the status.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2
+ */
+export function oauthErrorIn(body: unknown): TokenEndpointErrorCode | undefined {
+  const answer = body as { error?: unknown; oauth?: { error?: unknown } | null } | null | undefined;
+  return WIRE_ERRORS.find((known) => known === answer?.error || known === answer?.oauth?.error);
+}
+
 /** The token or revocation endpoint did not do what was asked. Decide on `code`, never on the message. */
 export class TokenEndpointError extends Error {
   override readonly name = 'TokenEndpointError';

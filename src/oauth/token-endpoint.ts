@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Response } from 'got';
-import { TokenEndpointError, type TokenEndpointErrorCode } from './errors.js';
+import { TokenEndpointError, oauthErrorIn } from './errors.js';
 import type { Registration } from './registration.js';
 import { parseRetryAfter } from './retry-after.js';
 import type { Secret } from './secret.js';
@@ -22,15 +22,6 @@ export interface TokenEndpoint {
   /** @see https://www.rfc-editor.org/rfc/rfc7009.html#section-2.1 */
   readonly revoke: (registration: Registration, token: Secret) => Promise<void>;
 }
-
-const ERROR_CODES = [
-  'invalid_grant',
-  'invalid_client',
-  'invalid_request',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'invalid_scope',
-] as const satisfies readonly TokenEndpointErrorCode[];
 
 /** Node's and the resolver's codes for "no byte of the request has left". */
 const NOT_SENT = new Set([
@@ -76,7 +67,7 @@ export function createTokenEndpoint(options: {
   async function requestTokens(url: string, body: Record<string, string>) {
     const response = await postJson(url, body, timeoutMs);
     const receivedAt = now();
-    if (response.statusCode !== 200) throw errorFrom(response, receivedAt);
+    if (!isSuccess(response)) throw errorFrom(response, receivedAt);
     const serverDate = Date.parse(response.headers.date ?? '');
     return {
       body: jsonOf(response.body),
@@ -102,7 +93,9 @@ export function createTokenEndpoint(options: {
     revoke: async (registration, token) => {
       const body = { ...credentials(registration), token: token.reveal() };
       const response = await postJson(registration.server.revokeUrl, body, revokeTimeoutMs);
-      if (response.statusCode !== 200) throw errorFrom(response, now());
+      if (!isSuccess(response) || oauthErrorIn(jsonOf(response.body)) !== undefined) {
+        throw errorFrom(response, now());
+      }
     },
   };
 }
@@ -170,21 +163,29 @@ function credentials(registration: Registration): { client_id: string; client_se
   };
 }
 
+/** Servers answer 201 too, since something was made; what they made must not be lost over that. */
+function isSuccess({ statusCode }: Response<string>): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
 /** The status decides first: a proxy's 502 that quotes `invalid_grant` says nothing about the grant. */
 function errorFrom(response: Response<string>, now: number): TokenEndpointError {
   const { statusCode: status } = response;
   const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now);
   if (status === 429) return new TokenEndpointError('rate_limited', { status, retryAfterMs });
   if (status >= 500) return new TokenEndpointError('server_error', { status, retryAfterMs });
-  const body = jsonOf(response.body) as { error?: unknown } | undefined;
-  const code = ERROR_CODES.find((known) => known === body?.error);
-  const isError = status >= 400 && code !== undefined;
-  return new TokenEndpointError(isError ? code : 'invalid_response', { status });
+  const code = isRedirect(response) ? undefined : oauthErrorIn(jsonOf(response.body));
+  return new TokenEndpointError(code ?? 'invalid_response', { status });
 }
 
+function isRedirect({ statusCode }: Response<string>): boolean {
+  return statusCode >= 300 && statusCode < 400;
+}
+
+/** Without the byte-order mark that some servers put first, and that JSON does not know. */
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text.replace(/^\uFEFF/, '')) ?? undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TokenEndpointError } from './errors.js';
+import { TokenEndpointError, oauthErrorIn } from './errors.js';
 import { type ResourceOwner, parseResourceOwner } from './resource-owner.js';
 import { type Secret, secret } from './secret.js';
 
@@ -7,7 +7,10 @@ import { type Secret, secret } from './secret.js';
 export interface TokenSet {
   readonly accessToken: Secret;
   readonly refreshToken: Secret | undefined;
-  /** Granted scopes; may be fewer than the dashboard shows, and ones we do not know are kept. */
+  /**
+   * Granted scopes; may be fewer than the dashboard shows, and ones we do not know are kept. Empty
+   * when the answer names none, which means the scope that was asked for (RFC 6749 section 5.1).
+   */
   readonly scope: readonly string[];
   /** When the answer reached us, by our clock. */
   readonly obtainedAt: number;
@@ -32,6 +35,15 @@ const seconds = z
   .pipe(z.number().positive())
   .transform((value) => Math.min(value, 366 * 86_400));
 
+const names = (text: string) => text.split(/[\s,]+/).filter((name) => name !== '');
+/** Documented as text with spaces; servers also write commas, or a list. */
+const scopeNames = z.union([
+  z.string().transform(names),
+  z
+    .array(z.unknown())
+    .transform((list) => list.flatMap((one) => (typeof one === 'string' ? names(one) : []))),
+]);
+
 // Loose on everything but the access token: past this point the old refresh token may be spent, and
 // refusing an answer for the form of a side field would throw away the only living pair.
 const wireTokens = z.looseObject({
@@ -39,7 +51,7 @@ const wireTokens = z.looseObject({
   token_type: z.string().optional().catch(undefined),
   expires_in: seconds.optional().catch(undefined),
   refresh_token: token.optional().catch(undefined),
-  scope: z.string().catch(''),
+  scope: scopeNames.catch([]),
   created_at: z.union([z.string(), z.number()]).optional().catch(undefined),
   resource_owner: z.unknown().optional(),
 });
@@ -54,8 +66,9 @@ const wireAnswer = z.object({ oauth: wireTokens });
  * @param answer.serverDate the answer's own `Date` header in milliseconds, where it has one.
  * @param answer.mayBeOld whether the server may have handed out a token it made before, as it may for
  *   a code, but not for a refresh token.
- * @throws TokenEndpointError `invalid_response` without an access token inside `oauth`,
- *   `unsupported_token_type` when the type is not Bearer.
+ * @throws TokenEndpointError without an access token inside `oauth`: the OAuth error that is there
+ *   in its place, such as `invalid_grant`, else `invalid_response`. `unsupported_token_type` when the
+ *   type is not Bearer.
  * @see https://fullscript.dev/docs/how-to-guides/oauth/using-oauth/request-access-token
  * @see https://www.rfc-editor.org/rfc/rfc6749.html#section-5.1
  */
@@ -66,7 +79,8 @@ export function parseTokenSet(answer: {
   mayBeOld?: boolean;
 }): TokenSet {
   const parsed = wireAnswer.safeParse(answer.body);
-  if (!parsed.success) throw new TokenEndpointError('invalid_response');
+  if (!parsed.success)
+    throw new TokenEndpointError(oauthErrorIn(answer.body) ?? 'invalid_response');
   const wire = parsed.data.oauth;
   if (wire.token_type !== undefined && wire.token_type.toLowerCase() !== 'bearer') {
     throw new TokenEndpointError('unsupported_token_type');
@@ -74,7 +88,7 @@ export function parseTokenSet(answer: {
   return {
     accessToken: secret(wire.access_token),
     refreshToken: wire.refresh_token === undefined ? undefined : secret(wire.refresh_token),
-    scope: wire.scope.split(/\s+/).filter((name) => name !== ''),
+    scope: wire.scope,
     obtainedAt: answer.receivedAt,
     expiresAt: expiryOf({
       receivedAt: answer.receivedAt,

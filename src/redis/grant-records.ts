@@ -4,21 +4,29 @@ import type { RunSave } from './confirmed-saves.js';
 import { grantIds } from './grant-ids.js';
 import { grantKey } from './keys.js';
 import { storeCall } from './store-call.js';
+import { isWrongType, overWrongType } from './wrong-type.js';
+
+/** In digits. Numbers up to here are exact, and no grant is ever saved so often. */
+const LONGEST_VERSION = 15;
+
+// `last`: the version as a number, 0 for one that is none; false where there is nothing.
+const LAST = `${overWrongType("'HGET', KEYS[1], 'v'")}
+local last = probe
+if last and not (string.find(last, '^%d+$') and #last <= ${LONGEST_VERSION}) then last = '0' end
+last = last and tonumber(last)`;
 
 // PERSIST: the key may be a tombstone, whose end must not take the new grant with it.
-const COMPARE_AND_SET = `
-local last = tonumber(redis.call('HGET', KEYS[1], 'v') or '0')
-if last ~= tonumber(ARGV[1]) then return 0 end
+const COMPARE_AND_SET = `${LAST}
+if (last or 0) ~= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'v', ARGV[2], 's', ARGV[3])
 redis.call('PERSIST', KEYS[1])
 return 1`;
 
 // An empty version: whatever it is.
-const REMOVE = `
-local last = redis.call('HGET', KEYS[1], 'v')
+const REMOVE = `${LAST}
 if not last then return 1 end
-if ARGV[2] ~= '' and last ~= ARGV[2] then return 0 end
-redis.call('HINCRBY', KEYS[1], 'v', 1)
+if ARGV[2] ~= '' and last ~= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'v', string.format('%.0f', last + 1))
 redis.call('HDEL', KEYS[1], 's')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1`;
@@ -35,11 +43,20 @@ export function createRedisGrantRecords(
   runSave: RunSave = async ({ script, key, args }) =>
     (await client.eval(script, 1, key, ...args)) === 1 && 'confirmed',
 ): GrantRecords {
+  const fields = async (id: string, ...names: string[]): Promise<(string | null)[]> => {
+    try {
+      return await client.hmget(grantKey(id), ...names);
+    } catch (error) {
+      if (isWrongType(error)) return [];
+      throw error;
+    }
+  };
+
   return {
     read: (id) =>
       storeCall('grant read', async () => {
-        const [version, sealed] = await client.hmget(grantKey(id), 'v', 's');
-        return version && sealed ? { version: Number(version), sealed } : undefined;
+        const [version, sealed] = await fields(id, 'v', 's');
+        return version && sealed ? { version: versionOf(version), sealed } : undefined;
       }),
 
     compareAndSet: (id, record, expected) =>
@@ -57,8 +74,14 @@ export function createRedisGrantRecords(
     ids: () => grantIds(client),
 
     lastVersion: (id) =>
-      storeCall('grant version read', async () =>
-        Number((await client.hget(grantKey(id), 'v')) ?? 0),
-      ),
+      storeCall('grant version read', async () => {
+        const [version] = await fields(id, 'v');
+        return versionOf(version ?? '');
+      }),
   };
+}
+
+/** 0 for what is no version: a grant under that one does not open, and the next sign-in replaces it. */
+function versionOf(text: string): number {
+  return /^\d+$/.test(text) && text.length <= LONGEST_VERSION ? Number(text) : 0;
 }

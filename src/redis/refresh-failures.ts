@@ -7,15 +7,16 @@ import {
 import type { RedisClient } from './client.js';
 import { refreshFailureKey } from './keys.js';
 import { storeCall } from './store-call.js';
+import { overWrongType } from './wrong-type.js';
 
 const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 const READ = `${NOW}
-local found = redis.call('HMGET', KEYS[1], 'f', 'u')
-if not found[1] then return false end
-return {found[1], math.max(0, found[2] - now)}`;
+${overWrongType("'HMGET', KEYS[1], 'f', 'u'")}
+if not probe or not probe[1] then return false end
+return {probe[1], math.max(0, (tonumber(probe[2]) or 0) - now)}`;
 
 const KEEP = `${NOW}
 redis.call('HSET', KEYS[1], 'f', ARGV[1], 'u', string.format('%.0f', now + ARGV[2]))

@@ -1,6 +1,8 @@
 import type { SessionData } from 'express-session';
 import { z } from 'zod';
 import { type GrantKey, grantId, parseGrantId } from '../grants/grant.js';
+import { REGISTRATION_IDS } from '../oauth/registration.js';
+import { parseResourceOwner } from '../oauth/resource-owner.js';
 
 /**
  * There is one for each browser, and it is read with every request. What express-session sets anyway (path,
@@ -56,11 +58,31 @@ export function encodeSession(session: SessionData): string {
   } satisfies ShortSession);
 }
 
-/** The session in a text; undefined for anything that express-session could not make a session of. */
+/** As express-session reads it, and as versions before this one wrote it. */
+const writtenOut = z.looseObject({
+  cookie: z.looseObject({
+    originalMaxAge: z.number().nullish(),
+    expires: z.string().nullish(),
+    maxAge: z.number().nullish(),
+    sameSite: z.union([z.string(), z.boolean()]).nullish(),
+  }),
+  signIn: z.looseObject({
+    key: z.looseObject({ registration: z.string(), owner: z.unknown() }),
+    at: z.number(),
+    device: z.string().optional().catch(undefined),
+    address: z.string().optional().catch(undefined),
+  }),
+});
+
+/**
+ * The session in a text. Undefined for one that does not say who signed in and when: it may be damaged, or
+ * come from a later version that knows more users than this one. Its browser is not signed in then, and
+ * the record stays as it is.
+ */
 export function decodeSession(text: string): SessionData | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isWhole(value) ? value : ofShort(value);
+    return ofShort(value) ?? ofWrittenOut(value);
   } catch {
     return undefined;
   }
@@ -68,9 +90,10 @@ export function decodeSession(text: string): SessionData | undefined {
 
 function ofShort(value: unknown): SessionData | undefined {
   const { k, t: at, d: device, a: address, c } = value as Partial<ShortSession>;
-  const key = typeof k === 'string' ? parseGrantId(k) : undefined;
-  if (key === undefined || typeof at !== 'number' || !Array.isArray(c)) return undefined;
+  const key = typeof k === 'string' ? knownKey(parseGrantId(k)) : undefined;
+  if (key === undefined || !Number.isFinite(at) || !Array.isArray(c)) return undefined;
   const [originalMaxAge, sameSite, secure] = c as ShortSession['c'];
+  if (!Number.isFinite(originalMaxAge) || typeof sameSite !== 'string') return undefined;
   const signIn = {
     ...{ key, at },
     ...(typeof device === 'string' && { device }),
@@ -80,7 +103,15 @@ function ofShort(value: unknown): SessionData | undefined {
   return { cookie, signIn } as unknown as SessionData;
 }
 
-function isWhole(value: unknown): value is SessionData {
-  if (typeof value !== 'object' || value === null || !('cookie' in value)) return false;
-  return typeof value.cookie === 'object' && value.cookie !== null;
+function ofWrittenOut(value: unknown): SessionData | undefined {
+  const { data: session } = writtenOut.safeParse(value);
+  const key = knownKey(session?.signIn.key);
+  if (session === undefined || key === undefined) return undefined;
+  return { ...session, signIn: { ...session.signIn, key } } as unknown as SessionData;
+}
+
+function knownKey(key: { registration: string; owner: unknown } | undefined): GrantKey | undefined {
+  const registration = REGISTRATION_IDS.find((known) => known === key?.registration);
+  const { resourceOwner: owner } = parseResourceOwner(key?.owner);
+  return registration === undefined || owner === undefined ? undefined : { registration, owner };
 }

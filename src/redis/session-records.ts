@@ -2,6 +2,7 @@ import type { SessionData } from 'express-session';
 import type { RedisClient } from './client.js';
 import { sessionKey, userSessionsKey } from './keys.js';
 import { decodeSession } from './session-codec.js';
+import { isWrongType, overWrongType } from './wrong-type.js';
 
 /** Sessions and the index of each owner's sessions, as they lie in Redis. Errors are ioredis's. */
 export interface SessionRecords {
@@ -14,7 +15,7 @@ export interface SessionRecords {
   /** Overwrites a record that exists; does nothing otherwise. */
   readonly update: (hash: string, text: string, ttlMs: number) => Promise<void>;
   readonly extend: (hash: string, ttlMs: number) => Promise<void>;
-  /** @returns what was removed, or undefined. */
+  /** @returns what was removed; undefined when that was nothing, or no session. */
   readonly remove: (hash: string) => Promise<SessionData | undefined>;
   /** Enters a session in its owner's index. Comes before writing it, so that no session is missed. */
   readonly enter: (owner: string, hash: string, ttlMs: number) => Promise<void>;
@@ -32,7 +33,7 @@ const ENTRY_SLACK_MS = 60_000;
 const ENTER = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+${overWrongType("'ZREMRANGEBYSCORE', KEYS[1], '-inf', now")}
 if ARGV[3] == 'new' then
   redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
 else
@@ -49,7 +50,7 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
   };
 
   return {
-    read: async (hash) => parse(await client.get(sessionKey(hash))),
+    read: async (hash) => parse(await client.get(sessionKey(hash)).catch(nothingOfWrongType)),
     create: async (hash, text, ttlMs) =>
       (await client.set(sessionKey(hash), text, 'PX', ttlMs, 'NX')) === 'OK',
     update: async (hash, text, ttlMs) => {
@@ -58,7 +59,15 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
     extend: async (hash, ttlMs) => {
       await client.pexpire(sessionKey(hash), ttlMs);
     },
-    remove: async (hash) => parse(await client.getdel(sessionKey(hash))),
+    remove: async (hash) => {
+      try {
+        return parse(await client.getdel(sessionKey(hash)));
+      } catch (error) {
+        if (!isWrongType(error)) throw error;
+        await client.del(sessionKey(hash));
+        return undefined;
+      }
+    },
     enter: (owner, hash, ttlMs) => enter('new', owner, [hash, ttlMs]),
     extendEntry: (owner, hash, ttlMs) => enter('old', owner, [hash, ttlMs]),
     strike: async (owner, hashes) => {
@@ -66,6 +75,12 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
     },
     entries: (owner) => client.zrange(userSessionsKey(owner), '0', '-1'),
   };
+}
+
+/** What is no text is no session. */
+function nothingOfWrongType(error: unknown): null {
+  if (isWrongType(error)) return null;
+  throw error;
 }
 
 function parse(text: string | null): SessionData | undefined {

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import session from 'express-session';
 import type { ConnectionSignals } from '../../src/grants/connection-signals.js';
 import { type Stage } from '../support/contract.js';
+import { SIGN_IN } from '../support/stored-sessions.js';
 import { until } from '../support/until.js';
 
 /** Databases of a Redis share its channels, so these names are used here alone. */
@@ -121,7 +122,7 @@ export function connectionSignalsContract(openStage: () => Promise<Stage>): void
         });
         const req = { sessionStore: stage.sessions } as unknown as Request;
         (stage.sessions as unknown as { generate: (of: Request) => void }).generate(req);
-        const made = Object.assign(req.session, { owner });
+        const made = Object.assign(req.session, { owner, signIn: SIGN_IN });
         await called((done) => made.save(done));
       }
 

@@ -6,6 +6,7 @@ import request from 'supertest';
 import type { SessionStore } from '../../src/redis/session-store.js';
 import { type Stage } from '../support/contract.js';
 import {
+  SIGN_IN,
   destroy,
   finished,
   generated,
@@ -253,7 +254,7 @@ function openApp(store: SessionStore) {
         next(error);
         return;
       }
-      req.session.owner = 'user';
+      Object.assign(req.session, { owner: 'user', signIn: SIGN_IN });
       res.end();
     });
   });

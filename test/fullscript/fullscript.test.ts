@@ -409,6 +409,11 @@ describe('getJson', () => {
     expect(peer.received[0]).toMatchObject({ method: 'GET', url: '/api/clinic' });
   });
 
+  it('200 that begins with a byte-order mark → read', async () => {
+    const { api } = await clientOf(answering(200, '\uFEFF{"id":"Zoé"}'));
+    expect(await getJson(api, '/clinic', schema)).toEqual({ id: 'Zoé' });
+  });
+
   it.each<[number, string]>([
     [401, 'fullscript_unauthorized'],
     [403, 'fullscript_forbidden'],

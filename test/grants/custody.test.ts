@@ -13,7 +13,7 @@ import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { createRefreshFlights } from '../../src/grants/refresh-flights.js';
 import { freshness } from '../../src/grants/refresh-policy.js';
 import { usable } from '../../src/grants/usable.js';
-import { createVault } from '../../src/grants/vault.js';
+import { createVault, sealContext } from '../../src/grants/vault.js';
 import { createMemoryGrantRecords } from '../../src/memory/grant-records.js';
 import type { QueuedRevocation } from '../../src/grants/revocation-queue.js';
 import { createMemoryRevocationQueue } from '../../src/memory/revocation-queue.js';
@@ -135,6 +135,17 @@ describe('vault', () => {
     await records.compareAndSet(grantId(ben), { sealed: bens.sealed, version: 2 }, 1);
     await expect(vault.read(ben)).rejects.toMatchObject({ code: 'seal_broken' });
   });
+
+  it.each(['', 'no JSON', 'null', '{}', '{"s":"asleep"}'])(
+    'does not open a record in which %j is sealed',
+    async (text) => {
+      const { vault, records } = open();
+      const context = sealContext(grantId(ana), 1);
+      const sealed = createCipher([k1]).seal(text, context);
+      await records.compareAndSet(grantId(ana), { version: 1, sealed }, 0);
+      await expect(vault.read(ana)).rejects.toMatchObject({ code: 'seal_broken' });
+    },
+  );
 
   it('stores no token in clear, and a grant prints none', async () => {
     const { vault, records } = open();

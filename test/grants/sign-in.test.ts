@@ -163,6 +163,25 @@ describe('a callback', () => {
     expect(world.simulator.stats.livePairs).toBe(0);
   });
 
+  it('whose answer names no scope → what was asked for counts as granted', async () => {
+    const scope = ['catalog:read', 'patients:read'];
+    await open({ registration: { scope } });
+    world.simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields: ['scope'] });
+    const { key } = await (await tab()).finish();
+    expect((await world.vault.read(key))!.tokens.scope).toEqual(scope);
+    expect(world.seen).toEqual(['connected']);
+  });
+
+  it('of a user who comes back, with an answer that names no scope → the scopes stay', async () => {
+    await open();
+    const { key } = await (await tab()).finish();
+    const { scope } = (await world.vault.read(key))!.tokens;
+    world.simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields: ['scope'] });
+    await (await tab()).finish();
+    expect((await world.vault.read(key))!.tokens.scope).toEqual(scope);
+    expect(world.seen).toEqual(['connected', 'connected']);
+  });
+
   it('while another tab’s is saved between two looks → its pair is not forgotten', async () => {
     let inBetween: (() => Promise<unknown>) | undefined;
     await open({

@@ -423,6 +423,32 @@ describe('a failing token endpoint', () => {
     expect(simulator.stats.refreshes).toBe(2);
   });
 
+  it.each<[string, unknown]>([
+    ['beside the envelope', { error: 'invalid_grant' }],
+    ['inside the envelope', { oauth: { error: 'invalid_grant' } }],
+  ])('invalid_grant inside 200, %s → needs reconnect, like one inside 400', async (_how, body) => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 200, body, times: 1 });
+    await expect(refresher().current(key)).rejects.toMatchObject({
+      code: 'needs_reconnect',
+      reason: 'refresh_token_refused',
+    });
+  });
+
+  it('an answer without scope → the granted ones stay, and none is reported missing', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    const { scope } = (await vault.read(key))!.tokens;
+    clock.advance(LIFETIME);
+    simulator.faults.add({ endpoint: 'token', kind: 'missing_field', fields: ['scope'] });
+    await refresher().current(key);
+    expect((await vault.read(key))!.tokens.scope).toEqual(scope);
+    expect(scope).toContain('catalog:read');
+    expect(world.seen).toEqual(['connected', 'refreshed']);
+  });
+
   it('an answer without expires_in → two hours, not for ever and not a loop', async () => {
     const { connect, refresher, clock, simulator } = await open();
     const key = await connect();

@@ -395,9 +395,21 @@ describe('parseTokenSet', () => {
   });
 
   it.each<[string, unknown]>([
+    ['commas', 'clinic:read,patients:read'],
+    ['commas and spaces', ' clinic:read, patients:read ,'],
+    ['a list', ['clinic:read', 'patients:read']],
+    ['a list of one text', ['clinic:read patients:read']],
+    ['a list with more than text in it', [null, 'clinic:read', { name: 'x' }, 'patients:read', 1]],
+  ])('scope with %s → all names in it', (_what, scope) => {
+    expect(parse({ scope }).scope).toEqual(['clinic:read', 'patients:read']);
+  });
+
+  it.each<[string, unknown]>([
     ['missing', undefined],
-    ['an array', ['clinic:read']],
-  ])('scope %s → none, and the tokens are kept', (_what, scope) => {
+    ['null', null],
+    ['an object', { 'clinic:read': true }],
+    ['an empty list', []],
+  ])('scope %s → names none, and the tokens are kept', (_what, scope) => {
     const tokens = parse({ scope });
     expect(tokens.scope).toEqual([]);
     expect(tokens.accessToken.reveal()).toBe('access-token-1d7e0c5b92fa48');
@@ -434,6 +446,21 @@ describe('parseTokenSet', () => {
     const error = thrown(() => parseTokenSet({ body, receivedAt: NOW }));
     expect(error).toMatchObject({ name: 'TokenEndpointError', code: 'invalid_response' });
     expect(shown(error)).not.toMatch(/access-token-1d7e0c5b92fa48|refresh-token-e83a6f40d19c27/);
+  });
+
+  it.each<[string, unknown]>([
+    ['beside the envelope', { error: 'invalid_grant' }],
+    ['inside the envelope', { oauth: { error: 'invalid_grant' } }],
+    ['and no access token', { error: 'invalid_grant', oauth: { refresh_token: 'r-1' } }],
+  ])('an OAuth error %s → that error', (_where, body) => {
+    const error = thrown(() => parseTokenSet({ body, receivedAt: NOW }));
+    expect(error).toMatchObject({ name: 'TokenEndpointError', code: 'invalid_grant' });
+  });
+
+  it('an OAuth error beside a token set → what was issued is kept', () => {
+    const body = { error: 'invalid_grant', ...DOCUMENTED.answer };
+    const tokens = parseTokenSet({ body, receivedAt: NOW });
+    expect(tokens.accessToken.reveal()).toBe('access-token-1d7e0c5b92fa48');
   });
 
   it.each([undefined, { type: 'Staff' }])('resource_owner %p → none', (owner) => {

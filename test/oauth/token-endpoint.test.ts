@@ -202,6 +202,27 @@ describe('refresh on the wire', () => {
   });
 });
 
+describe('a token set in an answer of another make', () => {
+  const text = JSON.stringify(ANSWER);
+
+  it.each<[string, number, string]>([
+    ['created', 201, text],
+    ['a success of any other kind', 202, text],
+    ['with a byte-order mark', 200, `\uFEFF${text}`],
+    ['created, with a byte-order mark', 201, `\uFEFF${text}`],
+  ])('%s (%i) → the tokens are kept', async (_what, status, body) => {
+    const { peer, registration, endpoint } = await endpointAt(answering(status, body));
+    for (const tokens of [
+      await endpoint.exchangeCode(registration, { code: REQUEST.code }),
+      await endpoint.refresh(registration, secret(REFRESH_TOKEN)),
+    ]) {
+      expect(tokens.accessToken.reveal()).toBe(ANSWER.oauth.access_token);
+      expect(tokens.refreshToken?.reveal()).toBe(ANSWER.oauth.refresh_token);
+    }
+    expect(peer.received).toHaveLength(2);
+  });
+});
+
 describe('revoke on the wire', () => {
   it('a token → the documented request byte by byte', async () => {
     const { peer, registration, endpoint } = await endpointAt(answering(200, {}));
@@ -218,9 +239,23 @@ describe('revoke on the wire', () => {
     expect(peer.received[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  it.each(['', 'garbage'])('200 with body "%s" → done', async (body) => {
-    const { registration, endpoint } = await endpointAt(answering(200, body));
+  it.each([
+    [200, ''],
+    [200, 'garbage'],
+    [200, '\uFEFF{}'],
+    [201, '{}'],
+    [204, ''],
+  ])('%i with body "%s" → done', async (status, body) => {
+    const { registration, endpoint } = await endpointAt(answering(status, body));
     await expect(endpoint.revoke(registration, secret(REFRESH_TOKEN))).resolves.toBeUndefined();
+  });
+
+  it('200 with an OAuth error inside → that error, since nothing was revoked', async () => {
+    const { registration, endpoint } = await endpointAt(
+      answering(200, { error: 'invalid_client' }),
+    );
+    const error = await rejection(endpoint.revoke(registration, secret(REFRESH_TOKEN)));
+    expect(error).toMatchObject({ code: 'invalid_client', status: 200 });
   });
 });
 
@@ -242,16 +277,25 @@ describe('answers of the token endpoint', () => {
     ['a proxy that quotes the code', 500, body('invalid_grant'), 'server_error'],
     ['overload', 503, '', 'server_error'],
     ['rate limit', 429, body('invalid_grant'), 'rate_limited'],
-    ['accepted, but not now', 202, ANSWER, 'invalid_response'],
+    ['in the envelope', 400, { oauth: body('invalid_grant') }, 'invalid_grant'],
+    [
+      'after a byte-order mark',
+      400,
+      `\uFEFF${JSON.stringify(body('invalid_grant'))}`,
+      'invalid_grant',
+    ],
+    ['accepted, but not now', 202, '', 'invalid_response'],
     ['an error inside a redirect', 302, body('invalid_grant'), 'invalid_response'],
-    ['an error inside 200', 200, body('invalid_grant'), 'invalid_response'],
+    ['an error inside 200', 200, body('invalid_grant'), 'invalid_grant'],
+    ['an error inside 201', 201, body('invalid_client'), 'invalid_client'],
+    ['an unknown error inside 200', 200, body('slow_down'), 'invalid_response'],
     ['garbage', 200, '<html>', 'invalid_response'],
     ['without the envelope', 200, ANSWER.oauth, 'invalid_response'],
   ])('%s (%i) → code and status', async (...[, status, answer, code]) => {
     const { peer, registration, endpoint } = await endpointAt(answering(status, answer));
     const error = await rejection(endpoint.refresh(registration, secret(REFRESH_TOKEN)));
     expect(error).toBeInstanceOf(TokenEndpointError);
-    expect(error).toMatchObject({ code, status: status === 200 ? undefined : status });
+    expect(error).toMatchObject({ code, status: status < 300 ? undefined : status });
     expect(peer.received).toHaveLength(1);
     expectDiscreet(error);
   });

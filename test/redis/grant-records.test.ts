@@ -56,6 +56,65 @@ describe('lifetime of grant records in Redis', () => {
   });
 });
 
+describe('a grant record that is damaged', () => {
+  let redis: Database;
+  let client: RedisClient;
+  let records: GrantRecords;
+
+  beforeAll(async () => {
+    redis = await openDatabase();
+    client = await connectTo(redis);
+    records = createRedisGrantRecords(client);
+  });
+
+  afterAll(async () => {
+    await closeRedis(client);
+    await redis.stop();
+  });
+
+  const versions = ['x', '', '1.5', '-1', '0x1f', 'nan', 'inf', '1e3', '9'.repeat(40)];
+
+  it.each(versions)('version "%s" → counts as 0, and a write over it is taken', async (v) => {
+    const id = newId();
+    await client.hset(grantKey(id), { v, s: 'sealed' });
+    const found = await records.read(id);
+    expect(found).toEqual(v === '' ? undefined : { version: 0, sealed: 'sealed' });
+    expect(await records.lastVersion(id)).toBe(0);
+    expect(await records.compareAndSet(id, record(8), 7)).toBe(false);
+    expect(await records.compareAndSet(id, record(1), 0)).toBe('confirmed');
+    expect(await records.read(id)).toEqual(record(1));
+  });
+
+  it.each(versions)('version "%s", removed → gone, and the removal counts', async (v) => {
+    const id = newId();
+    await client.hset(grantKey(id), { v, s: 'sealed' });
+    expect(await records.remove(id, 3)).toBe(false);
+    expect(await records.remove(id)).toBe(true);
+    expect(await records.read(id)).toBeUndefined();
+    expect(await records.lastVersion(id)).toBe(1);
+  });
+
+  it.each([
+    ['a string', (key: string) => client.set(key, 'x')],
+    ['a list', (key: string) => client.lpush(key, 'x')],
+  ])('%s in its place → no record, and a write over it is taken', async (_what, put) => {
+    const id = newId();
+    await put(grantKey(id));
+    expect(await records.read(id)).toBeUndefined();
+    expect(await records.lastVersion(id)).toBe(0);
+    expect(await records.compareAndSet(id, record(1), 0)).toBe('confirmed');
+    expect(await records.read(id)).toEqual(record(1));
+    expect(await client.type(grantKey(id))).toBe('hash');
+  });
+
+  it('a string in its place, removed → gone', async () => {
+    const id = newId();
+    await client.set(grantKey(id), 'x');
+    expect(await records.remove(id)).toBe(true);
+    expect(await client.exists(grantKey(id))).toBe(0);
+  });
+});
+
 describe('ids of grant records in Redis', () => {
   const list = async (records: GrantRecords) => {
     const listed: string[] = [];

@@ -36,7 +36,6 @@ describe('encodeSession', () => {
   it.each<[string, SessionData]>([
     ['something beside the sign-in', session({ theme: 'dark' })],
     ['something in the sign-in', session({ signIn: { key, at: AT, more: 1 } })],
-    ['nobody', session({ signIn: undefined })],
     ['a cookie with a domain', session({}, { domain: 'example.com' })],
     ['a cookie for a path', session({}, { path: '/app' })],
     ['a cookie that ends with the browser', session({}, { originalMaxAge: null })],
@@ -47,6 +46,43 @@ describe('encodeSession', () => {
 });
 
 describe('decodeSession', () => {
+  it.each<[string, object]>([
+    ['nothing', {}],
+    ['no user', { at: AT }],
+    ['no time', { key }],
+    ['a time that is no number', { key, at: String(AT) }],
+    ['a time without an end', { key, at: 'endless' }],
+    ['half a user', { at: AT, key: { registration: 'us-sandbox' } }],
+    ['a user as text', { at: AT, key: 'us-sandbox:Staff:1' }],
+    [
+      'an id that no key can hold',
+      { at: AT, key: { ...key, owner: { id: '\ud83c', type: 'Staff' } } },
+    ],
+    [
+      'a kind of user that a later version knows',
+      { at: AT, key: { ...key, owner: { id: '1', type: 'Wizard' } } },
+    ],
+    [
+      'a registration that a later version knows',
+      { at: AT, key: { ...key, registration: 'eu-sandbox' } },
+    ],
+  ])('a sign-in with %s → no session', (_what, signIn) => {
+    const text = JSON.stringify(session({ signIn })).replace('"endless"', '1e999');
+    expect(decodeSession(text)).toBeUndefined();
+  });
+
+  it.each(['originalMaxAge', 'expires', 'maxAge', 'sameSite'])(
+    'a cookie whose %s is of another form → no session',
+    (field) => {
+      expect(decodeSession(JSON.stringify(session({}, { [field]: {} })))).toBeUndefined();
+    },
+  );
+
+  it('a browser and an address that are no text → the session without them', () => {
+    const signIn = { key, at: AT, device: { name: 'x' }, address: 7 };
+    expect(decodeSession(JSON.stringify(session({ signIn })))?.signIn).toEqual({ key, at: AT });
+  });
+
   it('as sessions were written before → read', () => {
     const text = JSON.stringify(session());
     expect(decodeSession(text)).toEqual(JSON.parse(text));
@@ -57,6 +93,12 @@ describe('decodeSession', () => {
     '{"k":"us-sandbox:Staff","t":1,"c":[1,"lax"]}',
     '{"k":"us-sandbox:Staff:1","t":"1","c":[1,"lax"]}',
     '{"k":"us-sandbox:Staff:1","t":1}',
+    '{"k":"us-sandbox:Staff:1","t":1e999,"c":[1,"lax"]}',
+    '{"k":"us-sandbox:Staff:1","t":1,"c":[]}',
+    '{"k":"us-sandbox:Staff:1","t":1,"c":["1","lax"]}',
+    '{"k":"us-sandbox:Wizard:1","t":1,"c":[1,"lax"]}',
+    '{"k":"eu-sandbox:Staff:1","t":1,"c":[1,"lax"]}',
+    ...['{"cookie":{},"signIn":{}}', '{"cookie":{}}'],
   ])('%s → no session', (text) => {
     expect(decodeSession(text)).toBeUndefined();
   });

@@ -7,7 +7,10 @@ import { encodeSession } from '../../src/redis/session-codec.js';
 import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 
-const session = JSON.parse('{"cookie":{"originalMaxAge":null,"path":"/"}}') as SessionData;
+const session = {
+  cookie: { originalMaxAge: null, path: '/' },
+  signIn: { key: { registration: 'us-sandbox', owner: { id: '1', type: 'Staff' } }, at: 1 },
+} as unknown as SessionData;
 
 let redis: TestRedis;
 let client: RedisClient;
@@ -47,6 +50,18 @@ describe('createSessionRecords', () => {
     await records.create('d', encodeSession(session), 60_000);
     await records.extend('d', 0);
     expect(await client.exists(sessionKey('d'))).toBe(0);
+  });
+
+  it.each(['read', 'remove'] as const)('a value of another type, %s → no session', async (how) => {
+    await client.hset(sessionKey('i'), 'a', '1');
+    expect(await records[how]('i')).toBeUndefined();
+    expect(await client.exists(sessionKey('i'))).toBe(how === 'read' ? 1 : 0);
+  });
+
+  it('entered where a value of another type lies → entered in its place', async () => {
+    await client.set(userSessionsKey('nina'), 'x');
+    await records.enter('nina', 'j', 60_000);
+    expect(await records.entries('nina')).toEqual(['j']);
   });
 
   it('entered again with less time → the entry keeps its longer life', async () => {

@@ -94,6 +94,28 @@ describe('what cannot be read in Redis', () => {
     },
   );
 
+  it.each(['soon', ''])('a failure whose wait ends %j → as if it were over', async (u) => {
+    const failures = createRedisRefreshFailures(client);
+    await failures.keep('id', first, 60_000);
+    await client.hset(refreshFailureKey('id'), 'u', u);
+    expect(await failures.read('id')).toMatchObject({ waitMs: 0 });
+  });
+
+  it('a failure without an end of its wait → as if it were over', async () => {
+    const failures = createRedisRefreshFailures(client);
+    await failures.keep('id', first, 60_000);
+    await client.hdel(refreshFailureKey('id'), 'u');
+    expect(await failures.read('id')).toMatchObject({ waitMs: 0 });
+  });
+
+  it('something else under the key of a failure → as if there were none', async () => {
+    const failures = createRedisRefreshFailures(client);
+    await client.set(refreshFailureKey('other'), 'no hash');
+    expect(await failures.read('other')).toBeUndefined();
+    await failures.keep('other', first, 60_000);
+    expect(await failures.read('other')).toMatchObject(first);
+  });
+
   it('an entry of the activity → left out, and the others shown', async () => {
     const activity = createRedisUserActivity(client);
     const key = activityKey('berta');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Express, RequestHandler } from 'express';
-import { sessionKey } from '../../src/redis/keys.js';
+import { grantKey, sessionKey } from '../../src/redis/keys.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, type Page, sessionOf } from '../support/browser.js';
 import { appBehind } from '../support/routes.js';
@@ -57,6 +57,11 @@ async function breakSession(signIn: unknown): Promise<void> {
   }
 }
 
+const strangerAt = (registration: string, type: string) => ({
+  at: Date.now(),
+  key: { registration, owner: { id: '1', type } },
+});
+
 /** The reference that a page shows or a problem holds. */
 function referenceIn({ text, headers }: Page): string {
   const shown = /Reference <code>([\w-]{36})<\/code>|"requestId":"([\w-]{36})"/.exec(text);
@@ -90,7 +95,7 @@ function expectGeneric(page: Page): void {
 
 /** Puts a route behind the request id and ahead of the rest, as one of ours with a mistake in it. */
 function withRoute(path: string, handler: RequestHandler): () => void {
-  express.get(path, handler);
+  express.all(path, handler);
   const { stack } = express.router as unknown as { stack: unknown[] };
   const [layer] = stack.splice(-1);
   stack.splice(3, 0, layer);
@@ -100,40 +105,72 @@ function withRoute(path: string, handler: RequestHandler): () => void {
 }
 
 describe('SR-57', () => {
-  const records: [string, unknown][] = [
+  it.each<[string, unknown]>([
     ['without a user', { at: Date.now() }],
     ['with half a user', { at: Date.now(), key: { registration: 'us-sandbox' } }],
     ['with a user of another make', { at: Date.now(), key: 'us-sandbox:Practitioner:1' }],
+    ['with a user of a kind that we do not know', strangerAt('us-sandbox', 'Wizard')],
+    ['with a registration that we do not know', strangerAt('eu-sandbox', 'Staff')],
+    ['with nothing in it', {}],
     ['that is a number', 42],
-  ];
-
-  it.each(records)(
-    'SR-57 a stored session %s → 500, generic, with a reference that is in the log with the stack',
+  ])(
+    'SR-57 a stored session %s → its browser is not signed in, and can sign in',
     async (_what, signIn) => {
       browser = app.browser();
-      await browser.signIn(world.simulator.people[0]!.id);
+      const person = world.simulator.people[0]!.id;
+      await browser.signIn(person);
       await breakSession(signIn);
-      const pages = ['/portal', '/portal?tab=1'];
-      for (const path of pages) {
-        const page = await browser.send(path, { headers: { accept: 'text/html' } });
-        expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
-        expectGeneric(page);
-      }
-      for (const path of ['/api/session', '/api/fullscript/clinic']) {
-        const page = await browser.send(path);
-        expect(page.headers.get('content-type')).toContain('application/problem+json');
-        expectGeneric(page);
-        expect(JSON.parse(page.text)).toEqual({
-          ...{ type: 'about:blank', title: 'Something went wrong here', status: 500 },
-          detail: expect.any(String),
-          ...{ code: 'internal_error', requestId: referenceIn(page) },
-        });
-      }
-      const posted = await browser.send('/sign-out', { method: 'POST' });
-      expectGeneric(posted);
-      // Other pages of theirs still come.
-      expect((await browser.send('/nowhere')).status).toBe(404);
+      expect(await browser.send('/portal')).toMatchObject({ status: 303 });
+      expect(await browser.json('/api/session')).toEqual({ signedIn: false });
+      expect((await browser.send('/api/fullscript/clinic')).status).toBe(401);
+      expect((await browser.send('/sign-out', { method: 'POST' })).status).toBeLessThan(500);
+      await browser.signIn(person);
+      expect(await sessionOf(browser)).toMatchObject({ signedIn: true, status: 'active' });
       browser = app.browser();
+    },
+  );
+
+  it.each<[string, string, (key: string) => Promise<unknown>]>([
+    ['whose version is no number', '500', (key) => world.stored.hset(key, 'v', 'x')],
+    [
+      'that is a value of another type',
+      '401',
+      (key) => world.stored.multi().del(key).set(key, 'x').exec(),
+    ],
+  ])(
+    'SR-57 a stored grant %s → %s, and the next sign-in heals it',
+    async (_what, status, damage) => {
+      const person = world.simulator.people[2]!.id;
+      const { resourceOwner } = await browser.signIn(person).then(() => sessionOf(browser));
+      await damage(grantKey(`us-sandbox:Practitioner:${resourceOwner!.id}`));
+      expect((await browser.send('/api/fullscript/clinic')).status).toBe(Number(status));
+      await browser.signIn(person);
+      expect(await sessionOf(browser)).toMatchObject({ signedIn: true, status: 'active' });
+      expect((await browser.send('/api/fullscript/clinic')).status).toBe(200);
+      browser = app.browser();
+    },
+  );
+
+  it.each([
+    ['GET', '/mistake', 'text/html; charset=utf-8'],
+    ['POST', '/mistake', 'text/html; charset=utf-8'],
+    ['GET', '/api/mistake', 'application/problem+json'],
+  ])(
+    'SR-57 a mistake behind %s %s → 500, generic, with a reference that is in the log with the stack',
+    async (method, path, type) => {
+      const restore = withRoute(path, () => {
+        throw new TypeError(INNER);
+      });
+      const page = await browser.send(path, { method, headers: { accept: 'text/html' } });
+      restore();
+      expect(page.headers.get('content-type')).toContain(type);
+      expectGeneric(page);
+      if (!path.startsWith('/api/')) return;
+      expect(JSON.parse(page.text)).toEqual({
+        ...{ type: 'about:blank', title: 'Something went wrong here', status: 500 },
+        detail: expect.any(String),
+        ...{ code: 'internal_error', requestId: referenceIn(page) },
+      });
     },
   );
 

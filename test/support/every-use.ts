@@ -23,6 +23,7 @@ import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
 import { sessionRules } from './contract.js';
 import { until } from './until.js';
+import { SIGN_IN } from './stored-sessions.js';
 
 /** The line for operators, word by word as it stands in the document. */
 export function documentedUser(user = 'fullscript'): [string, ...string[]] {
@@ -58,7 +59,7 @@ export async function useEverything(client: RedisClient): Promise<void> {
   await lock.run('id', 0, () => Promise.resolve());
   expect(await lock.run('id', 0, () => Promise.resolve('released'))).toBe('released');
   const sessions = createSessionRecords(client);
-  const session = JSON.parse('{"cookie":{}}') as SessionData;
+  const session = { cookie: {}, signIn: SIGN_IN } as unknown as SessionData;
   await sessions.enter('me', 'hash', 60_000);
   expect(await sessions.create('hash', encodeSession(session), 60_000)).toBe(true);
   await sessions.update('hash', encodeSession(session), 60_000);

@@ -16,6 +16,12 @@ declare module 'express-session' {
 export type Loaded = Session & SessionData;
 type Fields = Partial<Pick<SessionData, 'owner' | 'note' | 'ttlMs' | 'since' | 'visitor'>>;
 
+/** No session is stored without one. */
+export const SIGN_IN = {
+  key: { registration: 'us-sandbox', owner: { id: '1', type: 'Staff' } },
+  at: 1,
+} as const;
+
 let sids = 0;
 const prepared = new WeakSet<SessionStore>();
 
@@ -28,7 +34,7 @@ export function generated(store: SessionStore, fields: Fields = {}): Loaded {
   }
   const req = { sessionStore: store } as unknown as Request;
   (store as unknown as { generate: (req: Request) => void }).generate(req);
-  return Object.assign(req.session, fields) as Loaded;
+  return Object.assign(req.session, { signIn: SIGN_IN }, fields) as Loaded;
 }
 
 /** A session as express-session loads it for a cookie. */
