@@ -23,7 +23,8 @@ const SETTINGS = 'docs/redis.md, "What Redis must keep"';
 /** Judges what was met at `label`. */
 export function examineStore(label: string, inspection: StoreInspection): Examination {
   if (!inspection.reached) {
-    const todo = 'See that Redis runs, that REDIS_URL names it, and that the login is right.';
+    const { todo = 'See that Redis runs, that REDIS_URL names it, and that the login is right.' } =
+      inspection;
     const found = `${label}: ${inspection.reason}`;
     return { findings: [problem('redis.connection', found, todo)], clocks: [] };
   }

@@ -4,7 +4,8 @@ import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
 import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
 import { PersistentSentinelConnector } from './sentinel-connector.js';
-import type { HostAndPort, StoreAddress } from './store-url.js';
+import { insistOnDatabase } from './selected-database.js';
+import type { StoreAddress } from './store-url.js';
 
 export type RedisClient = Redis | Cluster;
 
@@ -53,19 +54,18 @@ function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
   // Server certificates are checked, against Node's own list of authorities.
   const tls = 'tls' in address && address.tls ? { tls: {} } : {};
   const direct = { Connector: RedisConnector };
-  switch (address.kind) {
-    case 'single':
-      return new Redis({ ...common, ...direct, ...tls, ...hostOptions(address), db: address.db });
-    case 'socket':
-      return new Redis({ ...common, ...direct, path: address.path, db: address.db });
-    case 'sentinel':
-      return new Redis({ ...common, ...tls, ...sentinelOptions(address), db: address.db });
-    case 'cluster':
-      return connectCluster({
-        ...{ address, commandTimeoutMs, retryDelay },
-        redisOptions: { ...common, ...direct, ...tls },
-      });
+  if (address.kind === 'cluster') {
+    return connectCluster({
+      ...{ address, commandTimeoutMs, retryDelay },
+      redisOptions: { ...common, ...direct, ...tls },
+    });
   }
+  const at = { ...common, ...tls, db: address.db };
+  return insistOnDatabase(
+    address.kind === 'sentinel'
+      ? new Redis({ ...at, ...sentinelOptions(address) })
+      : new Redis({ ...at, ...direct, ...placeOptions(address) }),
+  );
 }
 
 function commonOptions(commandTimeoutMs: number) {
@@ -93,8 +93,9 @@ function loginOptions({ username, password }: StoreAddress) {
   return { ...(username && { username }), ...(password && { password: password.reveal() }) };
 }
 
-function hostOptions({ host, port }: HostAndPort) {
-  return { host, port };
+function placeOptions(address: Extract<StoreAddress, { kind: 'single' | 'socket' }>) {
+  if (address.kind === 'socket') return { path: address.path };
+  return { host: address.host, port: address.port };
 }
 
 function sentinelOptions(address: Extract<StoreAddress, { kind: 'sentinel' }>) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Cluster, type Redis } from 'ioredis';
 import { type RedisClient, closeRedis, connectRedis, waitUntilReady } from './client.js';
+import { ConnectionProblem } from './connection-error.js';
 import {
   type ServerFacts,
   durabilityOf,
@@ -25,7 +26,12 @@ export interface InspectedNode {
 
 /** A store as it is met from here. Holds nothing of the login. */
 export type StoreInspection =
-  | { readonly reached: false; readonly reason: string }
+  | {
+      readonly reached: false;
+      readonly reason: string;
+      /** Where it is known what to do. */
+      readonly todo?: string;
+    }
   | {
       readonly reached: true;
       readonly nodes: readonly InspectedNode[];
@@ -50,26 +56,38 @@ const WRITES = 10;
 
 /** Looks at the store for a second or so, over a connection of its own. Never fails. */
 export async function inspectStore(deps: InspectionDeps): Promise<StoreInspection> {
-  let reason = 'no answer in time';
-  const loginRefused = new AbortController();
-  const onError = ({ message }: Error) => {
-    reason = message;
-    // The word for it that a server answers with. Waiting does not make a password right.
-    if (/^(WRONGPASS|NOAUTH)\b/.test(message)) loginRefused.abort();
+  let missed: Missed = { reached: false, reason: 'no answer in time' };
+  const hopeless = new AbortController();
+  const onError = (error: Error) => {
+    missed = missedBy(error);
+    if (isHopeless(error, deps.address)) hopeless.abort();
   };
   const client = connectRedis(deps.address, { onError });
   try {
     const ready = waitUntilReady(client, deps.readyWaitMs);
-    if (!(await Promise.race([ready, aborted(loginRefused.signal)]))) {
-      return { reached: false, reason };
+    if (!(await Promise.race([ready, aborted(hopeless.signal)]))) {
+      return missed;
     }
     return await inspect(client, deps);
   } catch (error) {
-    const { message } = withoutCommand(error) as Error;
-    return { reached: false, reason: message };
+    return missedBy(withoutCommand(error) as Error);
   } finally {
     await closeRedis(client);
   }
+}
+
+type Missed = Extract<StoreInspection, { reached: false }>;
+
+function missedBy(error: Error): Missed {
+  if (!(error instanceof ConnectionProblem)) return { reached: false, reason: error.message };
+  return { reached: false, reason: error.found, todo: error.todo };
+}
+
+/** Waiting makes no password right, and no other certificate; of several nodes another one may do. */
+function isHopeless(error: Error, { kind }: StoreAddress): boolean {
+  if (error instanceof ConnectionProblem) return kind === 'single' || kind === 'socket';
+  // The words for it that a server answers with.
+  return /^(WRONGPASS|NOAUTH)\b/.test(error.message);
 }
 
 function aborted(signal: AbortSignal): Promise<false> {

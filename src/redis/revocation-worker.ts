@@ -5,6 +5,7 @@ import { atMost } from '../grants/patience.js';
 import type { RevocationHandler } from '../grants/revocation-queue.js';
 import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
+import { connectionError } from './connection-error.js';
 import { REVOCATION_QUEUE } from './keys.js';
 
 /** What is stored with a job. */
@@ -53,7 +54,10 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
   const { DelayedError, Worker } = loadBullMQ();
   const { client, handle, onError } = deps;
   const connection = connectPatiently(client);
-  connection.on('error', onError);
+  const onConnectionError = (error: Error) => {
+    onError(connectionError(error) ?? error);
+  };
+  connection.on('error', onConnectionError);
   const { track, settled } = createInFlight();
 
   async function deliver(job: Job<RevocationData>, token?: string): Promise<void> {
@@ -81,7 +85,7 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
       skipVersionCheck: true,
     },
   );
-  worker.on('error', onError);
+  worker.on('error', onConnectionError);
   worker.on('failed', (_job, error) => {
     onError(error);
   });

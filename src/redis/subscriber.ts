@@ -2,7 +2,6 @@ import { Cluster, type Redis } from 'ioredis';
 import type { RedisClient } from './client.js';
 import { connectionError } from './connection-error.js';
 import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
-import { withoutCommand } from './store-call.js';
 
 export interface SubscriberDeps {
   /** What the connection is made like. */
@@ -40,7 +39,7 @@ export function createSubscriber(deps: SubscriberDeps): Subscriber {
   const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = deps;
 
   function fail(error: unknown): void {
-    const told = connectionError(withoutCommand(error as Error));
+    const told = connectionError(error as Error);
     if (told !== undefined) onError(told);
   }
 

@@ -11,6 +11,7 @@ import {
   memberAt,
   openGroup,
 } from './redis-group.js';
+import { startRedis } from './redis-server.js';
 import { until } from './until.js';
 
 const REPLICAS = 2;
@@ -30,6 +31,14 @@ export async function startSentinels({ args = [] }: GroupOptions = {}): Promise<
     }
     return sentinelGroup(members, sentinelPorts, stop);
   });
+}
+
+/** One sentinel that names the server at `masterPort`, and would not act by itself. */
+export async function startSentinelOf(masterPort: number) {
+  const [port = 0] = await freePorts(1);
+  const listening = ['--sentinel', '--port', String(port), '--bind', '127.0.0.1'];
+  const { stop } = await startRedis({ args: listening, config: configFor(masterPort) });
+  return { stop, url: `redis+sentinel://127.0.0.1:${port}/main` };
 }
 
 function configFor(masterPort: number): string {
