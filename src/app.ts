@@ -22,6 +22,7 @@ import { goOn, goingOn } from './http/going-on.js';
 import { formTargets } from './http/form-targets.js';
 import { inTurn } from './http/in-turn.js';
 import { isApi } from './http/is-api.js';
+import { type LateSessionEnds, leavingUnread } from './http/leaving.js';
 import type { LiveStreams } from './http/live-streams.js';
 import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
@@ -55,7 +56,7 @@ import { accountRoutes } from './routes/account.js';
 import { apiSessionRoutes } from './routes/api-session.js';
 import { type StreamTiming, eventRoutes } from './routes/events.js';
 import { gatewayRoutes } from './routes/gateway.js';
-import { healthRoutes, nothingHere } from './routes/health.js';
+import { type HealthRoutesDeps, healthRoutes, nothingHere } from './routes/health.js';
 import { authorizePath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
@@ -81,11 +82,14 @@ export interface AppDeps {
   /** How often and how long event streams live, unless as usual. */
   readonly streamTiming?: StreamTiming | undefined;
   readonly sessionStore: SessionStore;
+  readonly lateEnds: LateSessionEnds;
   readonly activity: Pick<UserActivity, 'list'>;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
   readonly sameSite: SameSite;
   readonly ping: () => Promise<void>;
+  /** Whether the store takes writes. */
+  readonly tryWrite: HealthRoutesDeps['tryWrite'];
   /** Whether the end of this process has been announced. */
   readonly draining: () => boolean;
   /** How many refreshed pairs wait in the journal. */
@@ -163,7 +167,7 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   // Behind files and probes, which would bury the rest.
   app.use(deps.spans);
   app.use(CALLS, inTurn(...limits.calls));
-  app.use(sessions({ ...deps, ...sessionRules }));
+  app.use(sessions({ ...deps, ...sessionRules }), leavingUnread);
   // Ahead of csrf: the token may be a form field.
   app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);

@@ -11,6 +11,7 @@ import { createAudit } from './http/audit.js';
 import { createAuditRecorder } from './http/audit-recorder.js';
 import { RouteError } from './http/errors.js';
 import { grantAudit } from './http/grant-audit.js';
+import { createLateSessionEnds } from './http/leaving.js';
 import { createLiveStreams } from './http/live-streams.js';
 import { type OwnerTags, createOwnerTags } from './http/owner-tags.js';
 import { keepIndex } from './index-keeper.js';
@@ -49,12 +50,16 @@ export interface ServerOptions {
   readonly noticeMs?: number;
   /** How long a server that starts before its Redis waits for it. */
   readonly storeWaitMs?: number;
+  /** Between two writes that show whether the store takes any. */
+  readonly writeTrialMs?: number;
   /** Between the start and the loading of what the first answers do without. */
   readonly laterMs?: number;
   /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */
   readonly replayMs?: number;
   /** Between a refusal of Fullscript and the next look at the grant, which another process may have renewed. */
   readonly lookAgainMs?: number;
+  /** How often sessions that were left are tried to be ended; nothing happens while there are none. */
+  readonly lateEndsMs?: number;
   /** How often the counts of all processes are brought together. */
   readonly shareMs?: number;
 }
@@ -64,6 +69,7 @@ const API_TIMEOUT_MS = 25_000;
 const PATIENCE_MS = 2_500;
 const REPLAY_MS = 1_000;
 const SHARE_MS = 1_000;
+const LATE_ENDS_MS = 1_000;
 
 export interface Parts {
   readonly config: Config;
@@ -89,6 +95,7 @@ export function compose(parts: Parts) {
   const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
   metrics.lookUp(scraped(store, custody.refresher));
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
+  const lateEnds = createLateSessionEnds(store.sessions);
   const app = createApp({
     ...custody,
     ...limiting,
@@ -99,7 +106,9 @@ export function compose(parts: Parts) {
     streams,
     sessionStore: store.sessions,
     activity: store.activity,
+    lateEnds,
     ping: store.ping,
+    tryWrite: store.tryWrite,
     draining: () => parts.lifecycle.draining,
     unsaved: custody.refresher.waiting,
     audit,
@@ -111,12 +120,19 @@ export function compose(parts: Parts) {
     log,
     now: Date.now,
   });
-  const settled = () => custody.settled().then(recorded);
+  const settled = () => Promise.all([custody.settled(), lateEnds.tryAgain()]).then(recorded);
   const { replayMs = REPLAY_MS } = options;
   const keepReplaying = () => every(replayMs, replaying(custody.refresher, log));
   const keepIndexed = () => keepIndex({ ...custody, store, log });
   const keepSharing = () => every(options.shareMs ?? SHARE_MS, share);
-  const keep = { keepReplaying, keepIndexed, keepSharing, keepMeasuring: metrics.countStoreCalls };
+  const keepLeaving = () => every(options.lateEndsMs ?? LATE_ENDS_MS, lateEnds.tryAgain);
+  const keep = {
+    keepReplaying,
+    keepIndexed,
+    keepSharing,
+    keepLeaving,
+    keepMeasuring: metrics.countStoreCalls,
+  };
   return { app, settled, ...keep, revocations: custody.revocations, streams };
 }
 

@@ -35,7 +35,8 @@ export async function startServer(
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
     opened.push(closeTracing);
     const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
-    const store = await openStore({ config, log, now: Date.now, waitMs: options.storeWaitMs });
+    const { storeWaitMs: waitMs, writeTrialMs } = options;
+    const store = await openStore({ config, log, now: Date.now, waitMs, writeTrialMs });
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };
@@ -43,7 +44,7 @@ export async function startServer(
     const parts = { config, log, options, ...surroundings };
     const { app, settled, revocations, streams, ...keep } = compose(parts);
     opened.push(keep.keepMeasuring(), settled);
-    opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing());
+    opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing(), keep.keepLeaving());
     const listening = await listen(app, config.listen, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.

@@ -58,6 +58,7 @@ import { createRedisSharedCounts } from './redis/shared-counts.js';
 import { storeCall } from './redis/store-call.js';
 import type { StoreAddress } from './redis/store-url.js';
 import { createRedisUserActivity } from './redis/user-activity.js';
+import { type WriteTrial, createWriteTrial } from './redis/write-trial.js';
 import {
   sayClocksApart,
   saySignalTrouble,
@@ -85,6 +86,8 @@ export interface Store {
   readonly sharedCounts: SharedCounts;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
+  /** Whether the store takes writes; tried every two seconds at most. */
+  readonly tryWrite: WriteTrial;
   readonly close: () => Promise<void>;
 }
 
@@ -94,6 +97,8 @@ interface StoreDeps {
   readonly now: () => number;
   /** For a Redis that is away; five seconds. */
   readonly waitMs?: number | undefined;
+  /** Between two writes that show whether Redis takes any; two seconds. */
+  readonly writeTrialMs?: number | undefined;
 }
 
 /** A server that starts before its Redis waits so long, then goes on and answers 503. */
@@ -162,6 +167,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
       storeCall('ping', async () => {
         await Promise.all(clients.map(ping));
       }),
+    tryWrite: createWriteTrial({ client, everyMs: deps.writeTrialMs }),
     close,
   };
 }
@@ -226,6 +232,7 @@ function openMemory(deps: StoreDeps): Store {
     rateLimit: () => createMemoryRateLimitStore({ now }),
     sharedCounts: createMemorySharedCounts({ now }),
     ping: () => Promise.resolve(),
+    tryWrite: () => Promise.resolve('taken'),
     close: revocations.close,
   };
 }

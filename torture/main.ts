@@ -8,6 +8,7 @@ import { freezeRedis } from './ordeals/freeze-redis.js';
 import { killImmediate, killOnUse } from './ordeals/kill-process.js';
 import { killRedis } from './ordeals/kill-redis.js';
 import { clusterMasterLoss, sentinelFailover } from './ordeals/failover.js';
+import { noWrites } from './ordeals/no-writes.js';
 import { pausedHolder } from './ordeals/paused-holder.js';
 import { rollingRestart } from './ordeals/rolling-restart.js';
 import { tokenEndpoint } from './ordeals/token-endpoint.js';
@@ -19,6 +20,7 @@ const ORDEALS: readonly Ordeal[] = [
   killImmediate,
   killRedis,
   freezeRedis,
+  noWrites,
   sentinelFailover,
   clusterMasterLoss,
   tokenEndpoint,

@@ -1,6 +1,7 @@
 import { unsign } from 'cookie-signature';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
+import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
@@ -127,8 +128,15 @@ export function sessions(
   });
   const absoluteLimit: RequestHandler = async (req, _res, next) => {
     const current = signedIn(req);
-    if (current !== undefined && now() >= current.at + lifetime.maxMs) await endSession(req);
+    if (current !== undefined && now() >= current.at + lifetime.maxMs) await endOutdated(req);
     next();
   };
   return [middleware, absoluteLimit];
+}
+
+/** Its record ends by itself, and opens nothing meanwhile: a store that does not remove it is in nobody's way. */
+async function endOutdated(req: Request): Promise<void> {
+  await endSession(req).catch((error: unknown) => {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+  });
 }

@@ -134,6 +134,14 @@ export function auditKey(kind: 'events' | 'frequent'): string {
 }
 
 /**
+ * What a server writes to see whether Redis takes writes: string, nothing in it that matters. Lives ten
+ * seconds. Numbered, because in a cluster each master is asked.
+ */
+export function readinessKey(number: number): string {
+  return `${PREFIX}:readiness:${number}`;
+}
+
+/**
  * What the doctor writes to see whether it may, and how long it takes: one key of each type. Lives for a
  * second.
  */

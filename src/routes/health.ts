@@ -9,12 +9,16 @@ export type UnreadyReason =
   | 'draining'
   /** The store does not answer, and neither could requests. */
   | 'store_unavailable'
+  /** The store answers and takes no writes: sign-ins and refreshes would fail, reading goes on. */
+  | 'store_read_only'
   /** Refreshed pairs are in the journal only; their users are best served when they are saved. */
   | 'journal_not_empty';
 
 export interface HealthRoutesDeps {
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
+  /** Whether the store takes writes. Fails when it does not answer. */
+  readonly tryWrite: () => Promise<'taken' | 'refused'>;
   /** Whether the end has been announced. */
   readonly draining: () => boolean;
   /** How many refreshed pairs wait to be saved. */
@@ -54,13 +58,15 @@ export function healthRoutes(deps: HealthRoutesDeps): Router {
 }
 
 /** For people, what of it is well too; no names of hosts, no messages of errors. */
-async function readinessOf({ ping, draining, unsaved }: HealthRoutesDeps) {
+async function readinessOf(deps: HealthRoutesDeps) {
+  const { draining, unsaved } = deps;
   // Whoever drains answers at once: balancers have half a second to learn of it.
-  const store = draining() ? 'not asked' : await ping().then(ok, noAnswer);
+  const store = draining() ? 'not asked' : await storeState(deps);
   const waiting = unsaved();
   const reasons: UnreadyReason[] = [
     ...(store === 'not asked' ? (['draining'] as const) : []),
     ...(store === 'no answer' ? (['store_unavailable'] as const) : []),
+    ...(store === 'takes no writes' ? (['store_read_only'] as const) : []),
     ...(waiting > 0 ? (['journal_not_empty'] as const) : []),
   ];
   const status = reasons.length === 0 ? 'ok' : 'unavailable';
@@ -68,8 +74,14 @@ async function readinessOf({ ping, draining, unsaved }: HealthRoutesDeps) {
   return { status, reasons, store, journal };
 }
 
-const ok = () => 'ok' as const;
-const noAnswer = () => 'no answer' as const;
+async function storeState({ ping, tryWrite }: Pick<HealthRoutesDeps, 'ping' | 'tryWrite'>) {
+  try {
+    const [write] = await Promise.all([tryWrite(), ping()]);
+    return write === 'taken' ? 'ok' : 'takes no writes';
+  } catch {
+    return 'no answer';
+  }
+}
 
 /** Everything that no route took. */
 export function nothingHere(): never {

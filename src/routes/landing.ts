@@ -19,7 +19,8 @@ export function landingRoutes(deps: {
       res.redirect(303, returnTo ?? '/portal');
       return;
     }
-    res.render('landing', { page: landingView(registrations, returnTo) });
+    const left = leftView(req.query['signedOut']);
+    res.render('landing', { page: { ...landingView(registrations, returnTo), left } });
   });
 }
 
@@ -34,6 +35,12 @@ function landingView(registrations: readonly Registration[], returnTo: string | 
       href: authorizePath({ registration: id, returnTo }),
     })),
   };
+}
+
+/** What is said to people whose session the store did not end. */
+function leftView(signedOut: unknown): { others: boolean } | undefined {
+  if (signedOut !== 'here' && signedOut !== 'only-here') return undefined;
+  return { others: signedOut === 'only-here' };
 }
 
 /** Where a sign-in starts. */

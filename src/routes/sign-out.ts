@@ -1,37 +1,41 @@
 import { type Request, type Response, Router } from 'express';
+import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
 import type { UserSessions } from '../grants/user-sessions.js';
 import type { Audit } from '../http/audit.js';
 import { formField } from '../http/form-field.js';
+import { type LateSessionEnds, unlessStoreFails, unreadSession } from '../http/leaving.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { endSession, signedIn, userOf } from '../http/signed-in.js';
 import { visitorOf } from '../http/visitor.js';
 
 export interface SignOutDeps {
   readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
+  /** For sessions that the store does not end now. */
+  readonly lateEnds: Pick<LateSessionEnds, 'add'>;
   readonly clearSessionCookie: (res: Response) => void;
   readonly audit: Audit;
   readonly limits: Pick<RateLimits, 'signOut'>;
 }
 
-/** Ends sessions. The grant stays: signing out is not disconnecting. */
+/**
+ * Ends sessions. The grant stays: signing out is not disconnecting. Leaving works whatever the store does:
+ * where it does not remove the session, the browser gives its cookie back all the same, and the page that
+ * follows says what is left to be done.
+ */
 export function signOutRoutes(deps: SignOutDeps): Router {
-  const { sessionStore, audit, limits } = deps;
+  const { sessionStore, audit } = deps;
+  const limit = unlessStoreFails(deps.limits.signOut);
   const router = Router({ caseSensitive: true });
 
-  router.post('/sign-out', limits.signOut, (req, res) => signOut(deps, req, res));
+  router.post('/sign-out', limit, (req, res) => signOut(deps, req, res));
 
-  router.post('/sign-out/everywhere', limits.signOut, async (req, res) => {
-    const user = signedIn(req);
-    if (user !== undefined) {
-      const sessions = await sessionStore.endAll(grantId(user.key));
-      const message = 'signed out on all devices';
-      audit('signed_out_everywhere', { key: user.key, ...visitorOf(req), sessions, message });
-    }
-    await signOut(deps, req, res);
+  router.post('/sign-out/everywhere', limit, async (req, res) => {
+    const failure = await failureOf(endEverywhere(deps, req));
+    await signOut(deps, req, res, failure);
   });
 
-  router.post('/sign-out/others', limits.signOut, async (req, res) => {
+  router.post('/sign-out/others', deps.limits.signOut, async (req, res) => {
     const { key } = userOf(req);
     const sessions = await sessionStore.endAll(grantId(key), sessionStore.nameOf(req.sessionID));
     const message = 'all other sessions ended';
@@ -39,10 +43,10 @@ export function signOutRoutes(deps: SignOutDeps): Router {
     res.redirect(303, '/portal/account');
   });
 
-  router.post('/sign-out/session', limits.signOut, async (req, res) => {
-    const { key } = userOf(req);
+  router.post('/sign-out/session', limit, async (req, res) => {
     const name = formField(req, 'session') ?? '';
     if (name === sessionStore.nameOf(req.sessionID)) return signOut(deps, req, res);
+    const { key } = knownUserOf(req);
     // One that is not there any more, or never was this user's: the list shows what there is.
     const sessions = Number(await sessionStore.endOne(grantId(key), name));
     const message = 'session ended from another one';
@@ -53,12 +57,56 @@ export function signOutRoutes(deps: SignOutDeps): Router {
   return router;
 }
 
-async function signOut(deps: SignOutDeps, req: Request, res: Response): Promise<void> {
+/** @throws StoreUnavailableError when it is not known who that is, NotSignedInError for a stranger. */
+function knownUserOf(req: Request) {
+  const unread = unreadSession(req);
+  if (unread !== undefined) throw unread;
+  return userOf(req);
+}
+
+/** @throws StoreUnavailableError */
+async function endEverywhere({ sessionStore, audit }: SignOutDeps, req: Request): Promise<void> {
+  if (signedIn(req) === undefined && unreadSession(req) === undefined) return;
+  const { key } = knownUserOf(req);
+  const sessions = await sessionStore.endAll(grantId(key));
+  const message = 'signed out on all devices';
+  audit('signed_out_everywhere', { key, ...visitorOf(req), sessions, message });
+}
+
+/** @param others why the other sessions of the user were not ended, where they should have been. */
+// eslint-disable-next-line max-params -- as its route has them, and one more
+async function signOut(
+  deps: SignOutDeps,
+  req: Request,
+  res: Response,
+  others?: StoreUnavailableError,
+): Promise<void> {
   const user = signedIn(req);
-  await endSession(req);
-  if (user !== undefined) {
-    deps.audit('signed_out', { key: user.key, ...visitorOf(req), message: 'signed out' });
+  // Nobody waits twice for a store that is silent.
+  const failure = others ?? unreadSession(req) ?? (await failureOf(endSession(req)));
+  if (failure !== undefined) deps.lateEnds.add(req.sessionID);
+  if (user !== undefined || failure !== undefined) {
+    deps.audit('signed_out', { key: user?.key, ...visitorOf(req), ...told(failure) });
   }
   deps.clearSessionCookie(res);
-  res.redirect(303, '/');
+  const left = others === undefined ? 'here' : 'only-here';
+  res.redirect(303, failure === undefined ? '/' : `/?signedOut=${left}`);
+}
+
+function told(err: StoreUnavailableError | undefined) {
+  if (err === undefined) return { message: 'signed out' };
+  const message =
+    'signed out in the browser; the store did not end the session, which is tried again';
+  return { err, outcome: 'cookie_only', level: 'warn' as const, message };
+}
+
+/** Why the store did not do it. @throws what is not the store's failure */
+async function failureOf(work: Promise<void>): Promise<StoreUnavailableError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) return error;
+    throw error;
+  }
 }

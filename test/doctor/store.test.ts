@@ -132,6 +132,13 @@ describe('a login of its own', () => {
     });
   });
 
+  it('without SET, so that /readyz is red with store_read_only → a problem that names it', async () => {
+    const url = await user('~fc:1:*', '&*', '+@all', '-set');
+    const { commands } = await look(url);
+    expect(commands?.status).toBe('problem');
+    expect(commands?.found).toContain('SET (NOPERM)');
+  });
+
   it('without the channel → a warning', async () => {
     const url = await user('~fc:1:*', 'resetchannels', '+@all');
     expect((await look(url))['commands']).toMatchObject({ status: 'warning' });

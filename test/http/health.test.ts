@@ -15,6 +15,7 @@ function probes(deps: Partial<HealthRoutesDeps> = {}) {
         asked.push('ping');
         return Promise.resolve();
       },
+      tryWrite: () => Promise.resolve('taken'),
       draining: () => false,
       unsaved: () => 0,
       registry: { contentType: 'text/plain', metrics: () => Promise.resolve('a_metric 1\n') },
@@ -57,6 +58,22 @@ describe('/readyz', () => {
     });
     expect(retryAfter).toBe('2');
     expect(text).not.toContain('redis.internal');
+  });
+
+  it('the store refuses writes → 503, store_read_only', async () => {
+    const { status, body } = await readyz({ tryWrite: () => Promise.resolve('refused') });
+    expect({ status, body }).toMatchObject({
+      status: 503,
+      body: { reasons: ['store_read_only'], store: 'takes no writes' },
+    });
+  });
+
+  it('a trial of a write gets no answer → 503, store_unavailable', async () => {
+    const { status, body } = await readyz({ tryWrite: silent });
+    expect({ status, body }).toMatchObject({
+      status: 503,
+      body: { reasons: ['store_unavailable'], store: 'no answer' },
+    });
   });
 
   it('draining → 503 at once: the store is not asked', async () => {

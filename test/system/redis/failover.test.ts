@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { StoreUnavailableError } from '../../../src/grants/errors.js';
 import { grantId } from '../../../src/grants/grant.js';
 import { closeRedis, ping } from '../../../src/redis/client.js';
+import { createWriteTrial } from '../../../src/redis/write-trial.js';
 import { grantKey } from '../../../src/redis/keys.js';
 import { documentedUser, useEverything } from '../../support/every-use.js';
 import { type Grants, openGrants, useGrants } from '../../support/grant-uses.js';
@@ -273,9 +274,10 @@ describe('connectCluster', () => {
     await until(() => saved(grants.records, id), FAILOVER_LIMIT_MS);
   });
 
-  it('one master gone → ping says that the store works', async () => {
+  it('one master gone → ping says that the store works, and so does the trial of a write', async () => {
     await kill((await masters())[0]!);
     await ping(grants.client);
+    expect(await createWriteTrial({ client: grants.client })()).toBe('taken');
   });
 
   it('SR-54 Redis Cluster fails over → 503 within a second, cookie untouched, signed in afterwards without a restart', async () => {
