@@ -2,7 +2,7 @@ import { type GrantRecords, REMOVAL_REMEMBERED_MS } from '../grants/grant-record
 import type { RedisClient } from './client.js';
 import type { RunSave } from './confirmed-saves.js';
 import { grantIds } from './grant-ids.js';
-import { grantKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 // PERSIST: the key may be a tombstone, whose end must not take the new grant with it.
@@ -35,6 +35,7 @@ export function createRedisGrantRecords(
   runSave: RunSave = async ({ script, key, args }) =>
     (await client.eval(script, 1, key, ...args)) === 1 && 'confirmed',
 ): GrantRecords {
+  const { grant: grantKey } = keysOf(client);
   return {
     read: (id) =>
       storeCall('grant read', async () => {

@@ -5,7 +5,7 @@ import { atMost } from '../grants/patience.js';
 import type { RevocationHandler } from '../grants/revocation-queue.js';
 import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
-import { REVOCATION_QUEUE } from './keys.js';
+import { keysOf } from './keys-of.js';
 
 /** What is stored with a job. */
 export interface RevocationData {
@@ -52,6 +52,7 @@ const PATIENT = {
 export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWorker {
   const { DelayedError, Worker } = loadBullMQ();
   const { client, handle, onError } = deps;
+  const { prefix, name } = keysOf(client).revocations;
   const connection = connectPatiently(client);
   connection.on('error', onError);
   const { track, settled } = createInFlight();
@@ -66,10 +67,10 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
   }
 
   const worker = new Worker<RevocationData>(
-    deps.name ?? REVOCATION_QUEUE.name,
+    deps.name ?? name,
     (job, token) => track(deliver(job, token)),
     {
-      prefix: REVOCATION_QUEUE.prefix,
+      prefix,
       connection,
       concurrency: CONCURRENCY,
       lockDuration: LOCK_MS,
