@@ -8,7 +8,7 @@ import { sealContext } from '../src/grants/vault.js';
 import { REGISTRATION_IDS } from '../src/oauth/registration.js';
 import { RESOURCE_OWNER_TYPES } from '../src/oauth/resource-owner.js';
 import { secret } from '../src/oauth/secret.js';
-import { grantKey } from '../src/redis/keys.js';
+import { grantKey } from '../test/support/keys.js';
 
 const BATCH = 500;
 

@@ -5,7 +5,7 @@ import { keyAt, seedGrants } from './seed-grants.js';
 import { loadConfig } from '../src/config.js';
 import { grantId } from '../src/grants/grant.js';
 import { createRedisGrantIndex } from '../src/redis/grant-index.js';
-import { sessionHash, sessionKey } from '../src/redis/keys.js';
+import { sessionHash, sessionKey } from '../test/support/keys.js';
 import type { TcpRedis } from '../test/support/redis-tcp.js';
 import { type Contestant, SECRETS } from './contestant.js';
 import { CLIENT } from './provider-process.js';

@@ -27,6 +27,8 @@ export interface Config {
   readonly registrations: readonly Registration[];
   readonly simulator: SimulatorConfig | undefined;
   readonly store: StoreAddress | 'embedded';
+  /** What its keys begin with; undefined for the usual prefix. */
+  readonly storePrefix: string | undefined;
   readonly dataDir: string;
   readonly session: {
     readonly secrets: readonly [Secret, ...Secret[]];
@@ -118,7 +120,8 @@ export function loadConfig(
     metricsToken: values.metricsToken === undefined ? undefined : secret(values.metricsToken),
     registrations,
     simulator: simulated ? simulatorConfig(values, baseUrl) : undefined,
-    ...{ store: values.redisUrl ?? ('embedded' as const), tracing: readTracing(env) },
+    store: values.redisUrl ? { ...values.redisUrl, prefix: values.redisPrefix } : 'embedded',
+    ...{ storePrefix: values.redisPrefix, tracing: readTracing(env) },
     ...secretsOf(survey, secretsFrom),
     rateLimits: {
       oauth: values.rateLimitOAuth ?? 300,

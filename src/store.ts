@@ -46,6 +46,7 @@ import type { DurabilityCheck } from './redis/durability-check.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantIndex } from './redis/grant-index.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
+import { DEFAULT_PREFIX } from './redis/keys.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
 import { createRedisRateLimitStore } from './redis/rate-limit-store.js';
@@ -108,11 +109,13 @@ const READY_WAIT_MS = 5_000;
 export async function openStore(deps: StoreDeps): Promise<Store> {
   const { config, log } = deps;
   if (config.store !== 'embedded') {
-    log.info({ store: config.store.kind }, 'store: Redis at REDIS_URL');
+    const { kind, prefix = DEFAULT_PREFIX } = config.store;
+    log.info({ store: kind, prefix }, 'store: Redis at REDIS_URL');
     return openRedis(deps, config.store);
   }
   const embedded = await startEmbeddedRedis({
     dataDir: config.dataDir,
+    prefix: config.storePrefix,
     log: (message) => {
       log.info(message);
     },

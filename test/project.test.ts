@@ -255,7 +255,7 @@ describe('the documents', () => {
   });
 
   it('storage.md → names every key that src/redis/keys.ts makes', () => {
-    const keys = textOf('src/redis/keys.ts').matchAll(/\$\{PREFIX\}(:[a-z-]+:)/g);
+    const keys = textOf('src/redis/keys.ts').matchAll(/\$\{root\}(:[a-z-]+:)/g);
     const kinds = [...keys].map(([, kind = '']) => kind);
     expect(kinds.length).toBeGreaterThanOrEqual(5);
     expect(kinds.filter((kind) => !textOf('docs/storage.md').includes(`fc:1${kind}`))).toEqual([]);

@@ -4,7 +4,7 @@ import {
   GRANT_KEYS,
   SESSION_KEYS,
   userSessionsKey,
-} from '../../src/redis/keys.js';
+} from '../../test/support/keys.js';
 import type { Contestant } from '../contestant.js';
 import { OURS, PEERS_OF_OURS } from '../contestants.js';
 import { atMost, shown, sideBySide } from '../figures.js';

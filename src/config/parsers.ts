@@ -52,6 +52,11 @@ export const storeUrl = z.string().transform((value, ctx) => {
   }
 });
 
+/** With `:` one prefix could begin another one's keys; the other marks mean something in patterns and slots. */
+export const keyPrefix = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,31}$/i, {
+  error: 'is not 1 to 32 letters, digits, dots, dashes or underscores, a letter or digit first',
+});
+
 export const secretList = z
   .string()
   .transform((value) => value.split(',').map((part) => part.trim()))

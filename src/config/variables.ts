@@ -3,6 +3,7 @@ import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
 import {
   count,
   hours,
+  keyPrefix,
   origin,
   port,
   redirectUri,
@@ -114,6 +115,11 @@ export const VARIABLES = {
     meaning: 'redis, rediss, redis+sentinel://h1,h2/name or redis+cluster://h1,h2',
     otherwise: 'the embedded store is used',
     example: 'redis://localhost:6379',
+  }),
+  redisPrefix: define('REDIS_PREFIX', keyPrefix, {
+    meaning: 'what all keys and channels begin with; one for each installation that shares a Redis',
+    otherwise: 'fc',
+    example: 'clinic-b',
   }),
   sessionSecret: define('SESSION_SECRET', secretList, {
     meaning: 'signs cookies; comma list, the first one signs, all are accepted',

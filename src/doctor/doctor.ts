@@ -72,7 +72,7 @@ function localParts(deps: DoctorDeps, survey: Survey, file: Environment | undefi
 }
 
 function remoteParts(deps: DoctorDeps, survey: Survey): Part[] {
-  const { baseUrl, registrations, simulated, values } = survey;
+  const { baseUrl, registrations, simulated } = survey;
   const look = (finding: Finding): Examination => ({ findings: [finding], clocks: [] });
   const simulator: Part[] = simulated
     ? [['fullscript.simulator', async () => look(await simulatorOrNothing(deps, survey))]]
@@ -84,7 +84,7 @@ function remoteParts(deps: DoctorDeps, survey: Survey): Part[] {
       () => examineRegistration({ ...deps, baseUrl }, one),
     ]),
     ['redirect.base-url', async () => look(await examineBaseUrl(deps, baseUrl))],
-    ['redis.connection', () => store(deps, survey, values.redisUrl)],
+    ['redis.connection', () => store(deps, survey)],
   ];
 }
 
@@ -107,17 +107,18 @@ async function simulatorOrNothing(
 
 async function store(
   deps: Pick<DoctorDeps, 'now' | 'elapsed' | 'offline'>,
-  { problems, production, dataDir }: Survey,
-  address: StoreAddress | undefined,
+  { problems, production, dataDir, values }: Survey,
 ): Promise<Examination> {
   const check = 'redis.connection';
   const look = (finding: Finding): Examination => ({ findings: [finding], clocks: [] });
-  if (address !== undefined) return inspected(deps, address);
+  const prefix = values.redisPrefix;
+  const address = values.redisUrl;
+  if (address !== undefined) return inspected(deps, { ...address, prefix });
   if (problems.some(({ variable }) => variable === 'REDIS_URL') || production) {
     return look(skipped(check, 'REDIS_URL cannot be used: see the configuration'));
   }
   const state = await embeddedState(dataDir);
-  if (state.kind === 'running') return inspected(deps, state.address);
+  if (state.kind === 'running') return inspected(deps, { ...state.address, prefix });
   if (state.kind === 'not running') {
     const found = `embedded: no server runs on ${dataDir}; one starts a ${state.program} of its own`;
     return look(ok(check, found));

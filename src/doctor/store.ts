@@ -122,13 +122,13 @@ function role({ nodes }: Reached): Finding | undefined {
   return ok(check, `master, replicas connected: ${number}`);
 }
 
-function permissions({ refused }: Reached): Finding {
+function permissions({ refused, channels }: Reached): Finding {
   const check = 'redis.commands';
   if (refused.length === 0) return ok(check, 'everything that the server needs is answered');
   const signals = refused.every((one) => one.startsWith('PUBLISH'));
   const found = `refused: ${refused.join(', ')}`;
   if (signals) {
-    const todo = 'Allow &fc:1:signal:* publish subscribe unsubscribe; pages hear of changes late.';
+    const todo = `Allow &${channels} publish subscribe unsubscribe; pages hear of changes late.`;
     return warning(check, found, todo);
   }
   const todo =

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEntry } from '../grants/audit-trail.js';
 import { StoreUnavailableError } from '../grants/errors.js';
-import { AUDIT_KEYS, type AuditPosition } from './audit-reader.js';
+import { type AuditPosition, streamsOf } from './audit-reader.js';
 import { auditEntryFrom } from './audit-record.js';
 import type { RedisClient } from './client.js';
 import { storeCall } from './store-call.js';
@@ -47,7 +47,7 @@ function isAborted(signal: AbortSignal): boolean {
 }
 
 async function readOn(client: RedisClient, position: Map<string, string>): Promise<AuditEntry[]> {
-  const keys = Object.values(AUDIT_KEYS);
+  const keys = streamsOf(client);
   const ids = keys.map((key) => position.get(key) ?? '$');
   const found = await storeCall('audit read', () =>
     client.xread('COUNT', COUNT, 'BLOCK', AUDIT_BLOCK_MS, 'STREAMS', ...keys, ...ids),

@@ -1,15 +1,8 @@
-import type { AuditEntry, AuditKind } from '../grants/audit-trail.js';
+import type { AuditEntry } from '../grants/audit-trail.js';
 import { auditEntryFrom } from './audit-record.js';
 import type { RedisClient } from './client.js';
-import { AUDIT_TRAIL_KEY, auditKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
-
-/** A stream for each kind, all in one slot of a cluster. */
-export const AUDIT_KEYS: Readonly<Record<AuditKind, string>> = {
-  administration: AUDIT_TRAIL_KEY,
-  events: auditKey('events'),
-  frequent: auditKey('frequent'),
-};
 
 /** The last entry of each stream that there was, by the stream's key. */
 export type AuditPosition = ReadonlyMap<string, string>;
@@ -20,7 +13,7 @@ const PAGE = 500;
 
 /** Where the trail ends now. */
 export async function auditPosition(client: RedisClient): Promise<AuditPosition> {
-  const ends = Object.values(AUDIT_KEYS).map(async (key) => {
+  const ends = streamsOf(client).map(async (key) => {
     const [last] = await storeCall('audit read', () => client.xrevrange(key, '+', '-', 'COUNT', 1));
     return [key, last?.[0] ?? BEGINNING] as const;
   });
@@ -37,7 +30,7 @@ export async function* readAuditTrail(
   client: RedisClient,
   { since, upTo }: { since?: number | undefined; upTo?: AuditPosition },
 ): AsyncGenerator<AuditEntry> {
-  const streams = Object.values(AUDIT_KEYS).map((key) =>
+  const streams = streamsOf(client).map((key) =>
     readStream(client, key, { from: upTo?.get(key) ?? '+', to: Math.max(0, since ?? 0) }),
   );
   let heads = await advanced(streams.map((stream) => ({ stream })));
@@ -47,6 +40,11 @@ export async function* readAuditTrail(
     yield newest.entry;
     heads = [...others, ...(await advanced([newest]))];
   }
+}
+
+/** The keys of all streams, in one slot of a cluster. */
+export function streamsOf(client: RedisClient): readonly string[] {
+  return Object.values(keysOf(client).audit);
 }
 
 /** One stream, a page at a time. */

@@ -1,7 +1,8 @@
 import { AUDIT_KEPT, type AuditTrail } from '../grants/audit-trail.js';
-import { AUDIT_KEYS, readAuditTrail } from './audit-reader.js';
+import { readAuditTrail } from './audit-reader.js';
 import { auditFields } from './audit-record.js';
 import type { RedisClient } from './client.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -21,6 +22,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
 
 /** The audit trail in Redis: a stream for each kind. */
 export function createRedisAuditTrail(client: RedisClient, now = Date.now): AuditTrail {
+  const { audit } = keysOf(client);
   return {
     record: (kind, entries) =>
       storeCall('audit entry', async () => {
@@ -28,7 +30,7 @@ export function createRedisAuditTrail(client: RedisClient, now = Date.now): Audi
         const lifetimeMs = days * DAY_MS;
         const bounds = [kept, now() - lifetimeMs, lifetimeMs];
         const fields = entries.map(auditFields).flatMap((one) => [one.length, ...one]);
-        await client.eval(RECORD, 1, AUDIT_KEYS[kind], ...bounds, ...fields);
+        await client.eval(RECORD, 1, audit[kind], ...bounds, ...fields);
       }),
     newestFirst: (since) => readAuditTrail(client, { since }),
   };

@@ -2,6 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
+import { nameKeys } from './keys-of.js';
 import { COMMAND_TIMEOUT_MS, limitCommands } from './limit-commands.js';
 import { PersistentSentinelConnector } from './sentinel-connector.js';
 import { insistOnDatabase } from './selected-database.js';
@@ -36,6 +37,7 @@ const SENTINEL_TIMEOUT_MS = 1_000;
 export function connectRedis(address: StoreAddress, options: ClientOptions = {}): RedisClient {
   const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = options;
   const client = build(address, commandTimeoutMs);
+  nameKeys(client, address.prefix);
   // In a cluster with all redirections, from here on, and not from the moment at which a node takes it.
   limitCommands(client, commandTimeoutMs);
   // NOTE: without a listener for "error" a lost connection ends the process.

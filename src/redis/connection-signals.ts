@@ -1,7 +1,7 @@
 import type { ConnectionSignals } from '../grants/connection-signals.js';
 import { createSignalListeners } from '../grants/signal-listeners.js';
 import type { RedisClient } from './client.js';
-import { ownerOfSignals, signalChannel } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { withoutCommand } from './store-call.js';
 import { type Subscriber, createSubscriber } from './subscriber.js';
 
@@ -22,6 +22,7 @@ export interface RedisConnectionSignals extends ConnectionSignals {
 /** Tells what other processes listen for; for one that does not listen itself. */
 export function createRedisTeller(deps: RedisConnectionSignalsDeps): ConnectionSignals['tell'] {
   const { client, onError } = deps;
+  const { signalChannel } = keysOf(client);
   return (owner) => {
     client.publish(signalChannel(owner), '').catch((error: unknown) => {
       onError(withoutCommand(error as Error));
@@ -33,6 +34,7 @@ export function createRedisTeller(deps: RedisConnectionSignalsDeps): ConnectionS
 export function createRedisConnectionSignals(
   deps: RedisConnectionSignalsDeps,
 ): RedisConnectionSignals {
+  const { signalChannel, ownerOfSignals } = keysOf(deps.client);
   let subscriber: Subscriber | undefined;
   const listeners = createSignalListeners((owner) => subscriber?.remove(signalChannel(owner)));
   // Opened with the first listener: commands and tests without one need no connection for it.

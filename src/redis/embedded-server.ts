@@ -27,6 +27,8 @@ export interface EmbeddedRedis {
 export interface EmbeddedRedisOptions {
   readonly dataDir: string;
   readonly log?: (message: string) => void;
+  /** What our keys in it begin with; see `StoreAddress`. */
+  readonly prefix?: string | undefined;
   /** Replaces the process's environment in the search for the program. */
   readonly env?: NodeJS.ProcessEnv;
   /** How often a process looks after a server that it has not started itself. */
@@ -107,17 +109,17 @@ export async function startEmbeddedRedis(
     });
     await kept;
   };
-  return embedded(place, held, close);
+  return embedded(place, { held, prefix: options.prefix }, close);
 }
 
 function embedded(
   { socketPath, program }: Place,
-  held: { readonly part: Part },
+  { held, prefix }: { held: { readonly part: Part }; prefix: string | undefined },
   close: () => Promise<void>,
 ): EmbeddedRedis {
   let closed: Promise<void> | undefined;
   return {
-    address: { kind: 'socket', path: socketPath, db: 0 },
+    address: { kind: 'socket', path: socketPath, db: 0, ...(prefix && { prefix }) },
     program,
     get owned() {
       return held.part.owned;

@@ -2,7 +2,7 @@ import { GRANT_STATUSES, type GrantIndex, type IndexQuery } from '../grants/gran
 import type { GrantStatus } from '../grants/grant.js';
 import { REGISTRATION_IDS } from '../oauth/registration.js';
 import type { RedisClient } from './client.js';
-import { GRANT_INDEX_CHECKED_KEY as CHECKED, GRANT_INDEX_KEY as KEY } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 // One step: a grant is never without an entry, and never has two.
@@ -34,6 +34,7 @@ return counts`;
  * that its order is that of the names and what is looked for is a few ranges of them.
  */
 export function createRedisGrantIndex(client: RedisClient): GrantIndex {
+  const { grantIndex: key, grantIndexChecked: checked } = keysOf(client);
   const change = (operation: string, work: () => Promise<unknown>) =>
     storeCall(operation, async () => {
       await work();
@@ -41,21 +42,21 @@ export function createRedisGrantIndex(client: RedisClient): GrantIndex {
   return {
     enter: (id) =>
       change('index entry', () =>
-        client.eval(ENTER, 1, KEY, member('active', id), member('needs_reconnect', id)),
+        client.eval(ENTER, 1, key, member('active', id), member('needs_reconnect', id)),
       ),
     put: (id, status) =>
       change('index entry', () =>
-        client.eval(PUT, 1, KEY, member(status, id), member(otherThan(status), id)),
+        client.eval(PUT, 1, key, member(status, id), member(otherThan(status), id)),
       ),
     drop: (id) =>
       change('index removal', () =>
-        client.zrem(KEY, ...GRANT_STATUSES.map((status) => member(status, id))),
+        client.zrem(key, ...GRANT_STATUSES.map((status) => member(status, id))),
       ),
 
     page: (query) =>
       storeCall('index page', async () => {
         const ranges = rangesOf(query).flat();
-        const found = (await client.eval(PAGE, 1, KEY, query.limit, ...ranges)) as string[][];
+        const found = (await client.eval(PAGE, 1, key, query.limit, ...ranges)) as string[][];
         const entries = found.flat().map(entryOf);
         return entries.sort((one, other) => (one.id < other.id ? -1 : 1)).slice(0, query.limit);
       }),
@@ -66,13 +67,13 @@ export function createRedisGrantIndex(client: RedisClient): GrantIndex {
           GRANT_STATUSES.map((status) => ({ registration, status })),
         );
         const ranges = kinds.flatMap((kind) => rangesOf(kind).flat());
-        const counts = (await client.eval(COUNTS, 1, KEY, ...ranges)) as number[];
+        const counts = (await client.eval(COUNTS, 1, key, ...ranges)) as number[];
         return kinds.map((kind, at) => ({ ...kind, grants: counts[at] ?? 0 }));
       }),
 
-    isChecked: () => storeCall('index check', async () => (await client.exists(CHECKED)) === 1),
+    isChecked: () => storeCall('index check', async () => (await client.exists(checked)) === 1),
     noteChecked: (forMs) =>
-      change('index check', () => client.set(CHECKED, Date.now(), 'PX', forMs)),
+      change('index check', () => client.set(checked, Date.now(), 'PX', forMs)),
   };
 }
 

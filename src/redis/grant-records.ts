@@ -2,7 +2,7 @@ import { type GrantRecords, REMOVAL_REMEMBERED_MS } from '../grants/grant-record
 import type { RedisClient } from './client.js';
 import type { RunSave } from './confirmed-saves.js';
 import { grantIds } from './grant-ids.js';
-import { grantKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 import { isWrongType, overWrongType } from './wrong-type.js';
 
@@ -43,6 +43,7 @@ export function createRedisGrantRecords(
   runSave: RunSave = async ({ script, key, args }) =>
     (await client.eval(script, 1, key, ...args)) === 1 && 'confirmed',
 ): GrantRecords {
+  const { grant: grantKey } = keysOf(client);
   const fields = async (id: string, ...names: string[]): Promise<(string | null)[]> => {
     try {
       return await client.hmget(grantKey(id), ...names);

@@ -9,7 +9,7 @@ import {
   infoFields,
 } from './durability.js';
 import { isRefusal, readFacts } from './durability-check.js';
-import { trialKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { type ClockReading, readServerClock } from './server-clock.js';
 import { withoutCommand } from './store-call.js';
 import type { StoreAddress } from './store-url.js';
@@ -42,6 +42,8 @@ export type StoreInspection =
       readonly writes: readonly number[];
       /** Commands that this login may not use, and what was answered. */
       readonly refused: readonly string[];
+      /** The channels of signals, as a pattern. */
+      readonly channels: string;
     };
 
 export interface InspectionDeps {
@@ -106,12 +108,14 @@ async function inspect(
   const nodes = await Promise.all(servers.map((server) => inspectNode(server, now)));
   const cluster =
     client instanceof Cluster ? infoFields(await first.cluster('INFO').catch(() => '')) : undefined;
+  const keys = keysOf(client);
   const id = randomBytes(9).toString('base64url');
   const pings = await timed(PINGS, elapsed, () => first.ping());
-  const refused = await tryCommands(client, trialCommands(id));
-  const write = () => client.set(trialKey(id, 'string'), '1', 'PX', 1_000);
+  const refused = await tryCommands(client, trialCommands(keys, id));
+  const write = () => client.set(keys.trial(id, 'string'), '1', 'PX', 1_000);
   const writes = refused.some(isOfReplica) ? [] : await timed(WRITES, elapsed, write);
-  return { reached: true, nodes, cluster, pings, writes, refused };
+  const channels = keys.signalChannel('*');
+  return { reached: true, nodes, cluster, pings, writes, refused, channels };
 }
 
 async function inspectNode(server: Redis, now: () => number): Promise<InspectedNode> {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LockTimeoutError, StoreUnavailableError } from '../grants/errors.js';
 import type { Lock } from '../grants/lock.js';
 import type { RedisClient } from './client.js';
-import { lockKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 const RENEW = `
@@ -40,6 +40,7 @@ interface Lease {
 /** Locks in Redis, one string each. Waiters poll: nothing is lost when the store restarts. */
 export function createRedisLock(client: RedisClient, options: RedisLockOptions = {}): Lock {
   const { leaseMs = 6_000, renewEveryMs = leaseMs / 3 } = options;
+  const { lock: lockKey } = keysOf(client);
   return {
     run: async (id, waitMs, work) => {
       const owner = randomBytes(16).toString('base64url');

@@ -16,7 +16,11 @@ export interface OpenClient {
 }
 
 interface OpenDeps {
-  readonly config: { readonly store: StoreAddress | 'embedded'; readonly dataDir: string };
+  readonly config: {
+    readonly store: StoreAddress | 'embedded';
+    readonly storePrefix?: string | undefined;
+    readonly dataDir: string;
+  };
   readonly say: (text: string) => void;
   /** For the first connection; after it commands fail one by one. */
   readonly readyWaitMs?: number | undefined;
@@ -34,7 +38,11 @@ const READY_WAIT_MS = 5_000;
 export async function openClient(deps: OpenDeps): Promise<OpenClient | undefined> {
   const { config, say } = deps;
   if (config.store !== 'embedded') return connect(config.store, deps);
-  const embedded = await startEmbeddedRedis({ dataDir: config.dataDir, log: say });
+  const embedded = await startEmbeddedRedis({
+    dataDir: config.dataDir,
+    prefix: config.storePrefix,
+    log: say,
+  });
   if (embedded === undefined) return undefined;
   const opened = await connect(embedded.address, deps);
   const close = async () => {

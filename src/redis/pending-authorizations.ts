@@ -1,10 +1,11 @@
 import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
 import type { RedisClient } from './client.js';
-import { pendingKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 /** Pending authorizations in Redis, one string each; GETDEL (Redis 6.2) hands each out once. */
 export function createRedisPendingAuthorizations(client: RedisClient): PendingAuthorizations {
+  const { pending: pendingKey } = keysOf(client);
   return {
     save: (id, value, ttlMs) =>
       storeCall('pending authorization write', async () => {

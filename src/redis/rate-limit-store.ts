@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Store } from 'express-rate-limit';
 import { type RedisReply, RedisStore, type SendCommandClusterDetails } from 'rate-limit-redis';
 import type { RedisClient } from './client.js';
-import { rateLimitKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 /** A plain DECR would make a key that never ends where the window is over. */
@@ -47,5 +47,5 @@ export function createRedisRateLimitStore(client: RedisClient, name: string): St
     }
   }
 
-  return new RedisStore({ prefix: rateLimitKey(name, ''), sendCommandCluster: send });
+  return new RedisStore({ prefix: keysOf(client).rateLimit(name, ''), sendCommandCluster: send });
 }

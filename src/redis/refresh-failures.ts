@@ -5,7 +5,7 @@ import {
   type RefreshFailures,
 } from '../grants/refresh-failures.js';
 import type { RedisClient } from './client.js';
-import { refreshFailureKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 import { overWrongType } from './wrong-type.js';
 
@@ -33,6 +33,7 @@ const failureText = z.object({
 
 /** Failed refreshes in Redis, one hash each, beside grant and lock of the same id. */
 export function createRedisRefreshFailures(client: RedisClient): RefreshFailures {
+  const { refreshFailure: refreshFailureKey } = keysOf(client);
   return {
     read: (id) =>
       storeCall('refresh failure read', async () => {

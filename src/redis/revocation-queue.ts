@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import type { RevocationQueue } from '../grants/revocation-queue.js';
 import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
-import { REVOCATION_QUEUE } from './keys.js';
+import { keysOf } from './keys-of.js';
 import {
   type RevocationData,
   type RevocationWorker,
@@ -78,8 +78,9 @@ export function createRedisRevocationQueue(deps: RedisRevocationQueueDeps): Revo
 
 function openQueue(deps: RedisRevocationQueueDeps): Queue<RevocationData> {
   const { Queue } = loadBullMQ();
-  const queue = new Queue<RevocationData>(deps.name ?? REVOCATION_QUEUE.name, {
-    prefix: REVOCATION_QUEUE.prefix,
+  const { prefix, name } = keysOf(deps.client).revocations;
+  const queue = new Queue<RevocationData>(deps.name ?? name, {
+    prefix,
     connection: deps.client,
     // Redis is asked about version and settings elsewhere, and must not be waited for.
     skipVersionCheck: true,

@@ -6,7 +6,7 @@ import type { RevocationHandler } from '../grants/revocation-queue.js';
 import { loadBullMQ } from './bullmq.js';
 import type { RedisClient } from './client.js';
 import { connectionError } from './connection-error.js';
-import { REVOCATION_QUEUE } from './keys.js';
+import { keysOf } from './keys-of.js';
 
 /** What is stored with a job. */
 export interface RevocationData {
@@ -53,6 +53,7 @@ const PATIENT = {
 export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWorker {
   const { DelayedError, Worker } = loadBullMQ();
   const { client, handle, onError } = deps;
+  const { prefix, name } = keysOf(client).revocations;
   const connection = connectPatiently(client);
   const onConnectionError = (error: Error) => {
     onError(connectionError(error) ?? error);
@@ -70,10 +71,10 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
   }
 
   const worker = new Worker<RevocationData>(
-    deps.name ?? REVOCATION_QUEUE.name,
+    deps.name ?? name,
     (job, token) => track(deliver(job, token)),
     {
-      prefix: REVOCATION_QUEUE.prefix,
+      prefix,
       connection,
       concurrency: CONCURRENCY,
       lockDuration: LOCK_MS,

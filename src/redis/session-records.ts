@@ -1,6 +1,6 @@
 import type { SessionData } from 'express-session';
 import type { RedisClient } from './client.js';
-import { sessionKey, userSessionsKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { decodeSession } from './session-codec.js';
 import { isWrongType, overWrongType } from './wrong-type.js';
 
@@ -44,36 +44,37 @@ if longest[2] then redis.call('PEXPIREAT', KEYS[1], longest[2]) end
 return 1`;
 
 export function createSessionRecords(client: RedisClient): SessionRecords {
+  const keys = keysOf(client);
   const enter = async (which: 'new' | 'old', owner: string, entry: [string, number]) => {
     const [hash, ttlMs] = entry;
-    await client.eval(ENTER, 1, userSessionsKey(owner), hash, ttlMs + ENTRY_SLACK_MS, which);
+    await client.eval(ENTER, 1, keys.userSessions(owner), hash, ttlMs + ENTRY_SLACK_MS, which);
   };
 
   return {
-    read: async (hash) => parse(await client.get(sessionKey(hash)).catch(nothingOfWrongType)),
+    read: async (hash) => parse(await client.get(keys.session(hash)).catch(nothingOfWrongType)),
     create: async (hash, text, ttlMs) =>
-      (await client.set(sessionKey(hash), text, 'PX', ttlMs, 'NX')) === 'OK',
+      (await client.set(keys.session(hash), text, 'PX', ttlMs, 'NX')) === 'OK',
     update: async (hash, text, ttlMs) => {
-      await client.set(sessionKey(hash), text, 'PX', ttlMs, 'XX');
+      await client.set(keys.session(hash), text, 'PX', ttlMs, 'XX');
     },
     extend: async (hash, ttlMs) => {
-      await client.pexpire(sessionKey(hash), ttlMs);
+      await client.pexpire(keys.session(hash), ttlMs);
     },
     remove: async (hash) => {
       try {
-        return parse(await client.getdel(sessionKey(hash)));
+        return parse(await client.getdel(keys.session(hash)));
       } catch (error) {
         if (!isWrongType(error)) throw error;
-        await client.del(sessionKey(hash));
+        await client.del(keys.session(hash));
         return undefined;
       }
     },
     enter: (owner, hash, ttlMs) => enter('new', owner, [hash, ttlMs]),
     extendEntry: (owner, hash, ttlMs) => enter('old', owner, [hash, ttlMs]),
     strike: async (owner, hashes) => {
-      if (hashes.length > 0) await client.zrem(userSessionsKey(owner), ...hashes);
+      if (hashes.length > 0) await client.zrem(keys.userSessions(owner), ...hashes);
     },
-    entries: (owner) => client.zrange(userSessionsKey(owner), '0', '-1'),
+    entries: (owner) => client.zrange(keys.userSessions(owner), '0', '-1'),
   };
 }
 

@@ -2,7 +2,8 @@ import { RedisStore } from 'connect-redis';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
 import type { UserSessions } from '../grants/user-sessions.js';
-import { SESSION_KEY_PREFIX, sessionHash } from './keys.js';
+import { sessionHash } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { encodeSession } from './session-codec.js';
 import { type SessionRecords, createSessionRecords } from './session-records.js';
 import { storeCall } from './store-call.js';
@@ -46,7 +47,7 @@ class OwnedSessionStore extends RedisStore {
   #generate: Generate | undefined;
 
   constructor(deps: RedisSessionStoreDeps) {
-    super({ client: deps.client, prefix: SESSION_KEY_PREFIX });
+    super({ client: deps.client, prefix: keysOf(deps.client).session('') });
     this.#deps = deps;
     this.#records = createSessionRecords(deps.client);
     this.#touches = createTouchThrottle({

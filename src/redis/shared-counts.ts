@@ -1,6 +1,6 @@
 import type { SharedCounts } from '../http/shared-counts.js';
 import type { RedisClient } from './client.js';
-import { callCountsKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 // A batch whose answer was lost comes again, and may have been carried out: its name stays in the hash.
@@ -19,12 +19,13 @@ return sums`;
  * in a cluster too.
  */
 export function createRedisSharedCounts(client: RedisClient): SharedCounts {
+  const { callCounts } = keysOf(client);
   return {
     add: ({ id, window, ttlMs, counts }) =>
       storeCall('shared counts', async () => {
         const flat = [...counts].flat();
         const args = [`batch:${id}`, ttlMs, ...flat];
-        return (await client.eval(ADD, 1, callCountsKey(window), ...args)) as number[];
+        return (await client.eval(ADD, 1, callCounts(window), ...args)) as number[];
       }),
   };
 }

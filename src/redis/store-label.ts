@@ -2,6 +2,11 @@ import type { HostAndPort, StoreAddress } from './store-url.js';
 
 /** Where the store is, for people: without user name and password. */
 export function storeLabel(address: StoreAddress): string {
+  const { prefix } = address;
+  return prefix === undefined ? placeLabel(address) : `${placeLabel(address)}, keys ${prefix}:…`;
+}
+
+function placeLabel(address: StoreAddress): string {
   switch (address.kind) {
     case 'single':
       return `${address.tls ? 'rediss' : 'redis'}://${hostLabel(address)}/${address.db}`;

@@ -14,8 +14,13 @@ export interface NetworkLogin extends Login {
   readonly tls: boolean;
 }
 
-/** Where the store is, in the words of `REDIS_URL`. */
-export type StoreAddress =
+/** Where the store is, in the words of `REDIS_URL`, and what the keys in it begin with. */
+export type StoreAddress = Place & {
+  /** Of `REDIS_PREFIX`; undefined for the usual one. */
+  readonly prefix?: string | undefined;
+};
+
+type Place =
   | (NetworkLogin & HostAndPort & { readonly kind: 'single'; readonly db: number })
   | (Login & { readonly kind: 'socket'; readonly path: string; readonly db: number })
   | (NetworkLogin & {

@@ -1,4 +1,4 @@
-import { signalChannel, trialKey } from './keys.js';
+import type { Keys } from './keys.js';
 
 /** A command with its arguments. */
 export type TrialCommand = readonly [name: string, ...args: string[]];
@@ -9,9 +9,13 @@ const SECOND_MS = '1000';
  * One command of every kind that the server and its commands use, on keys that live for a second. In
  * their order none of them fails but for a lack of permission.
  */
-export function trialCommands(id: string): readonly TrialCommand[] {
-  const key = (type: string) => trialKey(id, type);
-  return [...strings(key('string')), ...collections(key), ...others(id, key('string'))];
+export function trialCommands(keys: Keys, id: string): readonly TrialCommand[] {
+  const key = (type: string) => keys.trial(id, type);
+  return [
+    ...strings(key('string')),
+    ...collections(key),
+    ...others(key('string'), keys.signalChannel(`trial:${id}`)),
+  ];
 }
 
 function strings(key: string): readonly TrialCommand[] {
@@ -51,11 +55,11 @@ function collections(key: (type: string) => string): readonly TrialCommand[] {
   return [...made.flatMap((one) => [one, ['PEXPIRE', one[1] ?? '', SECOND_MS] as const]), ...read];
 }
 
-function others(id: string, key: string): readonly TrialCommand[] {
+function others(key: string, channel: string): readonly TrialCommand[] {
   return [
     ['SCAN', '0', 'MATCH', key, 'COUNT', '1'],
     ['TIME'],
     ['WAIT', '0', '0'],
-    ['PUBLISH', signalChannel(`trial:${id}`), ''],
+    ['PUBLISH', channel, ''],
   ];
 }

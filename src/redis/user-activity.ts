@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ACTIVITY_KEPT, type ActivityEntry, type UserActivity } from '../grants/user-activity.js';
 import type { RedisClient } from './client.js';
-import { activityKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 
 const LIFETIME_MS = 90 * 24 * 60 * 60_000;
@@ -31,6 +31,7 @@ const storedEntry = z.object({
 
 /** What happened to users in Redis, one stream each. */
 export function createRedisUserActivity(client: RedisClient): UserActivity {
+  const { activity: activityKey } = keysOf(client);
   return {
     record: (owner, entry) =>
       storeCall('activity write', async () => {

@@ -1,7 +1,8 @@
 import type { SessionData } from 'express-session';
 import type { UserSessions, Visitor } from '../grants/user-sessions.js';
 import type { RedisClient } from './client.js';
-import { SESSION_KEYS, SESSION_KEY_PREFIX, sessionHash, sessionName } from './keys.js';
+import { sessionHash, sessionName } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { scanKeys } from './scan-keys.js';
 import { type SessionRecords, createSessionRecords } from './session-records.js';
 import { storeCall } from './store-call.js';
@@ -49,10 +50,11 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
     endAll: (owner, except) => end(owner, (one) => one !== except),
 
     endEverybody: async ({ signal, onProgress } = {}) => {
-      const wanted = { pattern: SESSION_KEYS, operation: 'listing of every session' };
+      const { sessions, hashOfSession } = keysOf(client);
+      const wanted = { pattern: sessions, operation: 'listing of every session' };
       let ended = 0;
       for await (const keys of scanKeys(client, wanted)) {
-        const hashes = keys.map((key) => key.slice(SESSION_KEY_PREFIX.length));
+        const hashes = keys.map(hashOfSession);
         const remove = () => Promise.all(hashes.map((hash) => endSession(records, hash, deps)));
         const removed = await storeCall('removal of every session', remove);
         ended += removed.filter(Boolean).length;

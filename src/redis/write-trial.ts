@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis';
 import { StoreUnavailableError } from '../grants/errors.js';
 import type { RedisClient } from './client.js';
 import { masterOf } from './cluster.js';
-import { readinessKey } from './keys.js';
+import { keysOf } from './keys-of.js';
 import { storeCall } from './store-call.js';
 import { type StoreFailure, storeFailure } from './store-failure.js';
 
@@ -64,7 +64,7 @@ async function tryWrite(client: RedisClient): ReturnType<WriteTrial> {
 
 /** In a cluster one master that takes it is enough, as it is for a PING: others serve other users. */
 async function write(client: RedisClient): Promise<void> {
-  const keys = client instanceof Cluster ? keysOfMasters(client) : [readinessKey(0)];
+  const keys = client instanceof Cluster ? keysOfMasters(client) : [keysOf(client).readiness(0)];
   const writes = keys.map((key) => client.set(key, '1', 'PX', KEY_LIFETIME_MS));
   try {
     await Promise.any(writes);
@@ -78,9 +78,10 @@ async function write(client: RedisClient): Promise<void> {
 const KEYS_TRIED = 64;
 
 function keysOfMasters(cluster: Cluster): string[] {
+  const { readiness } = keysOf(cluster);
   const found = new Map<unknown, string>();
   for (let number = 0; number < KEYS_TRIED; number += 1) {
-    const key = readinessKey(number);
+    const key = readiness(number);
     const master = masterOf(cluster, key);
     if (master !== undefined && !found.has(master)) found.set(master, key);
   }

@@ -15,7 +15,9 @@ import { type RotationReport, reportOf } from './report.js';
 import { rotationProgress } from './rotation-progress.js';
 
 export interface RunDeps {
-  readonly config: Pick<Config, 'store' | 'dataDir' | 'sealingKeys'>;
+  readonly config: Pick<Config, 'store' | 'dataDir' | 'sealingKeys'> & {
+    readonly storePrefix?: Config['storePrefix'];
+  };
   /** Only counts. */
   readonly dryRun: boolean;
   /** For progress and trouble. */

@@ -10,7 +10,7 @@ import { createVault } from '../../src/grants/vault.js';
 import type { ResourceOwnerType } from '../../src/oauth/resource-owner.js';
 import { createRedisGrantIndex } from '../../src/redis/grant-index.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
-import { AUDIT_TRAIL_KEY, GRANT_INDEX_KEY, grantKey } from '../../src/redis/keys.js';
+import { AUDIT_TRAIL_KEY, GRANT_INDEX_KEY, grantKey } from '../support/keys.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import type { Simulator } from '../../src/simulator/simulator.js';

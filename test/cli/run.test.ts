@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { SessionData } from 'express-session';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
-import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../../src/redis/keys.js';
+import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, activityKey } from '../support/keys.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
 import { encodeSession } from '../../src/redis/session-codec.js';

@@ -230,6 +230,16 @@ const TABLE: Record<
     as: { kind: 'single', host: 'redis.example.com', port: 6390, tls: false, db: 3 },
     refused: ['localhost:6379', 'http://localhost', 'redis://h1,h2'],
   },
+  redisPrefix: {
+    value: 'clinic-b',
+    with: { REDIS_URL: 'redis://h' },
+    read: ({ store, storePrefix }) => [store, storePrefix],
+    as: [
+      { kind: 'single', host: 'h', port: 6379, tls: false, db: 0, prefix: 'clinic-b' },
+      'clinic-b',
+    ],
+    refused: ['a:b', 'a{b', 'a*', '-a', 'a b', 'a'.repeat(33)],
+  },
   sessionSecret: {
     value: ' new-secret , old-secret ',
     read: ({ session }) => session.secrets.map((one) => one.reveal()),

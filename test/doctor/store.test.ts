@@ -156,8 +156,9 @@ describe('a login of its own', () => {
 });
 
 describe('latency', () => {
-  const reached: StoreInspection = {
+  const reached: Extract<StoreInspection, { reached: true }> = {
     ...{ reached: true, nodes: [], cluster: undefined, refused: [], writes: [] },
+    channels: 'fc:1:signal:*',
     pings: [],
   };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
-import { activityKey, userSessionsKey } from '../../src/redis/keys.js';
+import { activityKey, userSessionsKey } from '../support/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
 import type { Browser } from '../support/browser.js';

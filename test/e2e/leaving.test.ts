@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { sessionKey } from '../../src/redis/keys.js';
+import { sessionKey } from '../support/keys.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, copyOf, sessionOf } from '../support/browser.js';
 import type { TestRedis } from '../support/redis-server.js';

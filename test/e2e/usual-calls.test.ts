@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sign } from 'cookie-signature';
 import type { SessionData } from 'express-session';
-import { sessionHash, sessionKey } from '../../src/redis/keys.js';
+import { sessionHash, sessionKey } from '../support/keys.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
 import { encodeSession } from '../../src/redis/session-codec.js';
 import type { Browser } from '../support/browser.js';

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { AuditEntry } from '../../src/grants/audit-trail.js';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { followAuditTrail } from '../../src/redis/audit-follower.js';
-import { AUDIT_KEYS, auditPosition, readAuditTrail } from '../../src/redis/audit-reader.js';
+import { auditPosition, readAuditTrail } from '../../src/redis/audit-reader.js';
+import { AUDIT_KEYS } from '../support/keys.js';
 import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis, connectRedis } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { type ClientOptions, closeRedis, connectRedis } from '../../src/redis/client.js';
 import { createRedisConnectionSignals } from '../../src/redis/connection-signals.js';
-import { signalChannel } from '../../src/redis/keys.js';
+import { signalChannel } from '../support/keys.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openListeners } from '../contract/connection-signals.js';
 import { startRedis } from '../support/redis-server.js';

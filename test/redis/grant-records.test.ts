@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
-import { grantKey, lockKey, pendingKey, sessionKey } from '../../src/redis/keys.js';
+import { grantKey, lockKey, pendingKey, sessionKey } from '../support/keys.js';
 import { connectTo } from '../support/contract.js';
 import { startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';

@@ -1,17 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
+import { createKeys, sessionHash } from '../../src/redis/keys.js';
 import {
-  SESSION_KEY_PREFIX,
   activityKey,
   callCountsKey,
   grantKey,
   lockKey,
   pendingKey,
   rateLimitKey,
-  sessionHash,
   sessionKey,
   trialKey,
   userSessionsKey,
-} from '../../src/redis/keys.js';
+} from '../support/keys.js';
 
 describe('keys', () => {
   it('each kind of record → its own name under prefix and version', () => {
@@ -24,7 +23,23 @@ describe('keys', () => {
     expect(userSessionsKey('abc')).toBe('fc:1:user-sessions:{abc}');
     expect(activityKey('abc')).toBe('fc:1:activity:{abc}');
     expect(trialKey('abc', 'hash')).toBe('fc:1:trial:{abc}:hash');
-    expect(sessionKey('abc')).toBe(`${SESSION_KEY_PREFIX}abc`);
+  });
+
+  it('an own prefix → ahead of everything, channels and queue included', () => {
+    const keys = createKeys('clinic-b');
+    const named = Object.values(keys).flatMap((one) => {
+      if (typeof one === 'function')
+        return (one as (...args: unknown[]) => string)('clinic-b:1:x', 'y');
+      return typeof one === 'string' ? one : Object.values(one);
+    });
+    const strangers = named.filter((name) => /fc:/.test(name));
+    expect(strangers).toEqual([]);
+    expect(keys.grants).toBe('clinic-b:1:grant:{*}');
+    expect(keys.revocations.prefix).toBe('clinic-b:1:queue');
+    expect(keys.audit.events).toBe('clinic-b:1:audit:{clinic-b:1:audit-trail}:events');
+    expect(keys.idOfGrant(keys.grant('id'))).toBe('id');
+    expect(keys.hashOfSession(keys.session('abc'))).toBe('abc');
+    expect(keys.ownerOfSignals(keys.signalChannel('anna'))).toBe('anna');
   });
 });
 

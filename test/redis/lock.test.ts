@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { LockTimeoutError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
-import { lockKey } from '../../src/redis/keys.js';
+import { lockKey } from '../support/keys.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { openWork } from '../contract/lock.js';
 import { connectTo } from '../support/contract.js';

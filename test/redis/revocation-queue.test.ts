@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import type { QueuedRevocation } from '../../src/grants/revocation-queue.js';
 import { closeRedis, connectRedis, waitUntilReady } from '../../src/redis/client.js';
-import { REVOCATION_QUEUE } from '../../src/redis/keys.js';
+import { REVOCATION_QUEUE } from '../support/keys.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { freePort } from '../support/app.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionData } from 'express-session';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
-import { sessionKey, userSessionsKey } from '../../src/redis/keys.js';
+import { sessionKey, userSessionsKey } from '../support/keys.js';
 import { type SessionRecords, createSessionRecords } from '../../src/redis/session-records.js';
 import { encodeSession } from '../../src/redis/session-codec.js';
 import { connectTo } from '../support/contract.js';

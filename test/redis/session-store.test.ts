@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
-import { sessionHash, sessionKey, userSessionsKey } from '../../src/redis/keys.js';
+import { sessionHash, sessionKey, userSessionsKey } from '../support/keys.js';
 import { type SessionStore, createRedisSessionStore } from '../../src/redis/session-store.js';
 import { connectTo, sessionRules } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';

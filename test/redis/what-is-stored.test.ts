@@ -10,7 +10,7 @@ import {
   pendingKey,
   rateLimitKey,
   refreshFailureKey,
-} from '../../src/redis/keys.js';
+} from '../support/keys.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
 import { createRedisRateLimitStore } from '../../src/redis/rate-limit-store.js';
 import { createRedisRefreshFailures } from '../../src/redis/refresh-failures.js';

@@ -6,7 +6,7 @@ import { grantId } from '../../src/grants/grant.js';
 import { createRefreshBackoff } from '../../src/grants/refresh-backoff.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { TokenEndpointError } from '../../src/oauth/errors.js';
-import { lockKey, refreshFailureKey } from '../../src/redis/keys.js';
+import { lockKey, refreshFailureKey } from '../support/keys.js';
 import { openCustody } from '../support/custody.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';

@@ -4,7 +4,7 @@ import { composeCustody } from '../../src/custody.js';
 import { grantId } from '../../src/grants/grant.js';
 import { createLogger } from '../../src/logger.js';
 import { createMemoryJournal } from '../../src/memory/journal.js';
-import { grantKey } from '../../src/redis/keys.js';
+import { grantKey } from '../support/keys.js';
 import type { ServerOptions } from '../../src/server.js';
 import { openStore } from '../../src/store.js';
 import type { Fault } from '../../src/simulator/simulator.js';

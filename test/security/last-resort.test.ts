@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Express, RequestHandler } from 'express';
-import { grantKey, sessionKey } from '../../src/redis/keys.js';
+import { grantKey, sessionKey } from '../support/keys.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, type Page, sessionOf } from '../support/browser.js';
 import { appBehind } from '../support/routes.js';

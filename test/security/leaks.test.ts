@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { grantId } from '../../src/grants/grant.js';
-import { grantKey, pendingKey } from '../../src/redis/keys.js';
+import { grantKey, pendingKey } from '../support/keys.js';
 import type { Fault } from '../../src/simulator/simulator.js';
 import { rejection, shown } from '../fixtures/shown.js';
 import type { Browser } from '../support/browser.js';

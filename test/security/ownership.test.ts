@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ResourceOwner } from '../../src/oauth/resource-owner.js';
 import { grantId } from '../../src/grants/grant.js';
-import { activityKey, sessionHash, userSessionsKey } from '../../src/redis/keys.js';
+import { activityKey, sessionHash, userSessionsKey } from '../support/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { type Browser, sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { keyIdOf } from '../../src/grants/cipher.js';
 import { grantId } from '../../src/grants/grant.js';
-import { grantKey } from '../../src/redis/keys.js';
+import { grantKey } from '../support/keys.js';
 import { type Browser, copyOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { asVariable, sealingKey } from '../support/seeded-grants.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sign } from 'cookie-signature';
-import { sessionHash, sessionKey } from '../../src/redis/keys.js';
+import { sessionHash, sessionKey } from '../support/keys.js';
 import { SECRETS } from '../support/app.js';
 import { type Browser, copyOf, sessionOf } from '../support/browser.js';
 import { type App, behindProxy, openWorld, PROXIED, type World } from '../support/world.js';

@@ -8,7 +8,7 @@ import { createOwnerTags } from '../../src/http/owner-tags.js';
 import { sessionOwner, sessionStart } from '../../src/http/session.js';
 import { secret } from '../../src/oauth/secret.js';
 import { createRedisDisabledUsers } from '../../src/redis/disabled-users.js';
-import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, grantKey } from '../../src/redis/keys.js';
+import { AUDIT_TRAIL_KEY, DISABLED_USERS_KEY, grantKey } from '../support/keys.js';
 import { createRedisUserSessions } from '../../src/redis/user-sessions.js';
 import type { Person } from '../../src/simulator/simulator.js';
 import { SECRETS } from '../support/app.js';

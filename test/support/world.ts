@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../../src/redis/client.js';
-import { pendingKey, sessionKey } from '../../src/redis/keys.js';
+import { pendingKey, sessionKey } from './keys.js';
 import type { ServerOptions } from '../../src/server.js';
 import {
   type RecordedRequest,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { grantId } from '../../src/grants/grant.js';
-import { grantKey } from '../../src/redis/keys.js';
+import { grantKey } from '../../test/support/keys.js';
 import { startCluster } from '../../test/support/redis-cluster.js';
 import type { GroupMember, RedisGroup } from '../../test/support/redis-group.js';
 import { startSentinels } from '../../test/support/redis-sentinels.js';

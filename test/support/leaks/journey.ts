@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Redis } from 'ioredis';
 import { grantId } from '../../../src/grants/grant.js';
-import { grantKey } from '../../../src/redis/keys.js';
+import { grantKey } from '../keys.js';
 import type { Simulator } from '../../../src/simulator/simulator.js';
 import type { Browser } from '../browser.js';
 import { saveDump } from '../redis-dump.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { SESSION_KEYS } from '../../../src/redis/keys.js';
+import { SESSION_KEYS } from '../../support/keys.js';
 import { SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET } from '../../../src/simulator/simulator.js';
 import { type Browser, createBrowser } from '../../support/browser.js';
 import { environmentOf, readCompose } from '../../support/compose-file.js';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Redis } from 'ioredis';
 import { grantId } from '../../../src/grants/grant.js';
 import { closeRedis } from '../../../src/redis/client.js';
-import { lockKey } from '../../../src/redis/keys.js';
+import { lockKey } from '../../support/keys.js';
 import { connectTo } from '../../support/contract.js';
 import { until } from '../../support/until.js';
 import { type Fleet, type FleetOptions, type Member, openFleet } from '../../../torture/fleet.js';

@@ -7,7 +7,7 @@ import { loadConfig } from '../../../src/config.js';
 import { closeRedis } from '../../../src/redis/client.js';
 import { createRedisGrantIndex } from '../../../src/redis/grant-index.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
-import { GRANT_INDEX_CHECKED_KEY, GRANT_INDEX_KEY, lockKey } from '../../../src/redis/keys.js';
+import { GRANT_INDEX_CHECKED_KEY, GRANT_INDEX_KEY, lockKey } from '../../support/keys.js';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';
 import { environment, freePort, startApp } from '../../support/app.js';
 import { createBrowser } from '../../support/browser.js';

@@ -9,7 +9,7 @@ import type { GrantRecords } from '../../../src/grants/grant-records.js';
 import { createUnsavedPairs } from '../../../src/grants/unsaved-pairs.js';
 import { createVault } from '../../../src/grants/vault.js';
 import { type RedisClient, closeRedis } from '../../../src/redis/client.js';
-import { AUDIT_TRAIL_KEY } from '../../../src/redis/keys.js';
+import { AUDIT_TRAIL_KEY } from '../../support/keys.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import type { RotationReport } from '../../../src/rotation/report.js';
 import { type Simulator, startSimulator } from '../../../src/simulator/simulator.js';

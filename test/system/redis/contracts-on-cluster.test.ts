@@ -5,7 +5,7 @@ import { closeRedis, connectRedis, waitUntilReady } from '../../../src/redis/cli
 import { createClusterSaves } from '../../../src/redis/cluster-saves.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import { inspectStore } from '../../../src/redis/inspection.js';
-import { grantKey } from '../../../src/redis/keys.js';
+import { grantKey } from '../../support/keys.js';
 import { openSaves } from '../../../src/redis/saves.js';
 import { parseStoreUrl } from '../../../src/redis/store-url.js';
 import { allContracts } from '../../contract/all.js';

@@ -5,7 +5,7 @@ import { StoreUnavailableError } from '../../../src/grants/errors.js';
 import { grantId } from '../../../src/grants/grant.js';
 import { closeRedis, ping } from '../../../src/redis/client.js';
 import { createWriteTrial } from '../../../src/redis/write-trial.js';
-import { grantKey } from '../../../src/redis/keys.js';
+import { grantKey } from '../../support/keys.js';
 import { documentedUser, useEverything } from '../../support/every-use.js';
 import { type Grants, openGrants, useGrants } from '../../support/grant-uses.js';
 import { startCluster } from '../../support/redis-cluster.js';
