@@ -63,7 +63,7 @@ async function hold(count: number, more: (at: number) => Asked = () => ({})) {
 }
 
 describe('a user with more calls than may be under way', () => {
-  it('→ they wait and are sent in turn; one too many is 429, whichever way it takes', async () => {
+  it('SR-55 → they wait and are sent in turn; one too many is 429, whichever way it takes', async () => {
     const before = sent().length;
     const lines = app.lines.length;
     const { calls, open } = await hold(MOST);
@@ -87,7 +87,7 @@ describe('a user with more calls than may be under way', () => {
     expect(await callsThat('under_way')).toBe(0);
   });
 
-  it('→ another user is answered meanwhile', async () => {
+  it('SR-55 → another user is answered meanwhile', async () => {
     const { calls, open } = await hold(MOST);
     const answers = await Promise.all(Array.from({ length: 5 }, () => call(bob, QUICK)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));

@@ -1,5 +1,6 @@
 import { setImmediate as immediate } from 'node:timers/promises';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createApiClient } from '../../src/fullscript/api-client.js';
 import {
   type CallTurnsOptions,
   type EndTurn,
@@ -7,6 +8,14 @@ import {
   createCallTurns,
 } from '../../src/fullscript/call-turns.js';
 import type { CallNotSentErrorCode } from '../../src/fullscript/errors.js';
+import {
+  type Answer,
+  answering,
+  closePeers,
+  hangingUp,
+  inTurn,
+  startPeer,
+} from '../fixtures/peer.js';
 import { rejection } from '../fixtures/shown.js';
 
 const ORIGIN = 'https://api.example.test';
@@ -186,5 +195,65 @@ describe('a call that waits', () => {
     while (performance.now() < pausedUntil);
     await waiting;
     expect(begun).toEqual(['ann', 'ann']);
+  });
+});
+
+describe('createApiClient', () => {
+  afterEach(closePeers);
+
+  const get = { method: 'GET', path: '/clinic' };
+
+  /** A client with a user's turns, and how many of them are taken while Fullscript answers. */
+  async function clientWithTurns(...answers: Answer[]) {
+    const { turns } = openTurns({ ofOneUser: 1 });
+    const during: number[] = [];
+    const taken: string[] = [];
+    const answer = inTurn(...answers);
+    const peer = await startPeer((...to) => {
+      during.push(turns.counts().under_way);
+      answer(...to);
+    });
+    const token = () => {
+      during.push(turns.counts().under_way);
+      return Promise.resolve('access-token-5f21');
+    };
+    const api = createApiClient({
+      apiUrl: `${peer.origin}/api`,
+      tokenSource: { current: token, replacing: token },
+      timeoutMs: 5_000,
+      sleep: () => Promise.resolve(),
+      takeTurn: (origin) => {
+        taken.push(origin);
+        return turns.take({ origin, user: 'ann' });
+      },
+    });
+    return { turns, api, peer, during, taken };
+  }
+
+  it('401, then 503, then 200 → a turn for each, and none while the token is refreshed', async () => {
+    const { turns, api, peer, during, taken } = await clientWithTurns(
+      answering(401),
+      answering(503),
+      answering(200, 'x'),
+    );
+    expect((await api.request(get)).status).toBe(200);
+    expect(taken).toEqual([peer.origin, peer.origin, peer.origin]);
+    expect(during).toEqual([0, 1, 0, 1, 1]);
+    expect(turns.counts().under_way).toBe(0);
+  });
+
+  it('no answer → the turn ends', async () => {
+    const { turns, api } = await clientWithTurns(hangingUp());
+    expect(await rejection(api.request(get))).toMatchObject({ code: 'fullscript_unreachable' });
+    expect(turns.counts().under_way).toBe(0);
+  });
+
+  it('no turn → CallNotSentError, and nothing is sent', async () => {
+    const { api, peer, turns } = await clientWithTurns(answering(200));
+    const { origin } = peer;
+    for (let at = 0; at < 11; at += 1) void turns.take({ origin, user: 'ann' });
+    const error = await rejection(api.request(get));
+    expect(error).toMatchObject({ name: 'CallNotSentError', code: 'too_many_open_calls' });
+    expect(peer.received).toEqual([]);
   });
 });
