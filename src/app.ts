@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { AroundCall } from './fullscript/api-client.js';
+import type { CallTurns } from './fullscript/call-turns.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisconnectOutcome } from './grants/grant-events.js';
 import type { GrantKey } from './grants/grant.js';
@@ -103,6 +104,8 @@ export interface AppDeps {
   /** Whether usual calls are answered ahead of Express; where each step is traced, Express does it all. */
   readonly usualCalls: boolean;
   readonly aroundCall: AroundCall | undefined;
+  /** Of calls to Fullscript; all users share them. */
+  readonly turns: CallTurns;
   readonly apiTimeoutMs: number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs: number;

@@ -3,6 +3,7 @@ import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { composeCustody } from './custody.js';
 import { every } from './every.js';
+import { type CallTurns, type TurnMeasures, createCallTurns } from './fullscript/call-turns.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
@@ -19,6 +20,7 @@ import type { ScrapedSources } from './metrics/scraped-gauges.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
+import { reportNotSent } from './reports.js';
 import { type Metrics, createMetrics } from './metrics/metrics.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
@@ -44,6 +46,8 @@ export interface ServerOptions {
   readonly limitsNow?: () => number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs?: number;
+  /** How long a call to Fullscript waits for its turn. */
+  readonly turnWaitMs?: number;
   /** How often and how long event streams live. */
   readonly streamTiming?: StreamTiming;
   /** Between the announcement of the end and the end of listening. */
@@ -93,7 +97,8 @@ export function compose(parts: Parts) {
   const { audit, recorded } = composeAudit(parts, ownerTags, metrics);
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
-  metrics.lookUp(scraped(store, custody.refresher));
+  const turns = composeTurns(parts, ownerTags, metrics);
+  metrics.lookUp(scraped(store, custody.refresher, turns));
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const lateEnds = createLateSessionEnds(store.sessions);
   const app = createApp({
@@ -114,6 +119,7 @@ export function compose(parts: Parts) {
     audit,
     ownerTags,
     metrics,
+    turns,
     usualCalls: !parts.tracer.on,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
     aroundCall: tracedApiCalls(parts.tracer),
@@ -140,8 +146,28 @@ export function compose(parts: Parts) {
 function scraped(
   { ping, revocations, grantIndex }: Store,
   { waiting }: TokenRefresher,
+  { counts: apiCalls }: CallTurns,
 ): ScrapedSources {
-  return { unsaved: waiting, ping, revocations: revocations.counts, grants: grantIndex.counts };
+  const { counts: grants } = grantIndex;
+  return { unsaved: waiting, apiCalls, ping, revocations: revocations.counts, grants };
+}
+
+/** Turns of calls to Fullscript, which all users of this process share. */
+function composeTurns(
+  { config, log, options }: Parts,
+  ownerTags: OwnerTags,
+  { turns: counted }: Metrics,
+): CallTurns {
+  const tell = reportNotSent({ log, ownerTags, now: Date.now });
+  const notSent: TurnMeasures['notSent'] = (why, user) => {
+    counted.notSent(why, user);
+    tell(why, user);
+  };
+  return createCallTurns({
+    ofOneUser: config.callsPerUser,
+    patienceMs: options.turnWaitMs,
+    measures: { waited: counted.waited, notSent },
+  });
 }
 
 /** What is set by the environment, or by a test. */

@@ -40,6 +40,8 @@ export interface Config {
   readonly tracing: TracingConfig;
   /** Requests a minute; 0 for no limit. */
   readonly rateLimits: { readonly oauth: number; readonly api: number; readonly address: number };
+  /** Calls of one user to Fullscript that are under way at once, in each process. */
+  readonly callsPerUser: number;
 }
 
 export interface SimulatorConfig {
@@ -128,6 +130,7 @@ export function loadConfig(
       api: values.rateLimitApi ?? 60_000,
       address: values.rateLimitAddress ?? 300_000,
     },
+    callsPerUser: values.callsPerUser ?? 32,
   });
 }
 

@@ -40,6 +40,8 @@ export type {
   AroundCall,
   TokenSource,
 } from './fullscript/api-client.js';
+export { createCallTurns } from './fullscript/call-turns.js';
+export type { CallTurns, WaitingClient } from './fullscript/call-turns.js';
 export { getBrand, getVariant, listBrands, listProducts } from './fullscript/catalog.js';
 export { getClinic, getResourceOwner } from './fullscript/clinic.js';
 export { listPatientOrders } from './fullscript/orders.js';
@@ -49,7 +51,7 @@ export { readFailure } from './fullscript/read-failure.js';
 export type { ReadFailure } from './fullscript/read-failure.js';
 export { listPractitioners, listStaff } from './fullscript/team.js';
 export { listPatientPlans } from './fullscript/treatment-plans.js';
-export { ApiPathError, FullscriptApiError } from './fullscript/errors.js';
+export { ApiPathError, CallNotSentError, FullscriptApiError } from './fullscript/errors.js';
 export { createActivityRecorder } from './http/activity-recorder.js';
 export type { ActivityRecorder } from './http/activity-recorder.js';
 export { createAudit } from './http/audit.js';

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
-import type { GrantKey } from './grants/grant.js';
+import type { TurnMeasures } from './fullscript/call-turns.js';
+import { createBoundedMap } from './grants/bounded-map.js';
+import { type GrantKey, parseGrantId } from './grants/grant.js';
 import type { errorHandler } from './http/error-handler.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { requestLog } from './http/request-log.js';
@@ -32,6 +34,26 @@ function tagOrNone(key: GrantKey, { inLogs }: OwnerTags): string | undefined {
   }
 }
 
+/** Users whose refusal has been told; those forgotten are told once more. */
+const TOLD_REMEMBERED = 1_000;
+const TELL_AGAIN_MS = 60_000;
+
+/** Says once a minute for each user whose calls are not sent because too many others of that user are open. */
+export function reportNotSent(deps: {
+  log: Logger;
+  ownerTags: OwnerTags;
+  now: () => number;
+}): TurnMeasures['notSent'] {
+  const { log, ownerTags, now } = deps;
+  const toldUntil = createBoundedMap<number>(TOLD_REMEMBERED);
+  return (why, user) => {
+    if (why !== 'too_many_open_calls' || (toldUntil.get(user) ?? 0) > now()) return;
+    toldUntil.set(user, now() + TELL_AGAIN_MS);
+    const key = parseGrantId(user);
+    log.info({ owner: key && tagOrNone(key, ownerTags) }, 'too many open calls of one user');
+  };
+}
+
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return 'unknown';
   const { reason } = err as { reason?: unknown };
@@ -41,8 +63,8 @@ function reasonOf(err: unknown): string {
 /** Writes down why a request was not answered as its caller hoped. */
 export function reportFailure(log: Logger): Parameters<typeof errorHandler>[0]['report'] {
   return ({ error: err, code, status, requestId: id }) => {
-    // Told by the limit, once a window; each request has its own line anyway.
-    if (code === 'too_many_requests') return;
+    // Told once a minute for each caller; each request has its own line anyway.
+    if (code === 'too_many_requests' || code === 'too_many_open_calls') return;
     // People read out the reference of an error page, so each of them is in the log.
     const line = { code, status, requestId: id };
     if (status >= 500) log[status === 500 ? 'error' : 'warn']({ ...line, err }, 'request failed');

@@ -40,7 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'data-folder.ts': [],
   'app.ts': ['reports.ts', 'http', 'routes', 'metrics', 'oauth', 'grants', 'fullscript'],
   'compose.ts': '*',
-  'reports.ts': ['http', 'grants', 'metrics'],
+  'reports.ts': ['http', 'grants', 'metrics', 'fullscript'],
   'every.ts': [],
   'after.ts': [],
   'load-later.ts': ['fullscript', 'oauth'],

@@ -9,6 +9,7 @@ import { killImmediate, killOnUse } from './ordeals/kill-process.js';
 import { killRedis } from './ordeals/kill-redis.js';
 import { clusterMasterLoss, sentinelFailover } from './ordeals/failover.js';
 import { noWrites } from './ordeals/no-writes.js';
+import { oneUserFloods } from './ordeals/one-user-floods.js';
 import { pausedHolder } from './ordeals/paused-holder.js';
 import { rollingRestart } from './ordeals/rolling-restart.js';
 import { tokenEndpoint } from './ordeals/token-endpoint.js';
@@ -28,6 +29,7 @@ const ORDEALS: readonly Ordeal[] = [
   disconnect,
   pausedHolder,
   clocks,
+  oneUserFloods,
 ];
 const MOST_MISSES_SHOWN = 10;
 const EXIT_MISSED = 1;

@@ -15,6 +15,10 @@ export const count = z
   .string()
   .regex(/^\d{1,9}$/, { error: 'is not a whole number below 1000000000' })
   .transform(Number);
+/** Of one user at once: at least one, and no more than there are connections. */
+export const callsAtOnce = count.pipe(
+  z.number().min(1, { error: 'must be 1 or more' }).max(256, { error: 'must be 256 or less' }),
+);
 export const port = z
   .string()
   .regex(/^\d+$/, { error: 'is not a whole number' })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ENVIRONMENTS, REGIONS } from '../oauth/authorization-server.js';
 import {
+  callsAtOnce,
   count,
   hours,
   keyPrefix,
@@ -172,6 +173,13 @@ export const VARIABLES = {
     meaning: 'the same for each address, of callers without a session; 0: no limit',
     otherwise: '300000',
     example: '300000',
+  }),
+  callsPerUser: define('CALLS_PER_USER', callsAtOnce, {
+    meaning:
+      'calls of one user to Fullscript that each process has under way at once; more wait for their turn, ' +
+      'and get 429 when the wait is too long',
+    otherwise: '32',
+    example: '32',
   }),
   logLevel: define(
     'LOG_LEVEL',

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { apiUrlFor } from './api-path.js';
 import type { ApiMeasures } from './api-measures.js';
+import type { EndTurn } from './call-turns.js';
 import { FullscriptApiError } from './errors.js';
 import { exchange } from './exchange.js';
 import { type CallOutcome, retryDelay } from './retry-policy.js';
@@ -40,8 +41,8 @@ export interface ApiClient {
    * Sends a request with the bearer attached. A 401 renews the token and repeats the request once
    * (a request answered 401 was not carried out); a second 401 is returned like any other answer.
    *
-   * @throws ApiPathError, FullscriptApiError when there is no answer, and what the token source
-   *   throws.
+   * @throws ApiPathError, FullscriptApiError when there is no answer, CallNotSentError when it gets no
+   *   turn, and what the token source throws.
    * @see https://www.rfc-editor.org/rfc/rfc6750.html#section-2.1
    */
   readonly request: (request: ApiRequest) => Promise<ApiResponse>;
@@ -60,6 +61,7 @@ export type AroundCall = (call: OutgoingCall, send: () => Promise<Sent>) => Prom
 export type Sent = ApiResponse | FullscriptApiError;
 
 const straight: AroundCall = (_call, send) => send();
+const atOnce = () => Promise.resolve(() => undefined);
 
 export function createApiClient(deps: {
   apiUrl: string;
@@ -68,18 +70,22 @@ export function createApiClient(deps: {
   sleep?: (ms: number) => Promise<unknown>;
   aroundCall?: AroundCall | undefined;
   measures?: ApiMeasures | undefined;
+  /** Waits until a call to this origin may be sent; without it each is sent at once. */
+  takeTurn?: (origin: string) => Promise<EndTurn>;
 }): ApiClient {
   const { apiUrl, tokenSource, timeoutMs, sleep = wait } = deps;
-  const { aroundCall = straight, measures } = deps;
+  const { aroundCall = straight, measures, takeTurn = atOnce } = deps;
 
   async function send(sending: Sending, token: string): Promise<ApiResponse> {
     const { request, url } = sending;
     const { method } = request;
     for (let attempt = 1; ; attempt += 1) {
+      const endTurn = await takeTurn(url.origin);
       const call = { method, hostname: url.hostname, resent: sending.sent };
       sending.sent += 1;
       const once = () => sendOnce({ request, url, token, timeoutMs });
-      const result = await measured(method, () => aroundCall(call, once), measures);
+      const sent = measured(method, () => aroundCall(call, once), measures);
+      const result = await sent.finally(endTurn);
       const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
       if (pause === undefined) return answerOf(result);
       measures?.retried('passing');

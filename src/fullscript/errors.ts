@@ -39,6 +39,28 @@ export class FullscriptApiError extends Error {
   }
 }
 
+/** Why a call was not sent. */
+export type CallNotSentErrorCode =
+  /** Its user has too many others under way and waiting. */
+  | 'too_many_open_calls'
+  /** All connections to Fullscript were in use for too long. */
+  | 'fullscript_congested'
+  /** The client that wanted the answer went away while the call waited. */
+  | 'client_gone';
+
+/** By then a call that was under way has ended, unless Fullscript is very slow. */
+const COME_BACK_MS = 2_000;
+
+/** Nothing of a call has left this process, so it can be made again. */
+export class CallNotSentError extends Error {
+  override readonly name = 'CallNotSentError';
+  readonly retryAfterMs = COME_BACK_MS;
+
+  constructor(readonly code: CallNotSentErrorCode) {
+    super(`call of the Fullscript API not sent: ${code}`);
+  }
+}
+
 /** The path may not be called with a bearer: it could leave the API, or reach its OAuth endpoints. */
 export class ApiPathError extends Error {
   override readonly name = 'ApiPathError';

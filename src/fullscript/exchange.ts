@@ -25,8 +25,8 @@ export interface Received {
 /** Answers are read whole before they go on, so they must end somewhere. Bytes, unpacked. */
 const LARGEST_ANSWER = 32 * 1024 * 1024;
 
-/** More at once wait for a connection, within their own time. */
-const CONNECTIONS = 256;
+/** To one origin. Calls that take turns (`call-turns.ts`) are never more; others wait within their own time. */
+export const CONNECTIONS = 256;
 
 class DeadlineError extends Error {
   override readonly name = 'DeadlineError';

@@ -1,4 +1,10 @@
-import { ApiPathError, FullscriptApiError, type FullscriptApiErrorCode } from './errors.js';
+import {
+  ApiPathError,
+  CallNotSentError,
+  type CallNotSentErrorCode,
+  FullscriptApiError,
+  type FullscriptApiErrorCode,
+} from './errors.js';
 
 type Kind =
   /** The token lacks the scope; connecting again may bring it. */
@@ -16,12 +22,16 @@ type Kind =
   /** An answer that nobody can make sense of. */
   | 'garbage'
   /** A question that makes no sense to Fullscript. */
-  | 'refused';
+  | 'refused'
+  /** This user has too many other calls open. */
+  | 'crowded'
+  /** All connections were in use. */
+  | 'congested';
 
 /** What a section of a page says instead of what it was made for. */
 export interface ReadFailure {
   readonly kind: Kind;
-  /** Only when rate-limited. */
+  /** Only when rate-limited, or not sent. */
   readonly retryAfterMs?: number;
   /** Fullscript's, to quote to its support. */
   readonly requestId?: string;
@@ -35,6 +45,12 @@ const KINDS: Partial<Record<FullscriptApiErrorCode, Kind>> = {
   fullscript_unavailable: 'trouble',
   fullscript_unexpected: 'garbage',
   fullscript_refused: 'refused',
+};
+
+/** A client that has gone is shown nothing. */
+const NOT_SENT: Partial<Record<CallNotSentErrorCode, Kind>> = {
+  too_many_open_calls: 'crowded',
+  fullscript_congested: 'congested',
 };
 
 const SHORTEST_WAIT_MS = 1_000;
@@ -56,6 +72,10 @@ export function readFailure(
 ): ReadFailure | undefined {
   // No path can carry the id, so nothing has it.
   if (error instanceof ApiPathError) return { kind: 'not_found' };
+  if (error instanceof CallNotSentError) {
+    const kind = NOT_SENT[error.code];
+    return kind && { kind, retryAfterMs: error.retryAfterMs };
+  }
   if (!(error instanceof FullscriptApiError)) return undefined;
   const kind = error.code === 'fullscript_forbidden' ? whyForbidden(needs) : KINDS[error.code];
   if (kind === undefined) return undefined;

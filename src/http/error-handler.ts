@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
+import { CallNotSentError } from '../fullscript/errors.js';
 import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
 import { formField } from './form-field.js';
 import { isApi } from './is-api.js';
@@ -41,6 +42,8 @@ export function errorHandler(deps: {
 }): ErrorRequestHandler {
   // eslint-disable-next-line max-params, @typescript-eslint/no-unused-vars -- Express tells error handlers by their four parameters
   return (error: unknown, req, res, _next) => {
+    // Not a failure: the client did not wait. The request's own line says 499.
+    if (error instanceof CallNotSentError && error.code === 'client_gone') return;
     const code = errorCode(error);
     const entry: ErrorEntry = ERROR_TABLE[code];
     const requestId = requestIdOf(res);

@@ -213,6 +213,11 @@ const fullscript = {
     'Fullscript did not answer',
     'You stay signed in; please try again in a moment.',
   ),
+  fullscript_congested: upstream(
+    503,
+    'Fullscript is slow just now',
+    'So many people wait for its answers that this request was not sent on. You stay signed in; please try again in a moment.',
+  ),
   fullscript_unexpected: upstream(
     502,
     'Fullscript answered in an unknown form',
@@ -268,6 +273,13 @@ const requests = {
     status: 429,
     title: 'That was too often',
     detail: 'So many requests came one after the other that this one was not carried out.',
+    way: 'retry',
+  },
+  too_many_open_calls: {
+    status: 429,
+    title: 'Too many requests at once',
+    detail:
+      'So many of your requests are waiting for Fullscript that this one was not sent on. It can be sent again in a moment.',
     way: 'retry',
   },
   live_streams_full: {

@@ -1,12 +1,15 @@
+import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { type ApiClient, type AroundCall, createApiClient } from '../fullscript/api-client.js';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
-import type { Grant, GrantKey } from '../grants/grant.js';
+import { type CallTurns, createCallTurns } from '../fullscript/call-turns.js';
+import { type Grant, type GrantKey, grantId } from '../grants/grant.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { NotSignedInError } from './errors.js';
 import { isApi } from './is-api.js';
 import { signedIn } from './signed-in.js';
+import { waitingFor } from './waiting-client.js';
 
 /** What a route behind `requireGrant` works with. */
 export interface Fullscript {
@@ -30,17 +33,28 @@ export interface FullscriptDeps {
   readonly registration: (id: RegistrationId) => Registration;
   readonly apiTimeoutMs: number;
   readonly aroundCall?: AroundCall | undefined;
+  /** Shared by all that call the API in a process; each middleware has its own otherwise. */
+  readonly turns?: CallTurns;
   readonly metrics?: {
     /** Told of every call of the API. */
     readonly api: ApiMeasures;
   };
 }
 
-/** Makes the API as the owner of a grant sees it. */
-export function fullscriptFor(deps: FullscriptDeps): (key: GrantKey, grant: Grant) => Fullscript {
+/**
+ * The API as the owner of a grant sees it.
+ *
+ * @param res the answer that the calls are for: those that wait for their turn are dropped with it.
+ */
+export type FullscriptFor = (key: GrantKey, grant: Grant, res: ServerResponse) => Fullscript;
+
+/** Makes the API as owners of grants see it. */
+export function fullscriptFor(deps: FullscriptDeps): FullscriptFor {
   const { refresher, registration, apiTimeoutMs: timeoutMs, aroundCall } = deps;
+  const { turns = createCallTurns() } = deps;
   const measures = deps.metrics?.api;
-  return (key, grant) => {
+  return (key, grant, res) => {
+    const client = waitingFor(res);
     const { apiUrl } = registration(key.registration).server;
     const tokenSource = {
       current: () => Promise.resolve(grant.tokens.accessToken.reveal()),
@@ -50,7 +64,9 @@ export function fullscriptFor(deps: FullscriptDeps): (key: GrantKey, grant: Gran
         refresher.renewed(key, accepted);
       },
     };
-    const api = createApiClient({ apiUrl, tokenSource, timeoutMs, aroundCall, measures });
+    const takeTurn = (origin: string) => turns.take({ origin, user: grantId(key), client });
+    const calls = { timeoutMs, aroundCall, measures, takeTurn };
+    const api = createApiClient({ apiUrl, tokenSource, ...calls });
     return { api, key, grant };
   };
 }
@@ -74,7 +90,7 @@ export function requireGrant(
       res.redirect(303, signInPath(req));
       return;
     }
-    res.locals[LOCAL] = fullscript(user.key, await refresher.current(user.key));
+    res.locals[LOCAL] = fullscript(user.key, await refresher.current(user.key), res);
     next();
   };
 }

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
+import type { TurnMeasures } from '../fullscript/call-turns.js';
 import { apiMetrics } from './api-metrics.js';
 import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
 import { processMetrics } from './process-metrics.js';
@@ -8,12 +9,14 @@ import { type ScrapedSources, scrapedGauges } from './scraped-gauges.js';
 import { type SignInMetrics, signInMetrics } from './sign-in-metrics.js';
 import { type StoreMetrics, storeMetrics } from './store-metrics.js';
 import { type TokenEndpointMetrics, tokenEndpointMetrics } from './token-endpoint-metrics.js';
+import { turnMetrics } from './turn-metrics.js';
 
 /** Prometheus metrics. Labels come from small fixed sets: no ids, no paths, no tokens. */
 export interface Metrics
   extends RequestMetrics, SignInMetrics, GrantMetrics, TokenEndpointMetrics, StoreMetrics {
   readonly registry: Registry;
   readonly api: ApiMeasures;
+  readonly turns: TurnMeasures;
   /** Says where to look when somebody asks for the metrics. Call it once. */
   readonly lookUp: (sources: ScrapedSources) => void;
 }
@@ -29,6 +32,7 @@ export function createMetrics({ version }: { version: string }): Metrics {
     ...tokenEndpointMetrics(registry),
     ...storeMetrics(registry),
     api: apiMetrics(registry),
+    turns: turnMetrics(registry),
     lookUp: (sources) => {
       scrapedGauges(registry, sources);
     },

@@ -1,14 +1,18 @@
 import { Gauge, type Registry } from 'prom-client';
+import type { TurnCounts } from '../fullscript/call-turns.js';
 import { GRANT_STATUSES, type GrantCount } from '../grants/grant-index.js';
 import type { RevocationCounts } from '../grants/revocation-queue.js';
 import { REGISTRATION_IDS } from '../oauth/registration.js';
 import { OTHER } from './fixed-labels.js';
 import { inTime } from './in-time.js';
+import { turnGauge } from './turn-metrics.js';
 
 /** What is looked up when somebody asks for the metrics, and not before. */
 export interface ScrapedSources {
   /** How many refreshed pairs wait to be saved. */
   readonly unsaved: () => number;
+  /** Calls of the API in this process. */
+  readonly apiCalls: () => TurnCounts;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
   /** Revocations by state. */
@@ -23,6 +27,7 @@ export interface ScrapedSources {
  */
 export function scrapedGauges(registry: Registry, sources: ScrapedSources): void {
   processGauges(registry, sources);
+  turnGauge(registry, sources.apiCalls);
   revocationGauge(registry, sources);
   grantGauge(registry, sources);
 }

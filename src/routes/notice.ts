@@ -55,6 +55,18 @@ const WORDS: Readonly<Record<ReadFailure['kind'], Words>> = {
     text: `It was asked too often. You stay signed in; ${what} can be loaded again shortly.`,
     ...again,
   }),
+  crowded: ({ what }) => ({
+    tone: 'warn',
+    title: 'Too many things are loading at once',
+    text: `So much is being loaded for you that ${what} had no turn. You stay signed in; try again in a moment.`,
+    ...again,
+  }),
+  congested: ({ what }) => ({
+    tone: 'warn',
+    title: 'Fullscript is slow just now',
+    text: `So many people wait for its answers that ${what} had no turn. You stay signed in; try again in a moment.`,
+    ...again,
+  }),
   slow: troubled('warn', 'Fullscript did not answer in time'),
   offline: troubled('bad', 'Fullscript cannot be reached'),
   trouble: troubled('bad', 'Fullscript has a problem'),
@@ -96,6 +108,8 @@ const CODES: Readonly<Record<ReadFailure['kind'], ErrorCode | undefined>> = {
   trouble: 'fullscript_unavailable',
   garbage: 'fullscript_unexpected',
   refused: 'fullscript_refused',
+  crowded: 'too_many_open_calls',
+  congested: 'fullscript_congested',
 };
 
 /** The status of a page that was made for what could not be read. */

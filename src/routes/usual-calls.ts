@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { GrantKey, Grant } from '../grants/grant.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Visitor } from '../grants/user-sessions.js';
 import type { CallLimit } from '../http/rate-limit.js';
 import { idOf, inRequest } from '../http/request-id.js';
 import { type ReportRequest, reportAtEnd } from '../http/request-log.js';
-import type { Fullscript } from '../http/require-grant.js';
+import type { FullscriptFor } from '../http/require-grant.js';
 import type { SetHeaders } from '../http/security-headers.js';
 import { type FoundUser, type SessionReader } from '../http/session-reader.js';
 import { sendJson } from '../http/send-json.js';
@@ -17,7 +16,7 @@ export interface UsualCallsDeps extends ApiSessionDeps {
   readonly sessions: SessionReader;
   readonly refresher: Pick<TokenRefresher, 'current' | 'currentOf'>;
   /** The API as the owner of a grant sees it. */
-  readonly fullscriptFor: (key: GrantKey, grant: Grant) => Fullscript;
+  readonly fullscriptFor: FullscriptFor;
   readonly limits: { readonly session: CallLimit; readonly user: CallLimit };
   readonly setHeaders: SetHeaders;
   readonly report: ReportRequest;
@@ -62,7 +61,7 @@ export function usualCalls(deps: UsualCallsDeps): UsualCalls {
       if (found === undefined) return false;
       markSignedIn(req, found.user);
       if (!limits.user.admits(req, res)) return false;
-      const finish = await answer(found);
+      const finish = await answer(found, res);
       deps.setHeaders(res);
       finish(res);
       return true;
@@ -76,7 +75,7 @@ export function usualCalls(deps: UsualCallsDeps): UsualCalls {
 }
 
 type Finish = (res: ServerResponse) => void;
-type Answer = (found: FoundUser) => Promise<Finish>;
+type Answer = (found: FoundUser, res: ServerResponse) => Promise<Finish>;
 
 /** How a request is answered; undefined when it is none of the usual ones. */
 function answerTo(req: IncomingMessage, deps: UsualCallsDeps): Answer | undefined {
@@ -90,7 +89,8 @@ function answerTo(req: IncomingMessage, deps: UsualCallsDeps): Answer | undefine
   if (deps.except.some((other) => other.test(path))) return undefined;
   if (SESSION.test(url)) return (found) => ofSession(found, deps);
   if (!url.startsWith(`${GATEWAY}/`)) return undefined;
-  return (found) => ofGateway(url.slice(GATEWAY.length), found, deps);
+  const asked = url.slice(GATEWAY.length);
+  return (found, res) => ofGateway(asked, { found, res }, deps);
 }
 
 async function ofSession({ user, ahead }: FoundUser, deps: UsualCallsDeps): Promise<Finish> {
@@ -101,14 +101,17 @@ async function ofSession({ user, ahead }: FoundUser, deps: UsualCallsDeps): Prom
   };
 }
 
-async function ofGateway(url: string, found: FoundUser, deps: UsualCallsDeps): Promise<Finish> {
-  const { refresher } = deps;
+async function ofGateway(
+  url: string,
+  { found, res }: { found: FoundUser; res: ServerResponse },
+  { refresher, fullscriptFor }: UsualCallsDeps,
+): Promise<Finish> {
   const { user, ahead } = found;
   const grant = await (ahead ? refresher.currentOf(ahead) : refresher.current(user.key));
-  const { api } = deps.fullscriptFor(user.key, grant);
+  const { api } = fullscriptFor(user.key, grant, res);
   const [path, query] = splitQuery(url);
   const answer = await api.request({ method: 'GET', path, query });
-  return (res) => {
-    relay(res, answer);
+  return (to) => {
+    relay(to, answer);
   };
 }

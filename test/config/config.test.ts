@@ -69,6 +69,7 @@ describe('loadConfig, nothing set', () => {
     const { session, sealingKeys, ...rest } = load();
     expect(rest).toEqual({
       rateLimits: { oauth: 300, api: 60_000, address: 300_000 },
+      callsPerUser: 32,
       production: false,
       listen: { host: '127.0.0.1', port: 3000 },
       baseUrl: 'http://localhost:3000',
@@ -286,6 +287,12 @@ const TABLE: Record<
     read: ({ trustProxy }) => trustProxy,
     as: 2,
     refused: ['true', 'yes', '10.0.0.0/99', '10.0.0.0/0'],
+  },
+  callsPerUser: {
+    value: '8',
+    read: ({ callsPerUser }) => callsPerUser,
+    as: 8,
+    refused: ['0', '257', '-1', 'many'],
   },
   rateLimitOAuth: {
     value: '30',

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
   ApiPathError,
+  CallNotSentError,
+  type CallNotSentErrorCode,
   FullscriptApiError,
   type FullscriptApiErrorCode,
 } from '../../src/fullscript/errors.js';
@@ -35,6 +37,18 @@ describe('readFailure', () => {
     const error = new FullscriptApiError('fullscript_forbidden', { status: 403, requestId });
     const failure = readFailure(error, { scope: 'patients:read', granted }, NOW);
     expect(failure).toStrictEqual({ kind: 'scope_missing', requestId });
+  });
+
+  it.each<[CallNotSentErrorCode, string]>([
+    ['too_many_open_calls', 'crowded'],
+    ['fullscript_congested', 'congested'],
+  ])('not sent because of %s → %s, and when to try again', (code, kind) => {
+    const failure = readFailure(new CallNotSentError(code), needs, NOW);
+    expect(failure).toStrictEqual({ kind, retryAfterMs: 2_000 });
+  });
+
+  it('not sent because the client has gone → no failure to show', () => {
+    expect(readFailure(new CallNotSentError('client_gone'), needs, NOW)).toBeUndefined();
   });
 
   it('an id that no path can carry → not_found', () => {

@@ -107,6 +107,7 @@ describe('labels', () => {
     const strange = { registration, status: 'asleep' as 'active', grants: 2 };
     lookUp({
       unsaved: () => 0,
+      apiCalls: () => ({ under_way: 0, waiting_for_user: 0, waiting_for_connection: 0 }),
       ping: () => Promise.resolve(),
       revocations: () => Promise.resolve({ waiting: 0, active: 0, delayed: 0, failed: 0 }),
       grants: () =>

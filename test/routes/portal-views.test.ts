@@ -116,6 +116,8 @@ const KINDS: [ReadFailure['kind'], number, string][] = [
   ['offline', 502, 'the orders could not be loaded'],
   ['trouble', 502, 'the orders could not be loaded'],
   ['garbage', 502, 'the orders could not be loaded'],
+  ['crowded', 429, 'the orders had no turn'],
+  ['congested', 503, 'the orders had no turn'],
   ['refused', 502, 'the orders could not be loaded'],
 ];
 
@@ -127,7 +129,7 @@ describe('notice', () => {
 
   it('leads to connect again where that may help, and back here where waiting may', () => {
     const ways = KINDS.map(([kind]) => notice({ kind }, SUBJECT).href);
-    expect(ways).toEqual(['/again', '/again', undefined, '', '', '', '', '', '']);
+    expect(ways).toEqual(['/again', '/again', undefined, ...Array<string>(8).fill('')]);
   });
 
   it('counts whole seconds, never too few', () => {
