@@ -205,7 +205,7 @@ describe('openSaves', () => {
     const server = await startFakeServer(([name]) => {
       if (name === 'INFO') return bulk('redis_version:7.2.6\r\naof_enabled:1\r\n');
       if (name === 'CONFIG') return map('appendfsync', 'everysec');
-      if (name === 'HGET') return bulk('7');
+      if (name === 'HMGET') return `*1\r\n${bulk('7')}`;
       if (name === 'EVAL') return ':1\r\n';
       return name === 'WAITAOF' ? undefined : '+OK\r\n';
     });

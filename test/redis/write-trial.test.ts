@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { closeRedis } from '../../src/redis/client.js';
+import { nameKeys } from '../../src/redis/keys-of.js';
 import { createWriteTrial } from '../../src/redis/write-trial.js';
 import { connectTo } from '../support/contract.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
@@ -76,6 +77,7 @@ describe('createWriteTrial', () => {
   ])('Redis answers %s → %s', async (message, expected) => {
     const error = Object.assign(new Error(message), { name: 'ReplyError' });
     const refusing = { set: () => Promise.reject(error) } as unknown as Redis;
+    nameKeys(refusing, undefined);
     const outcome = await createWriteTrial({ client: refusing })().catch(
       (failure: unknown) => (failure as Error).name,
     );

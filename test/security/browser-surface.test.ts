@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { decodeSession } from '../../src/redis/session-codec.js';
 import { type Browser, type Page, copyOf } from '../support/browser.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { appBehind, routesOf } from '../support/routes.js';
@@ -136,19 +135,16 @@ describe('SR-30', () => {
     await browser.signIn(person);
     await keep('disconnect', browser.post('/oauth/disconnect'));
     await get('disconnected', '/portal?disconnected=yes');
-    await keep('internal error', withBrokenSession(browser));
+    await keep('grant cannot be opened', withBrokenGrant(browser));
     await keep('Redis away', withoutRedis(browser));
     return found;
   }
 
-  /** A stored session that no handler of ours is ready for. */
-  async function withBrokenSession(browser: Browser): Promise<Page> {
+  /** A stored grant that cannot be opened. */
+  async function withBrokenGrant(browser: Browser): Promise<Page> {
     await browser.signIn(person);
-    for (const key of await world.stored.keys('fc:1:session:*')) {
-      const session = decodeSession((await world.stored.get(key))!);
-      const broken = { ...session, signIn: { at: Date.now() } };
-      await world.stored.set(key, JSON.stringify(broken));
-    }
+    for (const key of await world.stored.keys('fc:1:grant:*'))
+      await world.stored.hset(key, 'v', 'x');
     return copyOf(browser, browser.origin).send('/portal', { headers: PROXIED });
   }
 
