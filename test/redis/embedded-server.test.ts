@@ -69,9 +69,9 @@ async function endOrphan(socketPath: string): Promise<void> {
 async function otherProcess(): Promise<{ child: ChildProcess; said: string }> {
   const script = `
     import { startEmbeddedRedis } from ${JSON.stringify(MODULE)};
+    process.on('SIGTERM', () => process.exit(1));
     const embedded = await startEmbeddedRedis({ dataDir: ${JSON.stringify(dataDir)} });
     process.stdout.write(embedded.owned ? 'owned' : 'joined');
-    process.on('SIGTERM', () => process.exit(1));
     setInterval(() => {}, 1000);`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
