@@ -44,6 +44,6 @@ export function insistOnDatabase(client: Redis): Redis {
     return send(command, ...rest);
   };
   client.duplicate = ((override) =>
-    insistOnDatabase(duplicate(override))) as typeof client.duplicate;
+    insistOnDatabase(duplicate(override)));
   return client;
 }
