@@ -43,7 +43,6 @@ export function insistOnDatabase(client: Redis): Redis {
     if (command.name === 'select') ask(command);
     return send(command, ...rest);
   };
-  client.duplicate = ((override) =>
-    insistOnDatabase(duplicate(override)));
+  client.duplicate = (override) => insistOnDatabase(duplicate(override));
   return client;
 }
