@@ -64,19 +64,28 @@ export function createConfirmedSaves(deps: ConfirmedSavesDeps): RunSave {
     sending = false;
   }
 
+  function join(save: SaveScript, wait: Wait): Promise<SaveOutcome> {
+    return new Promise((settle) => {
+      waiting.push({ save, wait, settle });
+      void sendAll();
+    });
+  }
+
   return async (save) => {
     const durability = await check.current();
     // Silent for as long as a command may take: not worth a second wait.
     if (durability === undefined) throw new Error('Redis does not answer');
-    const { wait } = durability;
+    const { wait, mayLag } = durability;
     // A replica may have come since, for example the old master after a failover.
     if (!wait?.replica) check.doubt();
-    if (wait === undefined) return (await run(client, save)) && 'confirmed';
-    return await new Promise((settle) => {
-      waiting.push({ save, wait, settle });
-      void sendAll();
-    });
+    const outcome = await (wait === undefined ? sendAlone(client, save) : join(save, wait));
+    // Not reported with each save: what is the matter with the settings was said when they were learned.
+    return outcome === 'confirmed' && mayLag ? 'unconfirmed' : outcome;
   };
+}
+
+async function sendAlone(client: Redis, save: SaveScript): Promise<SaveOutcome> {
+  return (await run(client, save)) && 'confirmed';
 }
 
 /** Never fails; each save learns of its own outcome. Resolves to whether the server answers. */

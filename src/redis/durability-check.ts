@@ -64,7 +64,8 @@ async function askAll(client: RedisClient): Promise<Durability> {
   const problems = all.flatMap((one) => one.problems);
   // Nodes are usually set alike: each problem is said once.
   const texts = new Map(problems.map((problem) => [problem.text, problem]));
-  return { wait: undefined, problems: [...texts.values()] };
+  const mayLag = all.some((one) => one.mayLag);
+  return { wait: undefined, mayLag, problems: [...texts.values()] };
 }
 
 /**

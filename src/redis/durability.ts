@@ -25,13 +25,17 @@ export interface DurabilityProblem {
 export interface Durability {
   /** What to wait for behind a write; undefined where its own answer says all there is to say. */
   readonly wait: Wait | undefined;
+  /** Whether a write may be in memory only, for a second or two, and nothing would tell. */
+  readonly mayLag: boolean;
   readonly problems: readonly DurabilityProblem[];
 }
 
 interface Server {
-  readonly version: string;
-  /** Comparable: 602 is 6.2. */
+  /** "Redis 7.0.15", or the name and version of another one that speaks like it. */
+  readonly name: string;
+  /** Comparable: 602 is 6.2. Of another one: the release of Redis that it speaks like. */
   readonly release: number;
+  readonly isRedis: boolean;
   readonly aof: boolean;
   /** Undefined when CONFIG GET is not allowed. */
   readonly fsync: string | undefined;
@@ -44,16 +48,21 @@ interface Server {
 /** GETDEL and ZADD GT. */
 const OLDEST = 602;
 const WITH_WAITAOF = 702;
+/** From 7.4 to 8.0, and in Valkey, WAITAOF may answer up to a second before the disk has it (ADR 0028). */
+const WAITAOF_TOO_EARLY = { from: 704, until: 800 };
 
 /** Judges a server by what it says about itself. What it does not say is never assumed to be right. */
 export function durabilityOf(facts: ServerFacts): Durability {
   const server = parse(facts);
-  if (server === undefined) return { wait: undefined, problems: [UNKNOWN] };
-  const { release, version } = server;
-  if (release < OLDEST) return { wait: undefined, problems: [tooOld(version)] };
+  if (server === undefined) return { wait: undefined, mayLag: true, problems: [UNKNOWN] };
+  const { release, name } = server;
+  if (release < OLDEST) return { wait: undefined, mayLag: true, problems: [tooOld(name)] };
   const wait = waitOf(server);
+  // Without a file, and with "no", there is nothing to wait for: the operator is told of it.
+  const lags = server.aof && server.fsync !== 'no' && !syncsAlways(server);
   const found = [aofProblem(server, wait), evictionProblem(server)];
-  return { wait, problems: found.filter((one) => one !== undefined) };
+  const problems = found.filter((one) => one !== undefined);
+  return { wait, mayLag: lags && wait?.disk !== true, problems };
 }
 
 /**
@@ -62,10 +71,16 @@ export function durabilityOf(facts: ServerFacts): Durability {
  * once a second only.
  */
 function waitOf(server: Server): Wait | undefined {
-  const { release, aof, fsync, replicas } = server;
-  const disk = release >= WITH_WAITAOF && aof && fsync !== 'no' && !syncsAlways(server);
+  const { aof, fsync, replicas } = server;
+  const disk = aof && tellsOfDisk(server) && fsync !== 'no' && !syncsAlways(server);
   const replica = replicas > 0;
   return disk || replica ? { disk, replica } : undefined;
+}
+
+/** Only what is known to wait is believed: of others it would take a power cut to find out. */
+function tellsOfDisk({ isRedis, release }: Server): boolean {
+  const { from, until } = WAITAOF_TOO_EARLY;
+  return isRedis && release >= WITH_WAITAOF && (release < from || release >= until);
 }
 
 function syncsAlways({ fsync, pausesFsync }: Server): boolean {
@@ -73,16 +88,16 @@ function syncsAlways({ fsync, pausesFsync }: Server): boolean {
 }
 
 function aofProblem(server: Server, wait: Wait | undefined): DurabilityProblem | undefined {
-  const { aof, fsync, version } = server;
+  const { aof, fsync, name } = server;
   if (!aof) return NO_AOF;
   if (syncsAlways(server)) return undefined;
   if (wait?.disk) return fsync === 'everysec' ? EVERYSEC_WAITS : undefined;
-  if (fsync === undefined) return fsyncUnknown(version);
+  if (fsync === undefined) return fsyncUnknown(name);
   if (fsync === 'always') return PAUSES_FSYNC;
-  const loses = fsync === 'no' ? 'what the system has not written yet' : 'the last second or two';
+  if (fsync === 'no') return neverSyncs(name);
   return warning(
-    `Redis ${version} has appendfsync ${fsync}: when its machine goes down, ${loses} is lost, grants ` +
-      'among it. Set "appendfsync always"',
+    `${name} has appendfsync ${fsync} and does not tell reliably what is on its disk: ${KEPT_TWICE} ` +
+      'Set "appendfsync always"',
   );
 }
 
@@ -120,15 +135,26 @@ const EVERYSEC_WAITS: DurabilityProblem = {
     'without its confirmation. With "appendfsync always" every save is on disk and none waits',
 };
 
-function fsyncUnknown(version: string): DurabilityProblem {
+const KEPT_TWICE =
+  'the journal keeps refreshed tokens as well, for some seconds, but when the machine goes down, ' +
+  'sign-ins of the last second or two are lost.';
+
+function fsyncUnknown(name: string): DurabilityProblem {
   return warning(
-    `Redis ${version} does not say whether appendfsync is always: CONFIG GET is not allowed to this ` +
-      'login. Nothing is assumed: the last second of grants may be lost when its machine goes down',
+    `${name} does not say whether appendfsync is always: CONFIG GET is not allowed to this login. ` +
+      `Nothing is assumed: ${KEPT_TWICE} Allow CONFIG GET`,
   );
 }
 
-function tooOld(version: string): DurabilityProblem {
-  const text = `Redis ${version} is too old: GETDEL and ZADD GT are missing. It must be 6.2 or newer`;
+function neverSyncs(name: string): DurabilityProblem {
+  return warning(
+    `${name} has appendfsync no: when its machine goes down, what the system has not written yet is ` +
+      'lost, grants among it. Set "appendfsync always"',
+  );
+}
+
+function tooOld(name: string): DurabilityProblem {
+  const text = `${name} is too old: GETDEL and ZADD GT are missing. It must be 6.2 or newer`;
   return { severity: 'fatal', text };
 }
 
@@ -144,14 +170,16 @@ export function infoFields(info: string): ReadonlyMap<string, string> {
 
 function parse({ info = '', settings }: ServerFacts): Server | undefined {
   const fields = infoFields(info);
-  // Valkey names here the release of Redis that it speaks like, 7.2.4.
+  // Others name here the release of Redis that they speak like, Valkey 7.2.4.
   const version = fields.get('redis_version') ?? '';
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
   if (major === undefined || minor === undefined) return undefined;
   const policy = fields.get('maxmemory_policy') ?? 'noeviction';
+  const other = otherServer(info);
   const limited = Number(fields.get('maxmemory') ?? 0) > 0;
   return {
-    version,
+    name: other ?? `Redis ${version}`,
+    isRedis: other === undefined,
     release: Number(major) * 100 + Number(minor),
     aof: fields.get('aof_enabled') === '1',
     fsync: settings?.get('appendfsync'),
@@ -159,4 +187,11 @@ function parse({ info = '', settings }: ServerFacts): Server | undefined {
     replicas: Number(fields.get('connected_slaves') ?? 0),
     evicts: limited && policy !== 'noeviction' ? policy : undefined,
   };
+}
+
+/** Name and version of a server that is not Redis, from a line like `valkey_version:8.1.1`. */
+function otherServer(info: string): string | undefined {
+  const [, named = '', version = ''] = /^(?!redis_|gcc_)([a-z]+)_version:(\S+)/m.exec(info) ?? [];
+  if (named === '') return undefined;
+  return `${named.charAt(0).toUpperCase()}${named.slice(1)} ${version}`;
 }

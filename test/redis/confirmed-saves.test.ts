@@ -207,6 +207,36 @@ describe('createConfirmedSaves', () => {
     expect(results.map((one) => one.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
+  it.each([
+    ['Valkey, which says so before it has flushed', 'redis_version:7.2.4\r\nvalkey_version:8.1.1'],
+    ['7.0, which has no WAITAOF', 'redis_version:7.0.15'],
+  ])('everysec on %s → not asked, unconfirmed, and not reported each time', async (_name, who) => {
+    const { save, sent, reports } = await against(
+      only('INFO', bulk(`${who}\r\naof_enabled:1\r\nconnected_slaves:0\r\n`)),
+    );
+    expect(await save(SAVE)).toBe('unconfirmed');
+    expect(sent()).toEqual(['EVAL a script 1 key 0 1 sealed']);
+    expect(reports).toEqual([]);
+  });
+
+  it('everysec on Valkey with a replica → the replica is asked, unconfirmed all the same', async () => {
+    const { save, sent } = await against(([name]) => {
+      if (name === 'WAIT') return ':1\r\n';
+      const valkey = `valkey_version:8.1.1\r\n${INFO.replace('slaves:0', 'slaves:1')}`;
+      return name === 'INFO' ? bulk(valkey) : undefined;
+    });
+    expect(await save(SAVE)).toBe('unconfirmed');
+    expect(sent().slice(1)).toEqual(['WAIT 1 200']);
+  });
+
+  it('everysec on Valkey, version refused → false', async () => {
+    const { save } = await against(([name]) => {
+      if (name === 'INFO') return bulk(`valkey_version:8.1.1\r\n${INFO}`);
+      return name === 'EVAL' ? ':0\r\n' : undefined;
+    });
+    expect(await save(SAVE)).toBe(false);
+  });
+
   it('server does not answer what it keeps → fails, nothing is sent', async () => {
     const check = { current: () => Promise.resolve(undefined), doubt: () => undefined };
     const { save, sent } = await against(() => undefined, { check });

@@ -45,28 +45,53 @@ const settings = (fsync: string, onRewrite = 'no') =>
 const ALWAYS = settings('always');
 const EVERYSEC = settings('everysec');
 
+/** What it calls itself, and the release of Redis that it speaks like. */
+const VALKEY = { version: '7.2.4', more: 'server_name:valkey\r\nvalkey_version:8.1.1' };
+const OTHER = { version: '8.0.2', more: 'other_version:1.0.0' };
+
 describe('durabilityOf: what a save waits for', () => {
   it.each([
     ['7.2.6', EVERYSEC],
-    ['7.4.1', EVERYSEC],
-    ['8.0.3', EVERYSEC],
+    ['8.0.2', EVERYSEC],
     ['10.0.0', EVERYSEC],
     ['7.2.6', undefined],
     ['7.2.6', settings('always', 'yes')],
   ])('%s with %p → the disk', (version, known) => {
-    const { wait } = durabilityOf({ info: info({ version }), settings: known });
-    expect(wait).toEqual({ disk: true, replica: false });
+    const { wait, mayLag } = durabilityOf({ info: info({ version }), settings: known });
+    expect({ wait, mayLag }).toEqual({ wait: { disk: true, replica: false }, mayLag: false });
   });
 
-  it('Valkey 8, which calls itself Redis 7.2.4 → the disk', () => {
-    const told = info({ version: '7.2.4', more: 'server_name:valkey\r\nvalkey_version:8.0.1' });
-    const { wait } = durabilityOf({ info: told, settings: EVERYSEC });
-    expect(wait).toEqual({ disk: true, replica: false });
+  it.each([
+    ['Valkey 8', info(VALKEY), EVERYSEC],
+    ['Valkey 8, fsync unknown', info(VALKEY), undefined],
+    ['Valkey 8, always with gaps', info(VALKEY), settings('always', 'yes')],
+    ['another one that speaks like Redis 8', info(OTHER), EVERYSEC],
+    ['7.4', info({ version: '7.4.1' }), EVERYSEC],
+    ['a milestone of 8.0', info({ version: '7.9.224' }), EVERYSEC],
+    ['7.0, which has no WAITAOF', info({ version: '7.0.15' }), EVERYSEC],
+    ['7.0, fsync unknown', info({ version: '7.0.15' }), undefined],
+    ['INFO not allowed', undefined, EVERYSEC],
+  ])('%s → nothing that it says of its disk, and no save is sure', (_name, told, known) => {
+    const { wait, mayLag } = durabilityOf({ info: told, settings: known });
+    expect({ wait, mayLag }).toEqual({ wait: undefined, mayLag: true });
+  });
+
+  it('Valkey 8 with a replica → the replica, and the disk may be behind all the same', () => {
+    const { wait, mayLag } = durabilityOf({
+      info: info({ ...VALKEY, replicas: 1 }),
+      settings: EVERYSEC,
+    });
+    expect({ wait, mayLag }).toEqual({ wait: { disk: false, replica: true }, mayLag: true });
+  });
+
+  it('Valkey 8, always → nothing, the answer says it', () => {
+    const told = { info: info(VALKEY), settings: ALWAYS };
+    expect(durabilityOf(told)).toEqual({ wait: undefined, mayLag: false, problems: [] });
   });
 
   it.each(['6.2.14', '7.0.15', '7.2.6'])('%s, always → nothing, the answer says it', (version) => {
     const told = { info: info({ version }), settings: ALWAYS };
-    expect(durabilityOf(told)).toEqual({ wait: undefined, problems: [] });
+    expect(durabilityOf(told)).toEqual({ wait: undefined, mayLag: false, problems: [] });
   });
 
   it.each([
@@ -97,7 +122,13 @@ describe('durabilityOf: problems', () => {
 
   it.each([
     ['no AOF', info({ aof: 0 }), ALWAYS, /no append-only file.*appendonly yes/],
-    ['7.0, everysec', info(OLD), EVERYSEC, /appendfsync everysec.*second.*always/],
+    [
+      '7.0, everysec',
+      info(OLD),
+      EVERYSEC,
+      /Redis 7.0.15 has appendfsync everysec.*journal.*always/,
+    ],
+    ['Valkey, everysec', info(VALKEY), EVERYSEC, /Valkey 8.1.1 has .*everysec.*sign-ins.*always/],
     ['7.0, fsync no', info(OLD), settings('no'), /appendfsync no.*always/],
     ['7.2, fsync no', info(), settings('no'), /appendfsync no.*always/],
     ['7.0, fsync unknown', info(OLD), undefined, /CONFIG GET is not allowed/],
