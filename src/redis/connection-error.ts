@@ -33,7 +33,7 @@ export class ConnectionProblem extends Error {
 export function connectionError(error: Error): Error | undefined {
   if (error.message.startsWith(EVERY_SENTINEL)) return undefined;
   if (error instanceof NotSelectedError) return connectionError(error.cause as Error);
-  return notSelected(error) ?? untrusted(error) ?? withoutCommand(error);
+  return notSelected(error) ?? untrusted(error) ?? misnamed(error) ?? withoutCommand(error);
 }
 
 /** The command that ioredis attaches to an error that Redis answered. */
@@ -57,4 +57,25 @@ function untrusted(error: Error): ConnectionProblem | undefined {
   if (code === undefined || !UNTRUSTED.has(code)) return undefined;
   const todo = 'Name the file of its authority in NODE_EXTRA_CA_CERTS.';
   return new ConnectionProblem(`The certificate of Redis is not trusted (${error.message})`, todo);
+}
+
+/** What Node adds when a certificate is for another host. */
+interface Misnamed {
+  readonly code?: string;
+  readonly host?: string;
+  readonly cert?: {
+    readonly subjectaltname?: string;
+    readonly subject?: { readonly CN?: string };
+  };
+}
+
+function misnamed(error: Error): ConnectionProblem | undefined {
+  const { code, host = 'this host', cert } = error as Misnamed;
+  if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID') return undefined;
+  const names = cert?.subjectaltname ?? cert?.subject?.CN ?? 'no name';
+  return new ConnectionProblem(
+    `The certificate of Redis is not for ${host}, but for ${names}`,
+    'Name Redis in REDIS_URL as its certificate does, or have a certificate made for this name. Behind ' +
+      'Sentinel, and in a cluster, it is the name that the servers announce.',
+  );
 }

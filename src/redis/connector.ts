@@ -1,4 +1,4 @@
-import { type NetConnectOpts, createConnection } from 'node:net';
+import { type NetConnectOpts, createConnection, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 import { gatherWrites } from './gather-writes.js';
@@ -48,5 +48,16 @@ export class RedisConnector extends AbstractConnector {
 
 function open({ path, host, port, family, tls }: Where) {
   const address = (path ? { path } : { host, port, family }) as NetConnectOpts;
-  return tls === undefined ? createConnection(address) : connectTls({ ...address, ...tls });
+  if (tls === undefined) return createConnection(address);
+  return connectTls({ ...address, ...serverName(host), ...tls });
+}
+
+/**
+ * The name for a server that picks its certificate by it; Node sends none by itself. Addresses are not
+ * sent.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6066.html#section-3
+ */
+export function serverName(host = ''): { readonly servername?: string } {
+  return host === '' || isIP(host) !== 0 ? {} : { servername: host };
 }

@@ -15,7 +15,8 @@ let folder: string;
 let server: ServerProcess | undefined;
 
 beforeAll(async () => {
-  [redis, simulator] = await Promise.all([startTlsRedis(), startSimulator()]);
+  const elsewhere = { args: ['--bind', '127.0.0.1', '127.0.0.2'] };
+  [redis, simulator] = await Promise.all([startTlsRedis(elsewhere), startSimulator()]);
 });
 
 afterAll(async () => {
@@ -56,5 +57,19 @@ describe('a Redis with TLS and a certificate of a private authority', () => {
     expect((await fetch(`${origin}/readyz`)).status).toBe(503);
     expect(answer.status).toBe(503);
     expect(started.output()).toContain('certificate of Redis is not trusted');
+  });
+
+  it('its certificate is for other names → doctor says for which', async () => {
+    const redisUrl = redis.url.replace('127.0.0.1', '127.0.0.2');
+    const env = environment({ simulator, redisUrl, port: await freePort() });
+    const doctor = startProcess({
+      cwd: folder,
+      env: { ...env, NODE_EXTRA_CA_CERTS: redis.authorityFile },
+      ...{ script: 'cli/main.js', args: ['doctor'] },
+    });
+    expect(await doctor.exited).toBe(1);
+    const names = 'not for 127.0.0.2, but for DNS:localhost, IP Address:127.0.0.1';
+    expect(doctor.output()).toContain(`The certificate of Redis is ${names}`);
+    expect(doctor.output()).toContain('Name Redis in REDIS_URL as its certificate does');
   });
 });
