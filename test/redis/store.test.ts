@@ -82,7 +82,7 @@ describe('openStore', () => {
 
   it('saves are not confirmed → said once, not with each of them', async () => {
     const server = await startFakeServer(([name]) => {
-      if (name === 'INFO') return bulk('redis_version:7.4.0\r\naof_enabled:1\r\n');
+      if (name === 'INFO') return bulk('redis_version:8.0.2\r\naof_enabled:1\r\n');
       if (name === 'CONFIG') return map('appendfsync', 'everysec');
       if (name === 'EVAL') return ':1\r\n';
       return name === 'WAITAOF' ? integers(0, 0) : '+OK\r\n';
