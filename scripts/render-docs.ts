@@ -102,6 +102,10 @@ reach a caller. Made from the code by \`npm run docs\`.
 |---|---|---|---|
 ${rows.join('\n')}
 
+With \`needs_reconnect\` stands a \`reason\`, as in \`/api/session\`: \`refresh_token_refused\`, \`no_refresh_token\` or
+\`resource_owner_changed\` (Fullscript answered a refresh for another account, after a change of role or a merger). The page explains
+each of them.
+
 The gateway passes other answers of Fullscript on as they are: a 403, 404 or 422 there keeps its status
 and body.
 

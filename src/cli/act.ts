@@ -18,6 +18,8 @@ export interface Act {
     | 'index_checked';
   /** Whom it was done to; undefined for everybody, or for nobody. */
   readonly key?: GrantKey;
+  /** Who stands in that one's place. */
+  readonly newKey?: GrantKey | undefined;
   readonly sessions?: number;
   /** A stable code: why it came to be, where the administrator is not the reason. */
   readonly reason?: string;
@@ -30,10 +32,11 @@ export function auditEntry(
   act: Act,
   { ownerTag, at }: { ownerTag: OwnerTag; at: number },
 ): AuditEntry {
-  const { event, key, sessions, reason, outcome } = act;
+  const { event, key, newKey, sessions, reason, outcome } = act;
   return {
     ...{ event, at, by: operator() },
     ...(key === undefined ? { owner: 'everybody' } : about(key, ownerTag)),
+    ...(newKey && { newOwnerType: newKey.owner.type, newOwner: ownerTag(newKey) }),
     ...(sessions === undefined ? {} : { sessions }),
     ...(reason === undefined ? {} : { reason }),
     ...(outcome === undefined ? {} : { outcome }),

@@ -24,9 +24,9 @@ export function readAuditFilter(
   return {
     since: sinceOf(valueOf(call, 'since'), now),
     tags,
-    matches: ({ event, owner }) =>
+    matches: ({ event, owner = '', newOwner = '' }) =>
       (events === undefined || events.has(event)) &&
-      (key === undefined || (owner !== undefined && tags.includes(owner))),
+      (key === undefined || tags.includes(owner) || tags.includes(newOwner)),
   };
 }
 

@@ -12,6 +12,8 @@ import type { DisconnectOutcome } from '../grants/grant-events.js';
 import { type Grant, type GrantKey, type ReconnectReason, grantId } from '../grants/grant.js';
 import type { Journal } from '../grants/journal.js';
 import { TokenEndpointError } from '../oauth/errors.js';
+import type { ResourceOwner } from '../oauth/resource-owner.js';
+import type { Act } from './act.js';
 import {
   type CommandCall,
   type CommandStore,
@@ -36,9 +38,10 @@ export async function refreshGrant(
 ): Promise<Outcome> {
   const key = oneUser(subject);
   const journal = await openCommandJournal(config);
-  let lost: ReconnectReason | undefined;
-  const onReconnectNeeded = (reason: ReconnectReason) => {
-    lost = reason;
+  let lost: Lost | undefined;
+  const onReconnectNeeded = (reason: ReconnectReason, newOwner?: ResourceOwner) => {
+    const { registration } = key;
+    lost = { reason, newKey: newOwner && { registration, owner: newOwner } };
   };
   const deps = { store, config, journal, say, waits, onReconnectNeeded };
   return withCustody(deps, async (custody) => {
@@ -105,18 +108,17 @@ function refusalOf(error: unknown): Refusal {
   throw error;
 }
 
+/** Why a grant has to be connected again, and who stands in its owner's place where that is the reason. */
+type Lost = Required<Pick<Act, 'reason' | 'newKey'>>;
+
 /** @param lost why the grant has just become one that only its user can mend. */
-function notRefreshed(
-  key: GrantKey,
-  { code, text }: Refusal,
-  lost: ReconnectReason | undefined,
-): Outcome {
+function notRefreshed(key: GrantKey, { code, text }: Refusal, lost: Lost | undefined): Outcome {
   const user = userName(key);
   const failed = { event: 'refresh_failed' as const, key, outcome: code };
   return {
     json: { user, refreshed: false, code },
     lines: [`${printable(user)} was not refreshed: ${text}.`],
-    act: lost === undefined ? failed : { event: 'reconnect_needed', key, reason: lost },
+    act: lost === undefined ? failed : { event: 'reconnect_needed', key, ...lost },
     failed: true,
   };
 }

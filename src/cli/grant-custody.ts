@@ -17,6 +17,7 @@ import { createRedisRefreshFailures } from '../redis/refresh-failures.js';
 import { createRedisRevocationQueue, loadRevocationQueue } from '../redis/revocation-queue.js';
 import { openSaves } from '../redis/saves.js';
 import { joinSimulator } from '../simulated.js';
+import type { ResourceOwner } from '../oauth/resource-owner.js';
 import { type CommandCall, type CommandStore, type CommandWaits, UsageError } from './command.js';
 
 export type Custody = ReturnType<typeof composeCustody>;
@@ -28,7 +29,7 @@ interface CustodyDeps {
   readonly say: CommandCall['say'];
   readonly waits?: CommandWaits;
   /** Told when this very command finds that the grant works no more. */
-  readonly onReconnectNeeded?: (reason: ReconnectReason) => void;
+  readonly onReconnectNeeded?: (reason: ReconnectReason, newOwner?: ResourceOwner) => void;
 }
 
 const READY_WAIT_MS = 5_000;
@@ -49,8 +50,8 @@ export async function withCustody<T>(
     say(text);
   };
   const log = { warn: tell, error: tell };
-  const reconnectNeeded: GrantEvents['reconnectNeeded'] = (_key, reason) => {
-    onReconnectNeeded(reason);
+  const reconnectNeeded: GrantEvents['reconnectNeeded'] = (_key, reason, newOwner) => {
+    onReconnectNeeded(reason, newOwner);
   };
   const events = { ...tellingEvents(say), reconnectNeeded };
   const custody = composeCustody({

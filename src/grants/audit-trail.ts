@@ -15,6 +15,9 @@ export interface AuditEntry extends Visitor {
   readonly registration?: string;
   readonly ownerType?: string;
   readonly owner?: string;
+  /** Who stands in that one's place. */
+  readonly newOwnerType?: string;
+  readonly newOwner?: string;
   readonly requestId?: string;
   /** A stable code. */
   readonly reason?: string;

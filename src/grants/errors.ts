@@ -50,7 +50,10 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** A refresh was answered with somebody else's tokens. They are thrown away and the grant is kept. */
+/**
+ * A refresh was answered with somebody else's tokens, and a server of an earlier version kept the grant.
+ * Today that ends a grant; see `ReconnectReason`.
+ */
 export class OwnerChangedError extends Error {
   override readonly name = 'OwnerChangedError';
   readonly code = 'resource_owner_changed';

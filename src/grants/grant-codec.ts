@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { secret } from '../oauth/secret.js';
 import { parseOpened } from './cipher.js';
-import type { GrantKey, UnversionedGrant } from './grant.js';
+import type { GrantKey, ReconnectReason, UnversionedGrant } from './grant.js';
 
 // Short names: a record is read with every request, and every byte is sealed and shipped.
 const sealedGrant = z.object({
   s: z.enum(['active', 'needs_reconnect']),
   w: z.enum(['refresh_token_refused', 'no_refresh_token']).optional(),
+  // A reason that earlier versions do not know. They refuse a record with another `w`, and pass over this.
+  y: z.literal('resource_owner_changed').optional().catch(undefined),
   a: z.string(),
   r: z.string().optional(),
   p: z.array(z.string()).readonly(),
@@ -21,7 +23,7 @@ export function encodeGrant(grant: UnversionedGrant): string {
   const { tokens } = grant;
   return JSON.stringify({
     s: grant.status,
-    w: grant.reconnectReason,
+    ...encodedReason(grant.reconnectReason),
     a: tokens.accessToken.reveal(),
     r: tokens.refreshToken?.reveal(),
     p: tokens.scope,
@@ -32,13 +34,18 @@ export function encodeGrant(grant: UnversionedGrant): string {
   } satisfies z.input<typeof sealedGrant>);
 }
 
+function encodedReason(reason: ReconnectReason | undefined) {
+  if (reason !== 'resource_owner_changed') return { w: reason };
+  return { w: 'refresh_token_refused', y: reason } as const;
+}
+
 /** @throws SealError when the text is of another make. */
 export function decodeGrant(key: GrantKey, text: string): UnversionedGrant {
   const fields = parseOpened(sealedGrant, text);
   return {
     key,
     status: fields.s,
-    reconnectReason: fields.w,
+    reconnectReason: fields.y ?? fields.w,
     connectedAt: fields.c,
     superseded: (fields.q ?? []).map(secret),
     tokens: {

@@ -25,7 +25,12 @@ export interface GrantEvents {
   readonly refreshed: (key: GrantKey, tookMs: number) => void;
   readonly refreshFailed: (key: GrantKey, error: unknown) => void;
   readonly earlyRefreshFailed: (key: GrantKey, error: unknown) => void;
-  readonly reconnectNeeded: (key: GrantKey, reason: ReconnectReason) => void;
+  /** `newOwner`: for whom Fullscript answered instead, where that is the reason and it is known. */
+  readonly reconnectNeeded: (
+    key: GrantKey,
+    reason: ReconnectReason,
+    newOwner?: ResourceOwner,
+  ) => void;
   readonly saveFailed: (key: GrantKey, error: unknown) => void;
   readonly replayed: (key: GrantKey) => void;
   readonly latePairDiscarded: (key: GrantKey) => void;

@@ -14,7 +14,9 @@ export type ReconnectReason =
   /** Fullscript refused the stored refresh token: revoked by the user, or spent and its answer lost. */
   | 'refresh_token_refused'
   /** The access token ended and there never was a refresh token. */
-  | 'no_refresh_token';
+  | 'no_refresh_token'
+  /** A refresh was answered for another resource owner: a role has changed, or accounts were merged. */
+  | 'resource_owner_changed';
 
 export type GrantStatus = 'active' | 'needs_reconnect';
 

@@ -1,12 +1,11 @@
 import { missingScope } from '../oauth/scope.js';
 import { sameSecret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
-import { OwnerChangedError, StoreUnavailableError } from './errors.js';
+import { StoreUnavailableError } from './errors.js';
 import { type Grant, type GrantKey, grantId, grantTokens } from './grant.js';
 import { patiently } from './patience.js';
 import type { PairPlace, RefreshMeasures } from './refresh-measures.js';
 import { dropKept, grantOf, replayPair } from './replay-pair.js';
-import { revokePair } from './revoke-pair.js';
 import { type SettleDeps, settlePair } from './settle-pair.js';
 import { type Unconfirmed, createUnconfirmed } from './unconfirmed.js';
 import type { KeptPair, UnsavedPair, UnsavedPairs } from './unsaved-pairs.js';
@@ -19,7 +18,7 @@ export interface PairSaver {
    * does not answer: further tries go on behind the caller's back, see `lingering`.
    *
    * @throws StoreUnavailableError when neither takes it; nobody may use the pair then.
-   * @throws OwnerChangedError, GrantNotFoundError
+   * @throws GrantNotFoundError
    */
   readonly save: (redeemed: Grant, answer: TokenSet) => Promise<Grant>;
   /** Resolves when no tries to save this grant go on any more. The lock is to be held until then. */
@@ -65,10 +64,6 @@ export function createPairSaver(deps: PairSaverDeps): PairSaver {
     waiting: () => unsaved.count() - unconfirmed.count(),
 
     save: async (redeemed, answer) => {
-      if (isForeign(redeemed, answer)) {
-        await revokePair(deps, redeemed.key.registration, answer);
-        throw new OwnerChangedError();
-      }
       const earlier = unsaved.find(redeemed.key);
       noticeNarrowed(deps, redeemed, answer);
       return save(pairOf(redeemed, answer, earlier?.pair), earlier);
@@ -142,14 +137,6 @@ function createLinger({ sleep }: Pick<PairSaverDeps, 'sleep'>) {
       void done.then(() => tries.get(id) === done && tries.delete(id));
     },
   };
-}
-
-/** Somebody else's tokens. An answer that names nobody is taken for what was asked. */
-function isForeign(redeemed: Grant, { resourceOwner, ownerProblem }: TokenSet): boolean {
-  const { owner } = redeemed.key;
-  if (ownerProblem !== undefined) return true;
-  if (resourceOwner === undefined) return false;
-  return resourceOwner.id !== owner.id || resourceOwner.type !== owner.type;
 }
 
 /** An answer that names no scope leaves the old one in force (RFC 6749 section 5.1). */

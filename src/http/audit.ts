@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AuditEntry } from '../grants/audit-trail.js';
 import type { GrantKey } from '../grants/grant.js';
 import type { Visitor } from '../grants/user-sessions.js';
 import type { RegistrationId } from '../oauth/registration.js';
@@ -35,6 +36,8 @@ export interface AuditDetails extends Visitor {
   readonly level?: 'info' | 'warn' | 'error';
   /** Whom it is about; named by a tag that does not say who it is. */
   readonly key?: GrantKey | undefined;
+  /** Who stands in that one's place. */
+  readonly newKey?: GrantKey | undefined;
   readonly registration?: RegistrationId | undefined;
   readonly err?: unknown;
   /** A stable code. */
@@ -81,9 +84,14 @@ function shown({ err, reason, missing, outcome, tookMs, sessions }: AuditDetails
 
 /** Whom an event is about, as the log and the audit trail name it. */
 export function aboutWhom(
-  { key, registration }: Pick<AuditDetails, 'key' | 'registration'>,
+  { key, newKey, registration }: Pick<AuditDetails, 'key' | 'newKey' | 'registration'>,
   ownerTag: OwnerTag,
-): { registration?: RegistrationId; ownerType?: string; owner?: string } {
+): Pick<AuditEntry, 'ownerType' | 'owner' | 'newOwnerType' | 'newOwner'> & {
+  registration?: RegistrationId;
+} {
   if (key === undefined) return registration === undefined ? {} : { registration };
-  return { registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) };
+  return {
+    ...{ registration: key.registration, ownerType: key.owner.type, owner: ownerTag(key) },
+    ...(newKey && { newOwnerType: newKey.owner.type, newOwner: ownerTag(newKey) }),
+  };
 }

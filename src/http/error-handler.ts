@@ -1,8 +1,10 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { CallNotSentError } from '../fullscript/errors.js';
+import { NeedsReconnectError } from '../grants/errors.js';
 import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
 import { formField } from './form-field.js';
 import { isApi } from './is-api.js';
+import { reconnectCause } from './reconnect-causes.js';
 import { requestIdOf } from './request-id.js';
 
 /** What an error page shows; plain strings only. */
@@ -45,7 +47,7 @@ export function errorHandler(deps: {
     // Not a failure: the client did not wait. The request's own line says 499.
     if (error instanceof CallNotSentError && error.code === 'client_gone') return;
     const code = errorCode(error);
-    const entry: ErrorEntry = ERROR_TABLE[code];
+    const entry = entryOf(error, code);
     const requestId = requestIdOf(res);
     deps.report({ error, code, status: entry.status, requestId });
     // An answer that is half out cannot be replaced. Express would cut the connection as well, and print
@@ -58,7 +60,7 @@ export function errorHandler(deps: {
     const wait = retryAfter(error, entry);
     if (wait !== undefined) res.set('Retry-After', wait);
     if (isApi(req.originalUrl)) {
-      sendProblem(res, { code, entry, requestId });
+      sendProblem(res, { code, entry, requestId, ...reasonOf(error) });
       return;
     }
     const lastResort = (failure: Error) => {
@@ -67,7 +69,7 @@ export function errorHandler(deps: {
     };
     try {
       const csrfToken = deps.csrfToken?.(req);
-      const view = errorView({ req, res, code, isSignedIn: csrfToken !== undefined });
+      const view = errorView({ req, res, code, entry, isSignedIn: csrfToken !== undefined });
       const canWait = req.method === 'GET' && res.locals[START_AGAIN] !== true;
       const away = code === 'store_unavailable' && canWait;
       const page = {
@@ -105,6 +107,17 @@ function plainPage({ title, detail }: ErrorEntry, requestId: string): string {
   );
 }
 
+/** What is told of an error; why a connection has to be made again is for its user to know. */
+function entryOf(error: unknown, code: ErrorCode): ErrorEntry {
+  const entry = ERROR_TABLE[code];
+  if (!(error instanceof NeedsReconnectError)) return entry;
+  return { ...entry, detail: reconnectCause(error.reason) };
+}
+
+function reasonOf(error: unknown): { reason?: string } {
+  return error instanceof NeedsReconnectError ? { reason: error.reason } : {};
+}
+
 /** The stable code of anything thrown. */
 export function errorCode(error: unknown): ErrorCode {
   if (!(error instanceof Error)) return 'internal_error';
@@ -123,10 +136,11 @@ function errorView(of: {
   req: Request;
   res: Response;
   code: ErrorCode;
+  entry: ErrorEntry;
   isSignedIn: boolean;
 }): Omit<ErrorView, 'wait' | 'retry'> {
   const { req, res, code } = of;
-  const { title, detail, way }: ErrorEntry = ERROR_TABLE[code];
+  const { title, detail, way } = of.entry;
   const canRepeat = way === 'retry' || way === 'renew';
   const spent = canRepeat && res.locals[START_AGAIN] === true;
   const { href, label } = wayOut(spent ? 'start_again' : way, req);
@@ -158,13 +172,13 @@ function wayOut(way: WayForward, req: Request): { href: string; label: string } 
 
 function sendProblem(
   res: Response,
-  about: { code: ErrorCode; entry: ErrorEntry; requestId: string },
+  about: { code: ErrorCode; entry: ErrorEntry; requestId: string; reason?: string },
 ): void {
-  const { code, entry, requestId } = about;
+  const { code, entry, requestId, reason } = about;
   const { status, title, detail } = entry;
   res
     .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId }));
+    .send(JSON.stringify({ type: 'about:blank', title, status, detail, code, reason, requestId }));
 }
 
 /** Seconds until it makes sense to come back, for the answers that say "later". */

@@ -14,9 +14,10 @@ export function grantAudit(audit: Audit): GrantEvents {
       const message = 'early refresh failed; going on with the valid token';
       audit('refresh_failed', { key, err, level: 'warn', message });
     },
-    reconnectNeeded: (key, reason) => {
+    reconnectNeeded: (key, reason, owner) => {
       const message = 'grant needs reconnect: the user has to connect again';
-      audit('reconnect_needed', { key, reason, level: 'warn', message });
+      const newKey = owner && { registration: key.registration, owner };
+      audit('reconnect_needed', { key, newKey, reason, level: 'warn', message });
     },
     saveFailed: (key, err) => {
       const message = 'refreshed pair could not be saved';

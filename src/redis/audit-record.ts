@@ -8,6 +8,7 @@ const storedEntry = z.object({
   event: z.string(),
   at: z.iso.datetime().transform(Date.parse),
   ...{ by: text, registration: text, ownerType: text, owner: text, requestId: text },
+  ...{ newOwnerType: text, newOwner: text },
   ...{ device: text, address: text, reason: text, outcome: text, missing: text },
   ...{ sessions: number, tookMs: number, leftOut: number },
 });

@@ -48,6 +48,8 @@ const RECONNECT: Record<string, string> = {
   refresh_token_refused:
     'Fullscript no longer accepts the connection: it was removed there, or a renewal was cut off half-way.',
   no_refresh_token: 'It has run out, and Fullscript gave nothing to renew it with.',
+  resource_owner_changed:
+    'Fullscript answered for another account: a role was changed there, or accounts were merged.',
 };
 
 /** What is said of an event; what else there is to say stands in the entry. */

@@ -1,5 +1,6 @@
 import { type ErrorRequestHandler, Router } from 'express';
 import { GrantNotFoundError, NeedsReconnectError } from '../grants/errors.js';
+import { reconnectCause } from '../http/reconnect-causes.js';
 import { signedIn } from '../http/signed-in.js';
 import { catalogRoutes } from './catalog.js';
 import { type HomeDeps, home } from './home.js';
@@ -19,13 +20,6 @@ export function portalRoutes(deps: HomeDeps): Router {
   return router;
 }
 
-/** Why a connection that nobody ended here does not work any more. */
-const CAUSES: Record<NeedsReconnectError['reason'], string> = {
-  refresh_token_refused:
-    'Fullscript no longer accepts it: it was removed in your Fullscript account, or a renewal was cut off half-way.',
-  no_refresh_token: 'It has run out, and Fullscript gave us nothing to renew it with.',
-};
-
 /** Pages say what is the matter with the connection and offer to mend it, signed in as they are. */
 // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
 const offerReconnect: ErrorRequestHandler = (error: unknown, req, res, next) => {
@@ -39,7 +33,7 @@ const offerReconnect: ErrorRequestHandler = (error: unknown, req, res, next) => 
   const returnTo = wanted === '/portal/disconnect' ? '/portal' : wanted;
   const page = {
     disconnected: gone,
-    cause: error instanceof NeedsReconnectError ? CAUSES[error.reason] : undefined,
+    cause: gone ? undefined : reconnectCause(error.reason),
     retrying: req.query['disconnected'] === 'here',
     unreadable: req.query['disconnected'] === 'unreadable',
     href: authorizePath({ registration: user.key.registration, returnTo: returnTo ?? '/portal' }),

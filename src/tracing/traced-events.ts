@@ -19,9 +19,9 @@ export function tracedEvents(events: GrantEvents, tracer: Tracer): GrantEvents {
       tracer.current()?.fail(errorType(error));
       events.refreshFailed(key, error);
     },
-    reconnectNeeded: (key, reason) => {
+    reconnectNeeded: (key, reason, newOwner) => {
       say('reconnect_needed');
-      events.reconnectNeeded(key, reason);
+      events.reconnectNeeded(key, reason, newOwner);
     },
     saveFailed: (key, error) => {
       say('save_failed');

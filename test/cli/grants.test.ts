@@ -8,6 +8,7 @@ import { createIndexUpkeep } from '../../src/grants/index-upkeep.js';
 import { indexedVault } from '../../src/grants/indexed-vault.js';
 import { createVault } from '../../src/grants/vault.js';
 import type { ResourceOwnerType } from '../../src/oauth/resource-owner.js';
+import { auditEntryFrom } from '../../src/redis/audit-record.js';
 import { createRedisGrantIndex } from '../../src/redis/grant-index.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { AUDIT_TRAIL_KEY, GRANT_INDEX_KEY, grantKey } from '../support/keys.js';
@@ -295,6 +296,22 @@ describe('with a server and Fullscript', () => {
     expect((await client.xrange(AUDIT_TRAIL_KEY, '-', '+'))[0]?.[1]).toContain(why.reason);
     expect((await run(`grants refresh ${user}`)).printed).toContain('only the user can mend it');
     expect((await acts()).at(-1)).toEqual(['refresh_failed', 'needs_reconnect']);
+  });
+
+  it('refresh that is answered for another owner → needs reconnect, and the trail has both tags', async () => {
+    const owner = { id: 'p1', type: 'Staff' } as const;
+    simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner });
+    const { ended, printed } = await run(`grants refresh ${user}`);
+    expect({ ended, printed }).toMatchObject({
+      ended: 'failed',
+      printed: expect.stringContaining('(resource_owner_changed)'),
+    });
+    expect(await acts()).toEqual([['reconnect_needed']]);
+    const [, fields = []] = (await client.xrange(AUDIT_TRAIL_KEY, '-', '+'))[0] ?? [];
+    const { newOwner = '', ...entry } = auditEntryFrom(fields)[0]!;
+    expect(entry).toMatchObject({ reason: 'resource_owner_changed', newOwnerType: 'Staff' });
+    expect(newOwner).toMatch(/^[\w-]{12}$/);
+    expect(newOwner).not.toBe(entry.owner);
   });
 
   it('refresh without a grant, or without its registration → failed, and says so', async () => {

@@ -44,6 +44,7 @@ export function auditTrailContract(openStage: () => Promise<Stage>): void {
       const full: AuditEntry = {
         ...{ event: 'x', at: AT + 1_000_123, by: 'root', registration: 'us-sandbox' },
         ...{ ownerType: 'Staff', owner: 'Ab3-_xyz0123', requestId: 'request-1' },
+        ...{ newOwnerType: 'Practitioner', newOwner: '0123-_xyzAb3' },
         ...{ device: 'Chrome on Windows', address: '2001:db8::1', reason: 'no_answer' },
         ...{ outcome: 'revoked', missing: 'patients:read catalog:read' },
         ...{ sessions: 0, tookMs: 12, leftOut: 3 },

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { LockTimeoutError, StoreUnavailableError } from '../../src/grants/errors.js';
+import { decodeGrant, encodeGrant } from '../../src/grants/grant-codec.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import type { Grant } from '../../src/grants/grant.js';
 import type { Lock } from '../../src/grants/lock.js';
@@ -8,6 +9,7 @@ import { createMemoryJournal } from '../../src/memory/journal.js';
 import { createMemoryRefreshFailures } from '../../src/memory/refresh-failures.js';
 import { createMemoryLock } from '../../src/memory/lock.js';
 import { secret } from '../../src/oauth/secret.js';
+import type { Simulator } from '../../src/simulator/simulator.js';
 import { MINUTE, type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
 import { gate } from '../support/gate.js';
 import { until } from '../support/until.js';
@@ -364,7 +366,6 @@ describe('a failing token endpoint', () => {
     ['no connection', { kind: 'drop' }, 'no_answer'],
     ['a lost answer', { kind: 'lost_answer' }, 'no_answer'],
     ['garbage', { kind: 'garbage' }, 'invalid_response'],
-    ['somebody else’s tokens', { kind: 'change_owner' }, 'resource_owner_changed'],
   ] as const;
 
   it.each(cases)(
@@ -625,17 +626,117 @@ describe('refreshes that fail again and again', () => {
     }
     expect(simulator.stats.refreshes).toBe(20);
   });
+});
 
-  it('answered for somebody of an unknown kind → refused, and that pair revoked', async () => {
+describe('a refresh that is answered for another owner', () => {
+  const reason = 'resource_owner_changed';
+  const ended = { code: 'needs_reconnect', reason };
+  const staff = { id: 'p1', type: 'Staff' };
+
+  const answeringFor = (simulator: Simulator, owner: { id: string; type: string }, times = 9) =>
+    simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times });
+
+  it.each([
+    ['the practitioner became staff', 'Staff'],
+    ['the account is of a kind that is not known', 'Patient'],
+  ])('%s → needs reconnect, asked once, its token set revoked once', async (_name, type) => {
+    const { connect, refresher, clock, simulator, vault, revocations, seen } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    answeringFor(simulator, { id: key.owner.id, type });
+    const one = refresher();
+    for (let call = 0; call < 3; call += 1) {
+      await expect(one.current(key)).rejects.toMatchObject(ended);
+      await expect(one.tryAgain(key)).rejects.toMatchObject(ended);
+      clock.advance(2 * MINUTE);
+    }
+    await revocations.settled();
+    expect(await vault.read(key)).toMatchObject({
+      status: 'needs_reconnect',
+      reconnectReason: reason,
+    });
+    expect(simulator.stats.refreshes).toBe(1);
+    expect(simulator.requests.filter(({ path }) => path.endsWith('/oauth/revoke'))).toHaveLength(2);
+    expect(seen.filter((event) => event === `reconnectNeeded: ${reason}`)).toHaveLength(1);
+  });
+
+  it('before the token has ended → ended all the same: whose data it reads is not certain', async () => {
+    const { connect, refresher, clock, simulator, vault } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME - MINUTE);
+    answeringFor(simulator, staff);
+    const one = refresher();
+    await one.current(key);
+    await one.settled();
+    expect((await vault.read(key))!.status).toBe('needs_reconnect');
+    await expect(one.current(key)).rejects.toMatchObject(ended);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('an answer without refresh_token → the old one is not sent once more', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    const oauth = { access_token: 'of-another-account', resource_owner: staff };
+    simulator.faults.add({ endpoint: 'token', kind: 'status', status: 200, body: { oauth } });
+    await expect(refresher().current(key)).rejects.toMatchObject(ended);
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('the store does not take it → 503, and when it does → ended, without asking again', async () => {
+    const { store, records } = failingStore();
+    const { connect, refresher, clock, simulator, vault } = await open({ records });
+    const key = await connect();
+    clock.advance(LIFETIME);
+    answeringFor(simulator, staff);
+    store.down = true;
+    const one = refresher();
+    await expect(one.current(key)).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(one.current(key)).rejects.toMatchObject({ code: 'store_unavailable' });
+    store.down = false;
+    await expect(one.current(key)).rejects.toMatchObject(ended);
+    expect((await vault.read(key))!.status).toBe('needs_reconnect');
+    expect(simulator.stats.refreshes).toBe(1);
+  });
+
+  it('the user connects again meanwhile → the new grant wins', async () => {
     const { connect, refresher, clock, simulator, vault } = await open();
     const key = await connect();
     clock.advance(LIFETIME);
-    const owner = { id: 'p1', type: 'Patient' };
-    simulator.faults.add({ endpoint: 'token', kind: 'change_owner', owner, times: 1 });
-    const one = refresher();
-    await expect(one.current(key)).rejects.toMatchObject({ code: 'resource_owner_changed' });
-    expect(simulator.stats.livePairs).toBe(1);
+    const { opened, open: letGo } = gate();
+    simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    simulator.faults.add({
+      ...{ endpoint: 'token', grantType: 'refresh_token', kind: 'change_owner' },
+      owner: staff,
+    });
+    const refreshing = refresher().current(key);
+    await until(() => simulator.stats.refreshes === 1);
+    await connect();
+    letGo();
+    expect((await refreshing).status).toBe('active');
     expect((await vault.read(key))!.status).toBe('active');
+  });
+
+  it('connected again → works', async () => {
+    const { connect, refresher, clock, simulator } = await open();
+    const key = await connect();
+    clock.advance(LIFETIME);
+    answeringFor(simulator, staff, 1);
+    const one = refresher();
+    await expect(one.current(key)).rejects.toMatchObject(ended);
+    await connect();
+    expect(await world.call(token(await one.current(key)))).toBe(200);
+  });
+
+  it('what is stored → opens for versions that do not know the reason', async () => {
+    const { connect, vault } = await open();
+    const active = (await vault.read(await connect()))!;
+    const grant = { ...active, status: 'needs_reconnect', reconnectReason: reason } as const;
+    const text = encodeGrant(grant);
+    expect(JSON.parse(text)).toMatchObject({ s: 'needs_reconnect', w: 'refresh_token_refused' });
+    expect(decodeGrant(grant.key, text).reconnectReason).toBe(reason);
+    const later = JSON.stringify({ ...(JSON.parse(text) as object), y: 'of_a_later_version' });
+    expect(decodeGrant(grant.key, later).reconnectReason).toBe('refresh_token_refused');
   });
 });
 

@@ -29,7 +29,6 @@ const FAILURES: readonly Trial[] = [
   { name: 'drop', fault: { ...TOKEN, kind: 'drop' }, bound: BACKED_OFF },
   { name: 'lost answer', fault: { ...TOKEN, kind: 'lost_answer' }, bound: BACKED_OFF },
   { name: 'garbage', fault: { ...TOKEN, kind: 'garbage' }, bound: BACKED_OFF },
-  { name: 'changed owner', fault: { ...TOKEN, kind: 'change_owner' }, bound: BACKED_OFF },
   {
     ...{ name: 'missing expires_in', bound: 1 },
     fault: { ...TOKEN, kind: 'missing_field', fields: ['expires_in'] },
@@ -48,7 +47,7 @@ const TIME_OUT: Trial = {
 
 export const tokenEndpoint: Ordeal = {
   name: 'token-endpoint',
-  title: 'token endpoint in eight ways of failing: no grant ended, attempts bounded',
+  title: 'token endpoint in seven ways of failing: no grant ended, attempts bounded',
   run: async (stage) => {
     const trials = stage.short ? FAILURES : [...FAILURES, TIME_OUT];
     const fleet = await stage.open({ processes: 2 });
