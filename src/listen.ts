@@ -27,10 +27,14 @@ export interface Listening {
   readonly drain: (noticeMs?: number, halfSentMs?: number) => Promise<void>;
 }
 
-/** Listens, and answers with `Connection: close` once the end has been announced. */
+/**
+ * Listens, and answers with `Connection: close` once the end has been announced.
+ *
+ * @param prepare is given the server before it listens.
+ */
 export async function listen(
   app: RequestListener,
-  { host, port }: { host: string; port: number },
+  at: { host: string; port: number; prepare?: (server: Server) => void },
   lifecycle: Lifecycle,
 ): Promise<Listening> {
   const server = createServer((req, res) => {
@@ -40,10 +44,11 @@ export async function listen(
   // Longer than the idle time of common load balancers, so that it is they who close.
   server.keepAliveTimeout = 65_000;
   const connections = watchConnections(server);
-  server.listen(port, host);
+  at.prepare?.(server);
+  server.listen(at.port, at.host);
   await once(server, 'listening');
   return {
-    address: addressOf(server, { host }),
+    address: addressOf(server, at),
     drain: async (noticeMs = NOTICE_MS, halfSentMs = HALF_SENT_MS) => {
       lifecycle.draining = true;
       await wait(noticeMs);

@@ -1,6 +1,8 @@
+import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import { after } from './after.js';
 import { closeAll } from './close-all.js';
+import { boundConnections } from './connection-bounds.js';
 import { type Parts, type ServerOptions, compose } from './compose.js';
 import type { Config } from './config.js';
 import { openJournal } from './custody.js';
@@ -45,7 +47,8 @@ export async function startServer(
     const { app, settled, revocations, streams, ...keep } = compose(parts);
     opened.push(keep.keepMeasuring(), settled);
     opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing(), keep.keepLeaving());
-    const listening = await listen(app, config.listen, lifecycle);
+    const prepare = (server: Server) => boundConnections(server, log);
+    const listening = await listen(app, { ...config.listen, prepare }, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.
       streams.close();

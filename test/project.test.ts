@@ -36,6 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'logger.ts': ['logging'],
   logging: [],
   'listen.ts': [],
+  'connection-bounds.ts': [],
   'version.ts': [],
   'data-folder.ts': [],
   'app.ts': ['reports.ts', 'http', 'routes', 'metrics', 'oauth', 'grants', 'fullscript'],

@@ -62,7 +62,8 @@ export interface CallTurnsOptions {
 const OF_ONE_USER = 32;
 /** A user's queue holds so many times as many calls as may be under way. */
 const ROUNDS = 10;
-const PATIENCE_MS = 10_000;
+/** A full queue is through by then when a call takes two seconds. */
+const PATIENCE_MS = 20_000;
 
 /**
  * Turns for all users of a process. Of one user only so many calls are under way; more wait in a queue of
@@ -220,6 +221,8 @@ function waitIn(
     };
     // After a pause of the process, answers that have come meanwhile are read first: they make room.
     const timer = setTimeout(() => setImmediate(() => giveUp(whyLate())), patienceMs);
+    // The calls under way keep the process; a wait for their end has no need to.
+    timer.unref();
     const unlisten = client?.onGone(() => giveUp('client_gone'));
     const stop = () => {
       clearTimeout(timer);

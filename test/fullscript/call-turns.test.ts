@@ -18,6 +18,8 @@ import {
 } from '../fixtures/peer.js';
 import { rejection } from '../fixtures/shown.js';
 
+/** Calls that no test ends wait for no later one. */
+const HOUR = 3_600_000;
 const ORIGIN = 'https://api.example.test';
 
 /** Calls in the order in which they began, each with what ends it. */
@@ -28,7 +30,7 @@ function openTurns(options: CallTurnsOptions = {}) {
     waited: (ms: number) => void waits.push(ms),
     notSent: (why: CallNotSentErrorCode, user: string) => void unsent.push(`${user}: ${why}`),
   };
-  const turns = createCallTurns({ ...options, measures });
+  const turns = createCallTurns({ patienceMs: HOUR, ...options, measures });
   const begun: string[] = [];
   const running: { user: string; end: EndTurn }[] = [];
   const ask = async (user: string, more: { origin?: string; client?: WaitingClient } = {}) => {
