@@ -229,7 +229,7 @@ const requests = {
   csrf_token_invalid: {
     status: 403,
     title: 'This form is out of date',
-    detail: 'Open the page again and repeat the step: the CSRF token is missing or from before.',
+    detail: 'Nothing was done: its CSRF token is missing or from before. Please repeat the step.',
     way: 'home',
   },
   foreign_origin: {

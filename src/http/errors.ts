@@ -11,9 +11,15 @@ export class NotSignedInError extends Error {
 /** A state-changing request that is not ours to carry out. */
 export class CsrfError extends Error {
   override readonly name = 'CsrfError';
+  /** The form came from a page of ours: it may be shown again, with a new token. */
+  readonly again: boolean;
 
-  constructor(readonly code: 'csrf_token_invalid' | 'foreign_origin') {
+  constructor(
+    readonly code: 'csrf_token_invalid' | 'foreign_origin',
+    { again = false }: { again?: boolean } = {},
+  ) {
     super(`request refused: ${code}`);
+    this.again = again;
   }
 }
 
