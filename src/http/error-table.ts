@@ -263,6 +263,13 @@ const requests = {
     detail: 'A body may have one megabyte.',
     way: 'home',
   },
+  headers_too_large: {
+    status: 431,
+    title: 'Your browser sent too much along',
+    detail:
+      'Most likely that are its cookies: those of this server were taken back, so please sign in again. If this page comes again, delete the cookies of this site.',
+    way: 'home',
+  },
   unsupported_media_type: {
     status: 415,
     title: 'The request has an unknown form',

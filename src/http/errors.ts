@@ -52,6 +52,16 @@ export class RequestTargetError extends Error {
   }
 }
 
+/** Cookies, an address or other headers that are larger than this server takes. */
+export class HeadersTooLargeError extends Error {
+  override readonly name = 'HeadersTooLargeError';
+  readonly code = 'headers_too_large';
+
+  constructor() {
+    super('the headers of the request are too large');
+  }
+}
+
 /** A limit is reached; the caller may come back when its window has ended. */
 export class TooManyRequestsError extends Error {
   override readonly name = 'TooManyRequestsError';
