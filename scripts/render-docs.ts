@@ -62,6 +62,10 @@ Read once at start, from the environment and from a \`.env\` file in the working
 value means unset. All problems are reported together and the process exits with 78. Made from the code
 by \`npm run docs\`.
 
+\`.env\` is text in UTF-8, or in UTF-16 with its byte-order mark. Quotes around a value are taken off in \`.env\`;
+\`docker --env-file\` passes them on as they stand. The server takes them off URLs, numbers, ids and whatever
+else is no secret, and warns; a secret keeps them, with a warning that names its variable.
+
 | variable | meaning | unset | example |
 |---|---|---|---|
 ${rows.join('\n')}

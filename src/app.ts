@@ -17,6 +17,7 @@ import { arrivals } from './http/arrivals.js';
 import { assetVersion } from './http/asset-version.js';
 import { createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
+import { guardDoor } from './http/door.js';
 import { errorHandler } from './http/error-handler.js';
 import { clientView, peerOf } from './http/client-view.js';
 import { goOn, goingOn } from './http/going-on.js';
@@ -29,7 +30,6 @@ import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
 import { requestId } from './http/request-id.js';
-import { refuseOtherTargets } from './http/request-target.js';
 import { rememberUser, requestLog } from './http/request-log.js';
 import { fullscriptFor, requireGrant } from './http/require-grant.js';
 import {
@@ -128,7 +128,8 @@ const CALLS = ['/api', '/portal'];
 export function createApp(deps: AppDeps): RequestListener {
   const tools = toolsOf(deps);
   const app = createExpressApp(deps, tools);
-  return refuseOtherTargets(deps.usualCalls ? answeringUsualCalls(app, deps, tools) : app);
+  const all = deps.usualCalls ? answeringUsualCalls(app, deps, tools) : app;
+  return guardDoor({ app: all, refuse: app });
 }
 
 type Tools = ReturnType<typeof toolsOf>;

@@ -25,7 +25,8 @@ export function configSummary(config: Config, env: Environment): string {
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
-  return `The configuration is right.\n${lines.join('\n')}\n`;
+  const warnings = config.warnings.map((one) => `Warning: ${one}\n`).join('');
+  return `The configuration is right.\n${lines.join('\n')}\n${warnings}`;
 }
 
 function registrationRows(config: Config): (readonly [string, string])[] {

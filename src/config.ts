@@ -9,6 +9,7 @@ import type { StoreAddress } from './redis/store-url.js';
 import { generatedSecrets } from './config/generated-secrets.js';
 import { productionProblems } from './config/production.js';
 import { ConfigError, type Problem } from './config/problem.js';
+import { withoutQuotes } from './config/quotes.js';
 import { type Environment, readVariables } from './config/read-variables.js';
 import { readRegistrations } from './config/registrations.js';
 import { type TracingConfig, readTracing } from './config/tracing.js';
@@ -16,6 +17,8 @@ import type { Values } from './config/variables.js';
 
 /** Everything the server was told, checked and frozen. */
 export interface Config {
+  /** What an operator should hear of it at start. */
+  readonly warnings: readonly string[];
   readonly production: boolean;
   readonly listen: { readonly host: string; readonly port: number };
   /** Public origin, without a trailing slash. */
@@ -61,6 +64,8 @@ const HOUR_MS = 3_600_000;
 export interface Survey {
   /** Everything that is wrong with it. */
   readonly problems: readonly Problem[];
+  /** What was understood, but may be meant otherwise; in words, without a value. */
+  readonly warnings: readonly string[];
   readonly production: boolean;
   readonly baseUrl: string;
   readonly port: number;
@@ -74,7 +79,8 @@ export interface Survey {
 }
 
 /** Looks at everything and touches nothing: for those who want to know more than that it is wrong. */
-export function surveyConfig(env: Environment): Survey {
+export function surveyConfig(given: Environment): Survey {
+  const { env, warnings } = withoutQuotes(given);
   const problems: Problem[] = [];
   const values = readVariables(env, problems);
   const production = env['NODE_ENV'] === 'production';
@@ -96,7 +102,17 @@ export function surveyConfig(env: Environment): Survey {
   }
   if (production) problems.push(...productionProblems({ env, values, baseUrl, simulated }));
   const dataDir = resolve(values.dataDir ?? '.data');
-  return { problems, production, baseUrl, port, dataDir, registrations, simulated, values };
+  return {
+    problems,
+    warnings,
+    production,
+    baseUrl,
+    port,
+    dataDir,
+    registrations,
+    simulated,
+    values,
+  };
 }
 
 /**
@@ -111,10 +127,10 @@ export function loadConfig(
 ): Config {
   const survey = surveyConfig(env);
   const { problems, production, baseUrl, port, registrations, simulated, values } = survey;
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems, survey.warnings);
 
   return deepFreeze({
-    production,
+    ...{ warnings: survey.warnings, production },
     listen: { host: values.host ?? '127.0.0.1', port },
     baseUrl,
     trustProxy: values.trustProxy ?? false,

@@ -15,6 +15,9 @@ const DRAIN_MS = 20_000;
 /** The rest of a request that has begun to come gets so long. */
 const HALF_SENT_MS = 2_000;
 
+/** Four times what is accepted: a request that is read can be answered with a page that helps. */
+const MAX_HEADER_SIZE = 65_536;
+
 /** A server that listens. */
 export interface Listening {
   /** As a URL. */
@@ -37,7 +40,7 @@ export async function listen(
   at: { host: string; port: number; prepare?: (server: Server) => void },
   lifecycle: Lifecycle,
 ): Promise<Listening> {
-  const server = createServer((req, res) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_SIZE }, (req, res) => {
     if (lifecycle.draining) res.setHeader('Connection', 'close');
     app(req, res);
   });

@@ -33,6 +33,7 @@ export async function startServer(
   const opened: (() => Promise<void>)[] = [];
   const close = () => closeAll(opened);
   try {
+    for (const warning of config.warnings) log.warn(warning);
     warnOfMissingProxy(config, log);
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
     opened.push(closeTracing);

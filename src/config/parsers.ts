@@ -25,14 +25,15 @@ export const port = z
   .transform(Number)
   .pipe(z.number().max(65535, { error: 'must be 65535 or less' }));
 
-/** zod asks this also of what is no URL at all. */
+/** Nothing but scheme, host and port. zod asks this also of what is no URL at all. */
 function isOrigin(value: string): boolean {
-  return URL.canParse(value) && new URL(value).origin === value.replace(/\/$/, '');
+  return URL.canParse(value) && /^https?:\/\/[^/?#@\\]+\/?$/i.test(value);
 }
 
-export const origin = url.refine(isOrigin, {
-  error: 'must be an origin: scheme, host and port, no path',
-});
+/** As browsers write it: in small letters, without the usual port, and in the letters of ASCII (RFC 6454 section 6.2). */
+export const origin = url
+  .refine(isOrigin, { error: 'must be an origin: scheme, host and port, no path' })
+  .transform((value) => new URL(value).origin);
 
 /** RFC 6749 section 3.1.2: a redirection endpoint has no fragment. */
 export const redirectUri = url.refine((value) => !value.includes('#'), {

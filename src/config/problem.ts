@@ -11,8 +11,13 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'configuration_invalid';
 
-  constructor(readonly problems: readonly Problem[]) {
-    super(`The configuration has ${count(problems.length)}:\n${problems.map(line).join('\n')}`);
+  /** @param warnings what else there is to know of it, and may be the reason. */
+  constructor(
+    readonly problems: readonly Problem[],
+    warnings: readonly string[] = [],
+  ) {
+    const lines = [...problems.map(line), ...warnings.map((one) => `  Also: ${one}`)];
+    super(`The configuration has ${count(problems.length)}:\n${lines.join('\n')}`);
   }
 }
 

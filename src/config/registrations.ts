@@ -124,7 +124,7 @@ function refusePlainHttp(source: Source, redirectUri: string, problems: Problem[
     ...ENDPOINTS.map((name) => [name, values[name]] as const),
   ];
   for (const [name, value] of urls) {
-    if (value === undefined || value.startsWith('https:') || isLoopback(value)) continue;
+    if (value === undefined || new URL(value).protocol === 'https:' || isLoopback(value)) continue;
     problems.push({
       variable: nameIn(name),
       problem: 'must be https, except on this machine (localhost, 127.0.0.1)',

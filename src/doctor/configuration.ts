@@ -9,6 +9,7 @@ const DOCS = 'docs/configuration.md has every variable';
 export function examineConfiguration(survey: Survey): readonly Finding[] {
   return [
     ...variables(survey),
+    ...quotes(survey),
     mode(survey),
     ...proxies(survey),
     ...secrets(survey),
@@ -23,6 +24,11 @@ function variables({ problems, values }: Survey): Finding[] {
     const hint = example === undefined ? DOCS : `for example ${variable}=${example}; ${DOCS}`;
     return problem(`configuration.${variable}`, found, `Correct ${variable}: ${hint}.`);
   });
+}
+
+function quotes({ warnings }: Survey): Finding[] {
+  const todo = 'Write the values without quotes: docker --env-file passes them on as they stand.';
+  return warnings.map((found) => warning('configuration.quotes', found, todo));
 }
 
 function mode({ production, baseUrl }: Survey): Finding {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { readEnvFile } from '../config/env-file.js';
 import { isLoopback } from '../config/loopback.js';
 import type { Environment } from '../config/read-variables.js';
 import { type Survey, surveyConfig } from '../config.js';
@@ -10,7 +12,7 @@ import { examineClock } from './clock.js';
 import { examineConfiguration } from './configuration.js';
 import { type Examination, type Finding, ok, skipped, together, warning } from './finding.js';
 import { type FullscriptDeps, examineRegistration } from './fullscript.js';
-import { examineDataFolder, examineEnvFile, examineNode, readEnvFile } from './machine.js';
+import { examineDataFolder, examineEnvFile, examineNode } from './machine.js';
 import { examineBaseUrl } from './redirect.js';
 import { examineSimulator } from './simulator.js';
 import { examineStore } from './store.js';
@@ -33,7 +35,7 @@ type Part = readonly [check: string, work: () => Promise<Examination>];
 /** Looks at an installation from all sides, with a configuration that may be wrong. Changes nothing. */
 export async function examine(deps: DoctorDeps): Promise<readonly Finding[]> {
   const survey = surveyConfig(deps.env);
-  const file = await readEnvFile(deps.folder);
+  const file = readEnvFile(join(deps.folder, '.env'));
   const parts = [...localParts(deps, survey, file), ...remoteParts(deps, survey)];
   let done = 0;
   const examinations = await Promise.all(

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { access, constants, readFile, stat, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import type { Environment } from '../config/read-variables.js';
 import { openFileJournal } from '../disk/file-journal.js';
 import type { SealingKey } from '../grants/cipher.js';
@@ -111,12 +110,6 @@ async function journal(
   }
   const todo = 'A server with this DATA_DIR saves them when Redis answers; let one run.';
   return [warning(check, `${length} refreshed pairs wait to be saved`, todo)];
-}
-
-/** `.env` as it stands in `folder`; undefined when there is none, or it cannot be read. */
-export async function readEnvFile(folder: string): Promise<Environment | undefined> {
-  const text = await readFile(join(folder, '.env'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : parseEnv(text);
 }
 
 export async function examineEnvFile(

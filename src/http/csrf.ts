@@ -20,12 +20,18 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** How long a token is handed out; it is accepted for as long again. */
 const PERIOD_MS = 12 * 3_600_000;
+/** The next period has begun already on a server whose clock is a little ahead. */
+const ACCEPTED = [0, 1, -1];
+/** Too old, or made by a clock that is too far ahead, but made by us for this user. */
+const NEIGHBOURING = [2, -2];
 
 /**
  * The token is derived from the user and the time, so it costs no storage and is the same in every
  * process and tab: signing in again in one tab must not spoil the form that stands open in another.
  * It is worth nothing without the session cookie. Without a session there is nothing to abuse: then
  * only the origin is checked.
+ *
+ * A form that is ours, but whose token is too old, is offered once more: nothing that was typed is lost.
  *
  * @see https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
  */
@@ -46,17 +52,27 @@ export function createCsrf(options: {
     return secret === making ? made(text) : tokenUnder(secret, text);
   }
 
-  function accepts(user: SignedIn, given: string): boolean {
-    return secrets.some(
-      (secret) => same(tokenOf(user, secret), given) || same(tokenOf(user, secret, 1), given),
+  function isOf(user: SignedIn, given: string, periodsAgo: readonly number[]): boolean {
+    return secrets.some((secret) =>
+      periodsAgo.some((ago) => same(tokenOf(user, secret, ago), given)),
     );
   }
 
   function check(req: Request): void {
-    if (isForeign(req, ownOrigin)) throw new CsrfError('foreign_origin');
+    const source = sourceOf(req, ownOrigin);
+    if (source === 'foreign') throw new CsrfError('foreign_origin');
     const user = signedIn(req);
-    if (user === undefined) return;
-    if (!accepts(user, givenToken(req))) throw new CsrfError('csrf_token_invalid');
+    const isHidden = req.get('origin') === 'null' && source === 'unknown';
+    if (user === undefined) {
+      if (isHidden) throw new CsrfError('foreign_origin');
+      return;
+    }
+    const given = givenToken(req);
+    if (isOf(user, given, ACCEPTED)) return;
+    const again = source === 'ours' || isOf(user, given, NEIGHBOURING);
+    // Without a token of ours, whoever hides where a request comes from is taken for a stranger.
+    if (isHidden && !again) throw new CsrfError('foreign_origin');
+    throw new CsrfError('csrf_token_invalid', { again });
   }
 
   return {
@@ -76,15 +92,20 @@ function tokenUnder(secret: string, text: string): string {
   return createHmac('sha256', secret).update(text).digest('base64url');
 }
 
-function isForeign(req: Request, ownOrigin: string): boolean {
+/** Where a request comes from, as the browser tells; `unknown` where it does not. */
+function sourceOf(req: Request, ownOrigin: string): 'ours' | 'foreign' | 'unknown' {
   const site = req.get('sec-fetch-site');
-  if (site === 'cross-site') return true;
+  if (site === 'cross-site') return 'foreign';
   const origin = req.get('origin');
-  if (origin === undefined || origin === ownOrigin) return false;
-  // A form on a page with `no-referrer` says "null"; the browser still knows where it came from.
-  if (origin === 'null' && site === 'same-origin') return false;
+  // A form on a page with `no-referrer` says "null"; most browsers still tell where it was.
+  if (origin === undefined || origin === 'null') {
+    if (site === 'same-origin') return 'ours';
+    // Safari before 16.4 says no more than "null"; then the token has to show that the form was ours.
+    return site === undefined || origin === undefined ? 'unknown' : 'foreign';
+  }
   // The address bar may show another name of this server than BASE_URL (127.0.0.1, localhost).
-  return origin !== `${req.protocol}://${req.get('host') ?? ''}`;
+  const here = `${req.protocol}://${req.get('host') ?? ''}`;
+  return [ownOrigin, here].includes(origin) ? 'ours' : 'foreign';
 }
 
 function givenToken(req: Request): string {

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Request, Response } from 'express';
 import { CallNotSentError } from '../fullscript/errors.js';
 import { NeedsReconnectError } from '../grants/errors.js';
 import { ERROR_TABLE, type ErrorCode, type ErrorEntry, type WayForward } from './error-table.js';
+import { type FormAgain, formAgain } from './form-again.js';
 import { formField } from './form-field.js';
 import { isApi } from './is-api.js';
 import { reconnectCause } from './reconnect-causes.js';
@@ -18,6 +19,8 @@ export interface ErrorView {
   readonly requestId: string;
   /** Set when the button asks for a refresh by hand: where it leads when that works. */
   readonly returnTo: string | undefined;
+  /** The form that may be sent once more, as it was. */
+  readonly again: FormAgain | undefined;
   /** Seconds to wait, where a limit is reached. */
   readonly wait: string | undefined;
   /** Seconds until the page asks whether the store is back. */
@@ -74,6 +77,7 @@ export function errorHandler(deps: {
       const away = code === 'store_unavailable' && canWait;
       const page = {
         ...view,
+        again: csrfToken === undefined ? undefined : formAgain(error, req),
         wait: entry.status === 429 ? wait : undefined,
         retry: away ? wait : undefined,
       };
@@ -138,7 +142,7 @@ function errorView(of: {
   code: ErrorCode;
   entry: ErrorEntry;
   isSignedIn: boolean;
-}): Omit<ErrorView, 'wait' | 'retry'> {
+}): Omit<ErrorView, 'again' | 'wait' | 'retry'> {
   const { req, res, code } = of;
   const { title, detail, way } = of.entry;
   const canRepeat = way === 'retry' || way === 'renew';

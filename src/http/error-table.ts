@@ -229,7 +229,7 @@ const requests = {
   csrf_token_invalid: {
     status: 403,
     title: 'This form is out of date',
-    detail: 'Open the page again and repeat the step: the CSRF token is missing or from before.',
+    detail: 'Nothing was done: its CSRF token is missing or from before. Please repeat the step.',
     way: 'home',
   },
   foreign_origin: {
@@ -261,6 +261,13 @@ const requests = {
     status: 413,
     title: 'The request is too large',
     detail: 'A body may have one megabyte.',
+    way: 'home',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Your browser sent too much along',
+    detail:
+      'Most likely that are its cookies: those of this server were taken back, so please sign in again. If this page comes again, delete the cookies of this site.',
     way: 'home',
   },
   unsupported_media_type: {

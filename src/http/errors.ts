@@ -11,9 +11,15 @@ export class NotSignedInError extends Error {
 /** A state-changing request that is not ours to carry out. */
 export class CsrfError extends Error {
   override readonly name = 'CsrfError';
+  /** The form came from a page of ours: it may be shown again, with a new token. */
+  readonly again: boolean;
 
-  constructor(readonly code: 'csrf_token_invalid' | 'foreign_origin') {
+  constructor(
+    readonly code: 'csrf_token_invalid' | 'foreign_origin',
+    { again = false }: { again?: boolean } = {},
+  ) {
     super(`request refused: ${code}`);
+    this.again = again;
   }
 }
 
@@ -43,6 +49,16 @@ export class RequestTargetError extends Error {
 
   constructor() {
     super('the target of the request is neither a path nor an http address');
+  }
+}
+
+/** Cookies, an address or other headers that are larger than this server takes. */
+export class HeadersTooLargeError extends Error {
+  override readonly name = 'HeadersTooLargeError';
+  readonly code = 'headers_too_large';
+
+  constructor() {
+    super('the headers of the request are too large');
   }
 }
 

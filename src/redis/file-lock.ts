@@ -52,8 +52,12 @@ export function isRunning(name: string): boolean {
   // One of another machine, with this folder on a shared disk, cannot be looked for.
   if (host !== hostname()) return true;
   if (pid === process.pid || !isAlive(pid)) return false;
-  return start === undefined || [start, undefined].includes(startOf(pid));
+  const found = startOf(pid);
+  return found !== ENDED && (start === undefined || [start, undefined].includes(found));
 }
+
+/** Of a process that is dead, though its parent has not asked for its end yet. */
+const ENDED = 'ended';
 
 /**
  * When a process started, in ticks since the machine did; undefined where the system does not say.
@@ -64,7 +68,8 @@ function startOf(pid: number): string | undefined {
   try {
     // The program's name is in brackets, and may hold blanks and brackets itself.
     const [, rest = ''] = /.*\)(.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
-    return rest.trim().split(' ')[19];
+    const fields = rest.trim().split(' ');
+    return fields[0] === 'Z' ? ENDED : fields[19];
   } catch {
     return undefined;
   }

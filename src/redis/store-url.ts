@@ -165,9 +165,19 @@ function queryOf(text: string | undefined): ReadonlyMap<string, string> {
   );
 }
 
+/** Parameters that other clients and hosting providers put into addresses of Redis. */
+const OF_OTHERS = new Set([
+  ...['db', 'database', 'family', 'tls', 'ssl', 'sslmode', 'ssl_cert_reqs', 'protocol', 'timeout'],
+  ...['username', 'password', 'name', 'client_name', 'clientName', 'keyPrefix', 'max_connections'],
+  ...['connectTimeout', 'commandTimeout', 'retry_strategy', 'maxRetriesPerRequest', 'pool_size'],
+]);
+
 function refuseUnknown(query: ReadonlyMap<string, string>, known: string[]): void {
-  if ([...query.keys()].every((name) => known.includes(name))) return;
-  throw new Error('has a parameter after "?" that is not known here');
+  const unknown = [...query.keys()].find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  // Another text may be the rest of a password.
+  const name = OF_OTHERS.has(unknown) ? `: leave out ${unknown}` : '';
+  throw new Error(`has a parameter after "?" that is not known here${name}`);
 }
 
 function decoded(text: string): string {

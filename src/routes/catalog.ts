@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
 import { type Brand, type Product, listBrands, listProducts } from '../fullscript/catalog.js';
-import { found, pageNumber, pager, searchQuery } from './list-page.js';
+import { found, pageNumber, pager, searchQuery, showBeyond } from './list-page.js';
 import { type PortalPagesDeps, mapSection, sectionsOf, showStatus } from './section.js';
 
 const ENTRIES_A_PAGE = 30;
@@ -29,6 +29,7 @@ function brands(deps: PortalPagesDeps): RequestHandler {
       empty: 'Fullscript lists no brands for this clinic.',
       pager: pager(req, list, { label: 'Pages of brands' }),
     };
+    showBeyond(res, page.pager);
     res.render('portal/catalog', { page });
   };
 }
@@ -51,6 +52,7 @@ function products(deps: PortalPagesDeps): RequestHandler {
       empty: query === '' ? 'Fullscript lists no products.' : `No product is called “${query}”.`,
       pager: pager(req, list, { label: 'Pages of products' }),
     };
+    showBeyond(res, page.pager);
     res.render('portal/catalog', { page });
   };
 }

@@ -1,4 +1,4 @@
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import type { PageOf } from '../fullscript/pagination.js';
 import { addressWith } from './address.js';
 import type { Section } from './section.js';
@@ -43,6 +43,11 @@ export function pager(
   const isBeyond = page > 1 && list.ready?.items.length === 0;
   const first = isBeyond ? href(1) : undefined;
   return { label, text, previous: href(previous), next: href(next), first };
+}
+
+/** A page that no list has is not found, also when Fullscript answers it with an empty one. */
+export function showBeyond(res: Response, { first }: Pager): void {
+  if (first !== undefined) res.status(404);
 }
 
 /** How many there are, for a line above the list; empty while nobody knows. */

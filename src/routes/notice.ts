@@ -67,18 +67,26 @@ const WORDS: Readonly<Record<ReadFailure['kind'], Words>> = {
     text: `So many people wait for its answers that ${what} had no turn. You stay signed in; try again in a moment.`,
     ...again,
   }),
-  slow: troubled('warn', 'Fullscript did not answer in time'),
-  offline: troubled('bad', 'Fullscript cannot be reached'),
-  trouble: troubled('bad', 'Fullscript has a problem'),
-  garbage: troubled('bad', 'Fullscript answered in an unknown form'),
-  refused: troubled('bad', 'Fullscript refused this question'),
+  slow: troubled('warn', 'Fullscript did not answer in time', 'It was asked, and waited for.'),
+  offline: troubled('bad', 'Fullscript cannot be reached', 'No connection could be made to it.'),
+  trouble: troubled('bad', 'Fullscript has a problem', 'It answered with an error of its own.'),
+  garbage: troubled(
+    'bad',
+    'Fullscript answered in an unknown form',
+    'There was an answer, but this portal cannot read it.',
+  ),
+  refused: troubled(
+    'bad',
+    'Fullscript refused this question',
+    'It does not accept what this portal asked. The people who run the portal have to look at it if that goes on.',
+  ),
 };
 
-function troubled(tone: Notice['tone'], title: string): Words {
+function troubled(tone: Notice['tone'], title: string, why: string): Words {
   return ({ what }) => ({
     tone,
     title,
-    text: `Fullscript did not answer this: ${what} could not be loaded. You stay signed in; please try again in a moment.`,
+    text: `${why} So ${what} could not be loaded. You stay signed in; please try again in a moment.`,
     ...again,
   });
 }

@@ -2,7 +2,7 @@ import { type RequestHandler, Router } from 'express';
 import { listPatientOrders } from '../fullscript/orders.js';
 import { type PatientSummary, getPatient, listPatients } from '../fullscript/patients.js';
 import { listPatientPlans } from '../fullscript/treatment-plans.js';
-import { found, pageNumber, pager, searchQuery } from './list-page.js';
+import { found, pageNumber, pager, searchQuery, showBeyond } from './list-page.js';
 import { nameProducts, orderRows } from './order-rows.js';
 import { nameOf } from './names.js';
 import { patientDetails } from './patient-details.js';
@@ -34,6 +34,7 @@ function patientList(deps: PortalPagesDeps): RequestHandler {
       found: found(list, ['patient', 'patients']),
       pager: pager(req, list, { label: 'Pages of patients' }),
     };
+    showBeyond(res, page.pager);
     res.render('portal/patients', { page });
   };
 }
@@ -73,6 +74,8 @@ function patientPage(deps: PortalPagesDeps): RequestHandler {
       plansPager: pager(req, plans, { label: 'Pages of plans', name: 'plans' }),
       ordersPager: pager(req, orders, { label: 'Pages of orders', name: 'orders' }),
     };
+    showBeyond(res, page.plansPager);
+    showBeyond(res, page.ordersPager);
     res.render('portal/patient', { page });
   };
 }

@@ -3,7 +3,7 @@ import type { PageOf } from '../fullscript/pagination.js';
 import type { Person } from '../fullscript/person.js';
 import { listPractitioners, listStaff } from '../fullscript/team.js';
 import { fullscriptOf } from '../http/require-grant.js';
-import { pageNumber, pager } from './list-page.js';
+import { pageNumber, pager, showBeyond } from './list-page.js';
 import { nameOf } from './names.js';
 import {
   type PortalPagesDeps,
@@ -40,6 +40,7 @@ function team(deps: PortalPagesDeps): RequestHandler {
       group(practitioners, { id: 'practitioners', title: 'Practitioners', empty: 'Nobody yet.' }),
       group(staff, { id: 'staff', title: 'Staff', empty: 'This clinic has no staff accounts.' }),
     ];
+    for (const { pager: links } of groups) showBeyond(res, links);
     res.render('portal/team', { page: { groups } });
   };
 }

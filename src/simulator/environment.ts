@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import type { SimulatorOptions } from './simulator.js';
 
-/** An empty variable counts as not set. */
+/** An empty variable counts as not set. `docker --env-file` passes quotes on. */
 const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+  z.preprocess((value) => bare(value) || undefined, schema.optional());
+
+function bare(value: unknown): unknown {
+  return typeof value === 'string' ? value.trim().replace(/^(["'])(.*)\1$/s, '$2') : value;
+}
 
 const wholeNumber = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number);
 

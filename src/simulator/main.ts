@@ -19,7 +19,7 @@ async function run(settings: typeof options & {}): Promise<void> {
       `FULLSCRIPT_CLIENT_SECRET=${SIMULATOR_CLIENT_SECRET}`,
     ];
     process.stdout.write(
-      `Fullscript simulator listening on ${simulator.origin}/simulator - in the app's .env: ${env.join(' ')}\n`,
+      `Fullscript simulator listening on ${simulator.origin}/simulator - in the app's .env:\n${env.join('\n')}\n`,
     );
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => void simulator.close());

@@ -68,6 +68,7 @@ describe('loadConfig, nothing set', () => {
   it('→ the documented defaults, the simulator and the embedded store', () => {
     const { session, sealingKeys, ...rest } = load();
     expect(rest).toEqual({
+      warnings: [],
       rateLimits: { oauth: 300, api: 60_000, address: 300_000 },
       callsPerUser: 32,
       production: false,
@@ -769,6 +770,90 @@ describe('the configuration', () => {
     });
     expect(JSON.stringify(config)).not.toMatch(/171,171,171|qtqt|abab|q6ur/i);
     expect(shown(config)).not.toMatch(/171,\s*171|ab ab ab/i);
+  });
+});
+
+describe('BASE_URL as people write it', () => {
+  it.each([
+    ['HTTPS://Portal.Example.COM/', 'https://portal.example.com'],
+    ['https://portal.example.com:443', 'https://portal.example.com'],
+    ['http://localhost:80', 'http://localhost'],
+    ['https://pörtal.example.com', 'https://xn--prtal-jua.example.com'],
+    ['https://portal.example.com:8443', 'https://portal.example.com:8443'],
+  ])('%s → %s, which browsers send as Origin', (written, origin) => {
+    const { baseUrl, registrations } = load({ ...CLIENT, BASE_URL: written });
+    expect(baseUrl).toBe(origin);
+    expect(registrations[0]?.redirectUri).toMatch(`${origin}/oauth/callback`);
+  });
+
+  it.each([
+    ...['https://x/path', 'https://x?a', 'https://x/#a', 'https://u@x', 'https:x', 'https:\\\\x'],
+    ...['x', 'ftp://x'],
+  ])('%s → refused', (written) => {
+    expect(blamed({ BASE_URL: written })).toContain('BASE_URL');
+  });
+
+  it('a redirect URI whose scheme is in capitals → taken as it is registered', () => {
+    const redirect = 'HTTPS://portal.example.com/oauth/callback';
+    const { registrations } = load({ ...CLIENT, FULLSCRIPT_REDIRECT_URI: redirect });
+    expect(registrations[0]?.redirectUri).toBe(redirect);
+  });
+});
+
+describe('values in quotes, as `docker --env-file` passes them on', () => {
+  it('URLs, numbers, ids → without them, and one warning that names the variables', () => {
+    const config = load({
+      PORT: '"4000"',
+      BASE_URL: "'https://portal.example.com'",
+      REDIS_URL: '"redis://:password-1@h1"',
+      FULLSCRIPT_CA_CLIENT_ID: ' "client-1" ',
+      FULLSCRIPT_CA_CLIENT_SECRET: 'client-secret-1',
+      FULLSCRIPT_CA_SCOPE: '"clinic:read patients:read"',
+    });
+    expect(config).toMatchObject({
+      listen: { port: 4000 },
+      baseUrl: 'https://portal.example.com',
+      store: { host: 'h1' },
+      registrations: [{ clientId: 'client-1', scope: ['clinic:read', 'patients:read'] }],
+    });
+    expect(config.warnings).toEqual([
+      'values stood in quotes, which were taken off: PORT,BASE_URL,FULLSCRIPT_CA_CLIENT_ID,' +
+        'FULLSCRIPT_CA_SCOPE,REDIS_URL',
+    ]);
+  });
+
+  it('secrets → as they are, and a warning for each without its value', () => {
+    const secret = `"${SESSION_SECRET}"`;
+    const config = load({
+      ...CLIENT,
+      FULLSCRIPT_CLIENT_SECRET: "'client-secret-1'",
+      SESSION_SECRET: secret,
+    });
+    expect(config.session.secrets.map((one) => one.reveal())).toEqual([secret]);
+    expect(config.registrations[0]?.clientSecret.reveal()).toBe("'client-secret-1'");
+    expect(config.warnings).toEqual(
+      ['FULLSCRIPT_CLIENT_SECRET', 'SESSION_SECRET'].map(
+        (name) => `${name} stands in quotes, which were kept as a part of the secret`,
+      ),
+    );
+  });
+
+  it('a key that cannot be read with them → its problem says that they are there', () => {
+    const error = thrown(() => load({ TOKEN_ENCRYPTION_KEYS: `"${KEYS}"` }));
+    expect(shown(error)).toContain('TOKEN_ENCRYPTION_KEYS stands in quotes');
+  });
+
+  it('nothing but quotes → unset, also for a secret', () => {
+    const config = load({ BASE_URL: '""', SESSION_SECRET: "''", FULLSCRIPT_CLIENT_SECRET: '""' });
+    expect(config).toMatchObject({ baseUrl: 'http://localhost:3000', registrations: [] });
+  });
+
+  it('NODE_ENV → production all the same', () => {
+    expect(load({ ...PRODUCTION, NODE_ENV: '"production"' }).production).toBe(true);
+  });
+
+  it('a quote at one end only → a part of the value', () => {
+    expect(blamed({ PORT: '"3000' })).toEqual(['PORT']);
   });
 });
 

@@ -47,6 +47,7 @@ describe('examineConfiguration', () => {
     ['no proxy is named', { TRUST_PROXY: '' }, 'configuration.proxy'],
     ['metrics are open', { METRICS_TOKEN: '' }, 'configuration.metrics'],
     ['development in public', { NODE_ENV: '' }, 'configuration.mode'],
+    ['a value in quotes', { TRUST_PROXY: '"1"' }, 'configuration.quotes'],
     ['production on this machine', { BASE_URL: '' }, 'configuration.mode'],
     ['a short secret', { NODE_ENV: '', SESSION_SECRET: 'short' }, 'configuration.SESSION_SECRET'],
     [

@@ -6,12 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openFileJournal } from '../../src/disk/file-journal.js';
 import { createCipher } from '../../src/grants/cipher.js';
 import { examineClock } from '../../src/doctor/clock.js';
-import {
-  examineDataFolder,
-  examineEnvFile,
-  examineNode,
-  readEnvFile,
-} from '../../src/doctor/machine.js';
+import { examineDataFolder, examineEnvFile, examineNode } from '../../src/doctor/machine.js';
 import { sealingKey } from '../support/seeded-grants.js';
 
 let folder: string;
@@ -104,12 +99,6 @@ describe('examineDataFolder', () => {
 });
 
 describe('the file .env', () => {
-  it('is read as Node reads it; none → undefined', async () => {
-    expect(await readEnvFile(folder)).toBeUndefined();
-    await writeFile(join(folder, '.env'), '# a comment\nPORT=1\nBASE_URL="http://x"\n');
-    expect(await readEnvFile(folder)).toEqual({ PORT: '1', BASE_URL: 'http://x' });
-  });
-
   it('others may read it; what Node reads earlier stands in it → warnings', async () => {
     const path = join(folder, '.env');
     await writeFile(path, 'x');

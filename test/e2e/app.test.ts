@@ -127,6 +127,40 @@ describe('a target that is neither a path nor an http address', () => {
   });
 });
 
+describe('headers that are too large', () => {
+  const filler = 'x'.repeat(20_000);
+
+  it('cookies → 431 with a page that takes ours back, logged and counted; then all is well', async () => {
+    await browser.signIn(practitioner);
+    const series = 'http_request_duration_seconds_count{method="GET",status="431"}';
+    const before = (await scrape(app.local)).get(series) ?? 0;
+    const ours = [...browser.cookies].map(([name, value]) => `${name}=${value}`);
+    const cookie = [...ours, `fc_auth_old=1; another=${filler}`].join('; ');
+    const page = await ask(`${app.local}/api/session`, { headers: { cookie } });
+    expect(page.status).toBe(431);
+    expect(problemOf(page.text).code).toBe('headers_too_large');
+    const lines = page.headers['set-cookie'] ?? [];
+    const names = [...browser.cookies.keys(), 'fc_auth_old'];
+    expect(lines.map((line) => line.split('=')[0]).sort()).toEqual(names.sort());
+    for (const line of lines) expect(line).toMatch(/^fc_\w+=; Path=\/; Max-Age=0; HttpOnly/);
+    expect((await scrape(app.local)).get(series)).toBe(before + 1);
+    const portal = await ask(`${app.local}/portal`, { headers: { cookie } });
+    expect(portal.text).toContain('delete the cookies of this site');
+    expect(portal.headers['content-security-policy']).toContain("default-src 'none'");
+  });
+
+  it.each<[string, string, Record<string, string>]>([
+    ['an address', `/portal?x=${filler}`, {}],
+    ['a header that is no cookie', '/portal', { 'x-filler': filler }],
+  ])('%s → 431, and the session stays', async (_what, path, headers) => {
+    const answer = await ask(`${app.local}/`, {
+      path,
+      headers: { ...headers, cookie: 'fc_session=x' },
+    });
+    expect([answer.status, answer.headers['set-cookie']]).toEqual([431, undefined]);
+  });
+});
+
 describe('static files', () => {
   it('may be cached, pages may not', async () => {
     expect((await browser.send('/assets/style.css')).headers.get('cache-control')).toContain(

@@ -112,7 +112,8 @@ describe('what Fullscript says', () => {
 
   it('the last page links back, and beyond it there is nobody', async () => {
     for (const path of ['/portal/patients?page=8', '/portal/catalog?page=99']) {
-      const { text } = await ana.send(path);
+      const { status, text } = await ana.send(path);
+      expect(status).toBe(404);
       expect(text).toContain('rel="prev"');
       expect(text).not.toContain('rel="next"');
       expect(text).toContain('There is nothing on this page.');

@@ -144,7 +144,6 @@ describe('createCsrf', () => {
     ['Sec-Fetch-Site cross-site', { 'sec-fetch-site': 'cross-site' }],
     ['a foreign Origin', { origin: 'https://evil.example' }],
     ['our host by http', { origin: 'http://portal.example.com' }],
-    ['Origin null', { origin: 'null' }],
     ['Origin null and same-site', { origin: 'null', 'sec-fetch-site': 'same-site' }],
     ['our Origin, but cross-site', { origin: BASE_URL, 'sec-fetch-site': 'cross-site' }],
   ])('%s → 403, token or not, signed in or not', async (_what, headers) => {
@@ -156,6 +155,28 @@ describe('createCsrf', () => {
       expect(codeOf(response)).toBe('foreign_origin');
     }
     expect(acted).toEqual([]);
+  });
+
+  it('Origin null and no metadata, as of older Safari → the token decides; without a session 403', async () => {
+    const { agent, acted, tokenOf } = appWith();
+    const act = (headers: Record<string, string>) =>
+      agent.post('/api/act').set({ origin: 'null', ...headers });
+    const token = await tokenOf('ada');
+    for (const headers of [{}, { 'x-user': 'ada' }, { 'x-user': 'bob', 'x-csrf-token': token }]) {
+      expect(codeOf(await act(headers))).toBe('foreign_origin');
+    }
+    expect(acted).toEqual([]);
+    expect((await act({ 'x-user': 'ada', 'x-csrf-token': token })).status).toBe(200);
+  });
+
+  it('a token of the next period, from a server whose clock is ahead → good; of the one after → 403', async () => {
+    const ahead = await appWith({ now: () => NOW + 12 * HOUR }).tokenOf('ada');
+    const far = await appWith({ now: () => NOW + 24 * HOUR }).tokenOf('ada');
+    const { agent } = appWith();
+    const act = (token: string) =>
+      agent.post('/api/act').set({ 'x-user': 'ada', 'x-csrf-token': token });
+    expect((await act(ahead)).status).toBe(200);
+    expect((await act(far)).status).toBe(403);
   });
 
   it.each<[string, Record<string, string>]>([

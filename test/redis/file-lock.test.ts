@@ -120,6 +120,20 @@ describe('isRunning', () => {
   });
 });
 
+describe('isRunning, of a process that ended and whose parent does not care', () => {
+  it('→ false, with its start and without', async () => {
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = said.toString().trim();
+    await until(() => !isRunning(`${pid}\n`));
+    expect(isAlive(Number(pid))).toBe(true);
+    expect(isRunning(`${pid} 1 ${hostname()}\n`)).toBe(false);
+    parent.kill();
+  });
+});
+
 describe('isAlive', () => {
   it('this process, a process that ended → true, false', async () => {
     expect(isAlive(process.pid)).toBe(true);

@@ -127,6 +127,11 @@ describe('notice', () => {
     expect(notice({ kind }, SUBJECT).text).toContain(says);
   });
 
+  it('different kinds of trouble → different words', () => {
+    const texts = KINDS.map(([kind]) => notice({ kind }, SUBJECT).text);
+    expect(new Set(texts).size).toBe(KINDS.length);
+  });
+
   it('leads to connect again where that may help, and back here where waiting may', () => {
     const ways = KINDS.map(([kind]) => notice({ kind }, SUBJECT).href);
     expect(ways).toEqual(['/again', '/again', undefined, ...Array<string>(8).fill('')]);

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createCsrf } from '../../src/http/csrf.js';
+import type { SignedIn } from '../../src/http/signed-in.js';
 import { type Browser, sessionOf } from '../support/browser.js';
 import { type RouteEntry, appBehind, routesOf } from '../support/routes.js';
 import { type App, type World, openWorld } from '../support/world.js';
@@ -90,7 +92,10 @@ async function attacks(): Promise<Record<string, Attack>> {
       headers: { ...right, origin: `${app.origin}.evil.example` },
     },
     'another scheme': { headers: { ...right, origin: app.origin.replace('http:', 'https:') } },
-    'an Origin that says nothing': { headers: { ...right, origin: 'null' } },
+    'an Origin that says nothing, and no token': { headers: { origin: 'null' } },
+    'an Origin that says nothing, of another site': {
+      headers: { ...right, origin: 'null', 'sec-fetch-site': 'cross-site' },
+    },
     'Sec-Fetch-Site: cross-site': { headers: { ...right, 'sec-fetch-site': 'cross-site' } },
     'both of another site': {
       headers: { ...right, origin: EVIL, 'sec-fetch-site': 'cross-site' },
@@ -152,5 +157,73 @@ describe('SR-28', () => {
     expect(await sessionOf(browser)).toMatchObject({ status: 'needs_reconnect' });
     expect(await post('/sign-out')).toBe(303);
     expect(await sessionOf(browser)).toEqual({ signedIn: false });
+  });
+
+  const PERIOD = 12 * 3_600_000;
+  const typed = '"><script>alert(1)</script>';
+
+  /** What the server would have given the user so many periods ago. */
+  const tokenOfPeriod = (ago: number) => {
+    const csrf = createCsrf({
+      ...{ secrets: [app.env['SESSION_SECRET']!], baseUrl: app.origin },
+      now: () => Date.now() - ago * PERIOD,
+    });
+    const { id, type } = world.simulator.people[0]!;
+    return csrf.tokenOf({ key: { registration: 'us-sandbox', owner: { id, type } } } as SignedIn);
+  };
+
+  const submit = (token: string, headers: Record<string, string>) =>
+    browser.send('/oauth/refresh?x=1', {
+      ...{ method: 'POST', headers },
+      body: new URLSearchParams([
+        ['_csrf', token],
+        ['returnTo', typed],
+        ['many', 'a'],
+        ['many', 'b'],
+      ]),
+    });
+
+  it.each<[string, number, () => Record<string, string>]>([
+    ['our Origin and a token of last year', 700, () => ({ origin: app.origin })],
+    ['no Origin, but a page of ours', 700, () => ({ 'sec-fetch-site': 'same-origin' })],
+    ['no Origin and a token that is a period too old', 2, () => ({})],
+    ['Origin null and a token that is a period too old', 2, () => ({ origin: 'null' })],
+    ['no Origin and a token of a clock that is far ahead', -2, () => ({})],
+  ])('SR-28 %s → 403, and the form once more with what was typed', async (_what, ago, headers) => {
+    const before = await state();
+    const page = await submit(tokenOfPeriod(ago), headers());
+    expect(page.status).toBe(403);
+    expect(await state()).toEqual(before);
+    const [, form = ''] =
+      /<form method="post" action="\/oauth\/refresh\?x=1">([^]*?)<\/form>/.exec(page.text) ?? [];
+    const fields = [...form.matchAll(/name="([^"]*)" value="([^"]*)"/g)];
+    expect(fields.map(([, name, value]) => [name, value])).toEqual([
+      ['_csrf', await browser.csrfToken()],
+      ['returnTo', '&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;'],
+      ['many', 'a'],
+      ['many', 'b'],
+    ]);
+  });
+
+  it.each<[string, () => string, () => Record<string, string>]>([
+    ['a foreign Origin', () => tokenOfPeriod(2), () => ({ origin: EVIL })],
+    ['another site', () => tokenOfPeriod(2), () => ({ 'sec-fetch-site': 'cross-site' })],
+    ['no Origin and no token of ours', () => 'x', () => ({})],
+    ['no Origin and a token of last year', () => tokenOfPeriod(700), () => ({})],
+    ['Origin null and no token of ours', () => 'x', () => ({ origin: 'null' })],
+  ])('SR-28 %s → 403 without the form and what was in it', async (_what, token, headers) => {
+    const page = await submit(token(), headers());
+    expect(page.status).toBe(403);
+    expect(page.text).not.toMatch(/alert\(1\)|name="many"|Send it again/);
+  });
+
+  it('SR-28 a path that is another host to browsers, and the API → no form', async () => {
+    const body = new URLSearchParams({ many: 'a' });
+    const headers = { 'sec-fetch-site': 'same-origin', origin: app.origin };
+    for (const path of [`${app.origin}//evil.example/x`, '/api/fullscript/clinic/patients']) {
+      const page = await browser.send(path, { method: 'POST', headers, body });
+      expect(page.status).toBe(403);
+      expect(page.text).not.toContain('name="many"');
+    }
   });
 });

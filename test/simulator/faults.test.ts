@@ -300,6 +300,12 @@ describe('environment', () => {
     expect(readEnvironment({ SIMULATOR_HOST: '' })).toEqual({ options: { port: 4010 } });
   });
 
+  it('in quotes, as `docker --env-file` passes them on → without them', () => {
+    expect(readEnvironment({ SIMULATOR_HOST: "''", SIMULATOR_PORT: '"4011"' })).toEqual({
+      options: { port: 4011 },
+    });
+  });
+
   it('everything wrong → every problem at once', () => {
     const { problems } = readEnvironment({
       SIMULATOR_PORT: '99999',

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -50,6 +50,16 @@ describe('node dist/main.js --check-config', () => {
       expect(await readdir(folder)).toEqual(['.env']);
     },
   );
+
+  it.concurrent('a folder in the place of .env → exit 78 with a line that says so', async () => {
+    const folder = await newFolder();
+    await mkdir(join(folder, '.env'));
+    const { code, output } = await run([], {}, folder);
+    expect({ code, output }).toEqual({
+      code: 78,
+      output: '.env cannot be read (EISDIR): it is a folder; remove it\n',
+    });
+  });
 
   it.concurrent('wrong → exit 78 with every problem', async () => {
     const env = { NODE_ENV: 'production', PORT: 'x', SESSION_SECRET: '', TRUST_PROXY: 'true' };

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ServerProcess, startProcess } from '../../support/process.js';
 import { until } from '../../support/until.js';
@@ -28,13 +29,16 @@ function start(env: Record<string, string>): ServerProcess {
 }
 
 describe('npm run simulator', () => {
-  it('SIGTERM, SIGINT → what to set in a line at the start, exit 0', async () => {
+  it('SIGTERM, SIGINT → what to set, one variable a line as in .env, at the start, exit 0', async () => {
     const ends = (['SIGTERM', 'SIGINT'] as const).map(async (signal) => {
       const simulator = start({ SIMULATOR_PORT: '0' });
-      await until(() => simulator.output().includes('\n'));
-      const [line = ''] = simulator.output().split('\n');
-      expect(line).toContain('FULLSCRIPT_CLIENT_ID=fullscript-simulator-client-id');
-      const apiUrl = /FULLSCRIPT_API_URL=(\S+)/.exec(line)?.[1];
+      await until(() => simulator.output().includes('SECRET='));
+      const [, ...lines] = simulator.output().split('\n');
+      const { FULLSCRIPT_API_URL: apiUrl, ...client } = parseEnv(lines.join('\n'));
+      expect(client).toMatchObject({
+        FULLSCRIPT_CLIENT_ID: 'fullscript-simulator-client-id',
+        FULLSCRIPT_CLIENT_SECRET: expect.stringMatching(/^\S+$/),
+      });
       expect((await fetch(`${apiUrl!}/clinic`)).status).toBe(401);
       simulator.child.kill(signal);
       return simulator.exited;

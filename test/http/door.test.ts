@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isRequestTarget } from '../../src/http/request-target.js';
+import { isRequestTarget } from '../../src/http/door.js';
 
 describe('isRequestTarget', () => {
   it.each(['/', '/portal?x=1', '//x/y', '/[', '/%E0%A4%A', 'http://x/portal', 'HTTPS://x'])(
