@@ -18,7 +18,7 @@ export interface Product {
   readonly id: string;
   readonly name: string;
   readonly brandName: string | undefined;
-  /** The suggested retail price of its first variant that has one, without a currency. */
+  /** The suggested retail price of its main variant, else of the first that has one, without a currency. */
   readonly price: string | undefined;
 }
 
@@ -35,11 +35,14 @@ const brands = pageOf('brands', brand);
 const oneBrand = z.object({ brand });
 
 const named = part(z.object({ name: text }));
+const priced = z.object({ msrp: money });
 const productFields = z.object({
   id,
   name: requiredText,
   brand: named,
-  variants: entries(z.object({ msrp: money })).catch([]),
+  // Lists name the main variant alone, a single product all of them.
+  primary_variant: part(priced),
+  variants: entries(priced).catch([]),
 });
 const products = pageOf('products', productFields.transform(toProduct));
 
@@ -93,7 +96,8 @@ function toBrand({ status, ...wire }: z.infer<typeof brandFields>): Brand {
 }
 
 function toProduct(wire: z.infer<typeof productFields>): Product {
-  const price = wire.variants.map(({ msrp }) => msrp).find((one) => one !== undefined);
+  const prices = [wire.primary_variant, ...wire.variants].map((variant) => variant?.msrp);
+  const price = prices.find((one) => one !== undefined);
   return { id: wire.id, name: wire.name, brandName: wire.brand?.name, price };
 }
 

@@ -1,6 +1,6 @@
 import { jsonAnswer, notFoundAnswer } from './answer.js';
 import type { BearerHandler } from './bearer.js';
-import type { DataSet, ProductRecord } from './data/records.js';
+import type { DataSet, ProductRecord, VariantRecord } from './data/records.js';
 import { paginate } from './pagination.js';
 import { wordsOf } from './search-words.js';
 import type { ProviderSettings } from './settings.js';
@@ -33,15 +33,22 @@ export function listProducts(data: DataSet, settings: ProviderSettings): BearerH
       .filter((product) => brandId === null || product.brand.id === brandId)
       .filter((product) => words.every((word) => mentions(product, word)));
     const { items, meta } = paginate(call, found);
-    return jsonAnswer(200, { products: items, meta });
+    return jsonAnswer(200, { products: items.map(listed), meta });
   };
 }
 
-/** One product. */
+/** A product in a list: with its main variant, and how many there are. */
+function listed({ id, name, brand, status, variants }: ProductRecord): unknown {
+  const [primary] = variants;
+  const primary_variant = { ...primary, ...imagesOf(primary) };
+  return { id, name, brand, primary_variant, variant_count: variants.length, status };
+}
+
+/** One product, with all of its variants. */
 export function showProduct(data: DataSet): BearerHandler {
   return ({ params }) => {
     const product = data.products.find((one) => one.id === params['id']);
-    return product === undefined ? notFoundAnswer() : jsonAnswer(200, { product });
+    return product === undefined ? notFoundAnswer() : jsonAnswer(200, { product: whole(product) });
   };
 }
 
@@ -51,10 +58,30 @@ export function showVariant(data: DataSet): BearerHandler {
     for (const { id, name, brand, variants } of data.products) {
       const found = variants.find((one) => one.id === params['id']);
       if (found === undefined) continue;
-      return jsonAnswer(200, { variant: { ...found, product: { id, name, brand } } });
+      const variant = { ...found, ...imagesOf(found), product: { id, name, brand } };
+      return jsonAnswer(200, { variant });
     }
     return notFoundAnswer();
   };
+}
+
+function whole({ id, name, brand, variants }: ProductRecord): unknown {
+  const dosage = {
+    recommended_amount: '1',
+    recommended_frequency: 'twice per day',
+    recommended_duration: null,
+    format: 'capsule',
+    additional_info: null,
+  };
+  const description_html = `<p>${name} by ${brand.name}.</p>`;
+  return { id, name, description_html, brand, variants, dosage, custom_dosage: null };
+}
+
+/** Nothing is served there. */
+function imagesOf({ id }: VariantRecord): Record<string, string> {
+  const sizes = ['small', 'medium', 'large'];
+  const at = (size: string) => `https://images.example.test/${id}/${size}.png`;
+  return Object.fromEntries(sizes.map((size) => [`image_url_${size}`, at(size)]));
 }
 
 function mentions({ name, brand }: ProductRecord, word: string): boolean {

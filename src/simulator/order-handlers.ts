@@ -17,13 +17,20 @@ export function listOrders(data: DataSet): BearerHandler {
     const completedAt = completedAtTest(call.query.get('completed_at'));
     if (completedAt === undefined) return unprocessable(['Completed at is invalid']);
     const tests = [completedAt, ...plainTests(call, inPath)];
-    const orders = data.orders
+    const found = data.orders
       .filter((order) => order.clinicId === clinicId)
       .map((order) => order.record)
       .filter((order) => tests.every((test) => test(order)));
-    const { items, meta } = paginate(call, orders);
-    return jsonAnswer(200, { orders: items, meta });
+    const { items, meta } = paginate(call, found);
+    const orders = inPath === undefined ? items : items.map(withoutPatient);
+    return jsonAnswer(200, { orders, meta });
   };
+}
+
+/** The path of a patient's orders says whose they are. */
+function withoutPatient(order: OrderRecord): Omit<OrderRecord, 'patient_id'> {
+  const { id, order_number, completed_at, treatment_plan_ids, variant_ids } = order;
+  return { id, order_number, completed_at, treatment_plan_ids, variant_ids };
 }
 
 function plainTests(call: Call, inPath: string | undefined): OrderTest[] {

@@ -1,6 +1,6 @@
 import { jsonAnswer, notFoundAnswer } from './answer.js';
 import type { BearerHandler } from './bearer.js';
-import type { DataSet, OwnedPlan } from './data/records.js';
+import type { DataSet, OwnedPlan, TreatmentPlanRecord } from './data/records.js';
 import type { Pair } from './pair.js';
 import { paginate } from './pagination.js';
 import { findPatient } from './patient-handlers.js';
@@ -17,8 +17,14 @@ export function listPlans(data: DataSet): BearerHandler {
       .map((plan) => plan.record)
       .sort((one, other) => sign * one[key].localeCompare(other[key]));
     const { items, meta } = paginate(call, plans);
-    return jsonAnswer(200, { treatment_plans: items, meta });
+    return jsonAnswer(200, { treatment_plans: items.map(withoutMetadata), meta });
   };
+}
+
+/** Lists leave it out. */
+function withoutMetadata(plan: TreatmentPlanRecord): Omit<TreatmentPlanRecord, 'metadata'> {
+  const { id, state, patient, practitioner, available_at, created_at, updated_at } = plan;
+  return { id, state, patient, practitioner, available_at, created_at, updated_at };
 }
 
 /** One treatment plan. */

@@ -208,6 +208,7 @@ describe('trouble', () => {
     world.simulator.play('open_catalog');
     const open = await ana.send('/portal/catalog/products?query=magnesium');
     expect(open.text).toContain('Magnesium');
+    expect(open.text).toMatch(/List price \d+\.\d\d</);
     expect(open.text).toContain('role="search"');
   });
 });

@@ -14,7 +14,19 @@ import {
   listStaff,
 } from '../../src/fullscript/team.js';
 import { listPatientPlans } from '../../src/fullscript/treatment-plans.js';
-import { BRAND, CLINIC, ORDER, PATIENT, PERSON, PLAN, PRODUCT, VARIANT, meta } from './answers.js';
+import {
+  BRAND,
+  CLINIC,
+  LISTED_PATIENT,
+  ORDER,
+  PATIENT,
+  PERSON,
+  PLAN,
+  PRACTITIONER,
+  PRODUCT,
+  VARIANT,
+  meta,
+} from './answers.js';
 import { answeredJson, answeredWith } from './client.js';
 
 const first = { page: 1, size: 20 };
@@ -91,19 +103,19 @@ const READS: [name: string, read: Read, answer: Record<string, unknown>, shape: 
   [
     'getResourceOwner',
     (api) => getResourceOwner(api, { id: 'u-1', type: 'Practitioner' }),
-    { practitioner: PERSON },
+    { practitioner: PRACTITIONER },
     z.strictObject(person),
   ],
   [
     'listPractitioners',
     (api) => listPractitioners(api, first),
-    { practitioners: [PERSON], meta },
+    { practitioners: [PRACTITIONER], meta },
     pageOf(z.strictObject(person)),
   ],
   [
     'getPractitioner',
     (api) => getPractitioner(api, 'u-1'),
-    { practitioner: PERSON },
+    { practitioner: PRACTITIONER },
     z.strictObject(person),
   ],
   [
@@ -116,7 +128,7 @@ const READS: [name: string, read: Read, answer: Record<string, unknown>, shape: 
   [
     'listPatients',
     (api) => listPatients(api, first),
-    { patients: [PATIENT, PERSON], meta },
+    { patients: [LISTED_PATIENT, PERSON], meta },
     pageOf(z.strictObject(summary)),
   ],
   ['getPatient', (api) => getPatient(api, 'u-1'), { patient: PATIENT }, patient],
@@ -183,6 +195,19 @@ describe('every read', () => {
     async (...[, read, body, shape]) => {
       const value = await read(answeredJson(body).api);
       expect(shape.safeParse(value).error).toBeUndefined();
+    },
+  );
+
+  /** What is shown of each of them on our pages, so that no field is read that never comes. */
+  const complete = READS.filter(([name]) => name !== 'listPatients');
+
+  it.each(complete)(
+    '%s: the documented answer → nothing of it is missing',
+    async (_n, read, body) => {
+      const value = (await read(answeredJson(body).api)) as { items?: unknown[] };
+      const [record] = value.items ?? [value];
+      const missing = Object.entries(record as object).filter(([, field]) => field === undefined);
+      expect(missing).toEqual([]);
     },
   );
 

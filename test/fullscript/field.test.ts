@@ -5,7 +5,17 @@ import { listPatientOrders } from '../../src/fullscript/orders.js';
 import { getPatient } from '../../src/fullscript/patients.js';
 import { listPatientPlans } from '../../src/fullscript/treatment-plans.js';
 import { rejection } from '../fixtures/shown.js';
-import { BRAND, CLINIC, ORDER, PATIENT, PLAN, PRODUCT, VARIANT, meta } from './answers.js';
+import {
+  BRAND,
+  CLINIC,
+  ORDER,
+  PATIENT,
+  PLAN,
+  PRODUCT,
+  VARIANT,
+  WHOLE_PRODUCT,
+  meta,
+} from './answers.js';
 import { answeredJson } from './client.js';
 
 const first = { page: 1, size: 20 };
@@ -56,8 +66,15 @@ describe('fields', () => {
     [null, undefined],
   ])('price %j → %j', async (msrp, expected) => {
     const variants = [null, { id: 'v-0' }, { id: 'v-1', msrp }];
-    const { api } = answeredJson({ products: [{ ...PRODUCT, variants }] });
-    expect((await listProducts(api, first)).items[0]?.price).toBe(expected);
+    const listed = { ...PRODUCT, primary_variant: { ...PRODUCT.primary_variant, msrp } };
+    const { api } = answeredJson({ products: [listed, { ...WHOLE_PRODUCT, variants }] });
+    const { items } = await listProducts(api, first);
+    expect(items.map(({ price }) => price)).toEqual([expected, expected]);
+  });
+
+  it('a main variant with a price, and others → that price', async () => {
+    const { api } = answeredJson({ products: [{ ...WHOLE_PRODUCT, ...PRODUCT }] });
+    expect((await listProducts(api, first)).items[0]?.price).toBe('12.50');
   });
 
   it('a plan that names its practitioner by id alone → the id', async () => {

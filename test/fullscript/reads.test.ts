@@ -17,6 +17,7 @@ import { createDataSet } from '../../src/simulator/data/data-set.js';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.js';
 import { rejection } from '../fixtures/shown.js';
 import { connect } from '../simulator/client.js';
+import * as answers from './answers.js';
 import { answeredJson, clientAt } from './client.js';
 
 const first = { page: 1, size: 20 };
@@ -29,6 +30,11 @@ const patients = own(data.patients);
 const plans = own(data.plans);
 const orders = own(data.orders);
 
+const counted = (of: (id: string) => number) =>
+  patients.map(({ id }) => id).sort((one, other) => of(other) - of(one))[0]!;
+const plansOf = (id: string) => plans.filter(({ patient }) => patient.id === id);
+const ordersOf = (id: string) => orders.filter((order) => order.patient_id === id);
+
 let simulator: Simulator;
 let api: ApiClient;
 
@@ -40,6 +46,7 @@ beforeAll(async () => {
 afterAll(() => simulator.close());
 
 const lastQuery = () => new URLSearchParams(simulator.requests.at(-1)!.search);
+const { meta } = answers;
 const placeOf = ({ items, ...place }: PageOf<unknown>) => ({ ...place, here: items.length });
 
 describe('the clinic and its people', () => {
@@ -167,11 +174,6 @@ describe('patients', () => {
 });
 
 describe('plans and orders', () => {
-  const counted = (of: (id: string) => number) =>
-    patients.map(({ id }) => id).sort((one, other) => of(other) - of(one))[0]!;
-  const plansOf = (id: string) => plans.filter(({ patient }) => patient.id === id);
-  const ordersOf = (id: string) => orders.filter((order) => order.patient_id === id);
-
   it('plans → the newest first', async () => {
     const patient = counted((id) => plansOf(id).length);
     const expected = plansOf(patient).sort((one, other) =>
@@ -253,6 +255,54 @@ describe('the catalog', () => {
     expect(requests.map((one) => one.path)).toEqual([path]);
     const query = Object.fromEntries(new URLSearchParams(requests[0]!.query));
     expect(query).toEqual({ 'page[number]': '2', 'page[size]': '10', ...expected });
+  });
+});
+
+describe('the fields of an answer of the simulator', () => {
+  beforeAll(() => simulator.play('open_catalog'));
+  afterAll(() => simulator.play('works'));
+
+  /** All names in a record, those of records inside with their way; of a list, those of its first. */
+  function namesIn(value: unknown, way = ''): string[] {
+    if (Array.isArray(value)) return namesIn(value[0], way);
+    if (typeof value !== 'object' || value === null) return [way];
+    return Object.entries(value).flatMap(([name, field]) => namesIn(field, `${way}/${name}`));
+  }
+  const [product] = data.products;
+  const patientOf = (wanted: (id: string) => unknown[]) => counted((id) => wanted(id).length);
+
+  it.each<[path: string, documented: object, seenInClients?: string]>([
+    ['/clinic', { clinic: answers.CLINIC }, '/clinic/margin_type'],
+    [
+      '/clinic/practitioners',
+      { practitioners: [answers.PRACTITIONER], meta },
+      '/practitioners/invite_accepted',
+    ],
+    ['/clinic/staff', { staff: [answers.PERSON], meta }],
+    ['/clinic/patients', { patients: [answers.LISTED_PATIENT], meta }],
+    ['/clinic/search/patients', { patients: [answers.LISTED_PATIENT], meta }],
+    [`/clinic/patients/${patients[0]!.id}`, { patient: answers.PATIENT }],
+    [
+      `/clinic/patients/${patientOf(plansOf)}/treatment_plans`,
+      { treatment_plans: [answers.PLAN], meta },
+    ],
+    [`/clinic/patients/${patientOf(ordersOf)}/orders`, { orders: [answers.ORDER], meta }],
+    ['/catalog/brands', { brands: [answers.BRAND], meta }],
+    ['/catalog/products', { products: [answers.PRODUCT], meta }],
+    ['/catalog/search/products', { products: [answers.PRODUCT], meta }],
+    [`/catalog/products/${product!.id}`, { product: answers.WHOLE_PRODUCT }],
+    [`/catalog/variants/${product!.variants[0].id}`, { variant: answers.VARIANT }],
+  ])('%s → those that are documented', async (...[path, documented, seenInClients]) => {
+    const { body } = await api.request({ method: 'GET', path });
+    const names = namesIn(JSON.parse(body.toString())).filter((name) => name !== seenInClients);
+    expect(names.sort()).toEqual(namesIn(documented).sort());
+  });
+
+  it('a list of products → each with the price of its main variant', async () => {
+    const { items } = await listProducts(api, first);
+    expect(items.map(({ price }) => price)).toEqual(
+      data.products.slice(0, 20).map(({ variants }) => variants[0].msrp),
+    );
   });
 });
 

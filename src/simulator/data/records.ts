@@ -64,11 +64,25 @@ export interface BrandRecord {
   status: string;
 }
 
+export interface VariantRecord {
+  id: string;
+  sku: string;
+  primary: boolean;
+  units: number | null;
+  unit_of_measure: string | null;
+  availability: string;
+  status: string;
+  upc: string | null;
+  msrp: string;
+  supplier_sku: string | null;
+}
+
 export interface ProductRecord {
   id: string;
   name: string;
-  brand: { id: string; name: string };
-  variants: { id: string; msrp: string }[];
+  status: string;
+  brand: { id: string; name: string; prefix: string };
+  variants: [VariantRecord, ...VariantRecord[]];
 }
 
 /** A record of one clinic. A bearer token sees only the records of its own clinic. */
