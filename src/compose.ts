@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly storeWaitMs?: number;
   /** Between two writes that show whether the store takes any. */
   readonly writeTrialMs?: number;
+  /** Told when the store turns out to be another installation's after the start: nothing works from then on. */
+  readonly onForeignStore?: (error: Error) => void;
   /** Between the start and the loading of what the first answers do without. */
   readonly laterMs?: number;
   /** How often pairs in the journal are tried to be saved; nothing happens while there are none. */

@@ -4,6 +4,7 @@ import { OpenToOthersError } from './data-folder.js';
 import { readConfig, readEnvironment } from './environment.js';
 import { currentRequestId } from './http/request-id.js';
 import { createLogger } from './logger.js';
+import { ForeignStoreError } from './grants/errors.js';
 import { SERVER_HELP, serverWish } from './server-arguments.js';
 import { type RunningServer, startServer } from './server.js';
 import { packageVersion } from './version.js';
@@ -63,6 +64,7 @@ function whyNot(err: unknown): { fields: object; text: string } {
     const text = `cannot use ${path} (${code}): give DATA_DIR a folder that this account can write to`;
     return { fields: {}, text };
   }
+  if (err instanceof ForeignStoreError) return { fields: {}, text: err.message };
   return { fields: { err }, text: 'the server could not start' };
 }
 
@@ -70,7 +72,12 @@ async function start(): Promise<void> {
   const config = readConfig();
   const { logLevel: level, production } = config;
   const log = createLogger({ level, production, requestId: currentRequestId });
-  const starting = startServer(config, log);
+  const starting: Promise<RunningServer> = startServer(config, log, {
+    // A supervisor starts it anew, which is refused until the store is the right one again.
+    onForeignStore: () => {
+      void starting.then(({ close }) => close()).finally(() => process.exit(EXIT_FAILURE));
+    },
+  });
   stopOnSignals(starting, log);
   try {
     await starting;

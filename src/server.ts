@@ -38,8 +38,9 @@ export async function startServer(
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
     opened.push(closeTracing);
     const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
-    const { storeWaitMs: waitMs, writeTrialMs } = options;
-    const store = await openStore({ config, log, now: Date.now, waitMs, writeTrialMs });
+    const { storeWaitMs: waitMs, writeTrialMs, onForeignStore: onForeign } = options;
+    const waits = { waitMs, writeTrialMs };
+    const store = await openStore({ config, log, now: Date.now, ...waits, onForeign });
     opened.push(store.close);
     const journal = await openJournal(config, log);
     const lifecycle: Lifecycle = { draining: false };

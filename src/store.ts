@@ -46,6 +46,8 @@ import type { DurabilityCheck } from './redis/durability-check.js';
 import { startEmbeddedRedis } from './redis/embedded-server.js';
 import { createRedisGrantIndex } from './redis/grant-index.js';
 import { createRedisGrantRecords } from './redis/grant-records.js';
+import { createInstallation } from './redis/installation.js';
+import { type InstallationGuard, guardInstallation } from './redis/installation-guard.js';
 import { DEFAULT_PREFIX } from './redis/keys.js';
 import { createRedisLock } from './redis/lock.js';
 import { createRedisPendingAuthorizations } from './redis/pending-authorizations.js';
@@ -100,12 +102,18 @@ interface StoreDeps {
   readonly waitMs?: number | undefined;
   /** Between two writes that show whether Redis takes any; two seconds. */
   readonly writeTrialMs?: number | undefined;
+  /** Told when the store turns out to be another installation's after the start; it is not used from then on. */
+  readonly onForeign?: ((error: Error) => void) | undefined;
 }
 
 /** A server that starts before its Redis waits so long, then goes on and answers 503. */
 const READY_WAIT_MS = 5_000;
 
-/** Opens the store that the configuration names, and says in the log which one it is. */
+/**
+ * Opens the store that the configuration names, and says in the log which one it is.
+ *
+ * @throws ForeignStoreError when it is another installation's.
+ */
 export async function openStore(deps: StoreDeps): Promise<Store> {
   const { config, log } = deps;
   if (config.store !== 'embedded') {
@@ -146,7 +154,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
     onLearned: sayWhatRedisKeeps(log),
     onUnconfirmed: sayUnconfirmed(log),
   });
-  const clients = [client, saves.client];
+  const clients = [client, saves.client] as const;
   const revocations = createRedisRevocationQueue({ client, onError: sayQueueTrouble(log) });
   const signals = createRedisConnectionSignals({ client, onError: saySignalTrouble(log) });
   const close = async () => {
@@ -157,6 +165,7 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
   };
   await waitAWhile(clients, deps);
   await refuseUnusable(saves.check, close);
+  const guard = await refuseForeign(deps, clients, close);
   sayClocksApart(log, await readServerClock(client, deps.now));
   return {
     records: createRedisGrantRecords(client, saves.runSave),
@@ -171,8 +180,33 @@ async function openRedis(deps: StoreDeps, address: StoreAddress): Promise<Store>
         await Promise.all(clients.map(ping));
       }),
     tryWrite: createWriteTrial({ client, everyMs: deps.writeTrialMs }),
-    close,
+    close: () => {
+      guard.close();
+      return close();
+    },
   };
+}
+
+/** Nothing more reaches a store that is found to be another's while we run: every request gets 503. */
+async function refuseForeign(
+  { config, log, onForeign }: StoreDeps,
+  clients: readonly [RedisClient, ...RedisClient[]],
+  close: () => Promise<void>,
+): Promise<InstallationGuard> {
+  const [client] = clients;
+  const { sealingKeys } = config;
+  const refuse = (error: Error) => {
+    log.fatal(error.message);
+    for (const one of clients) one.disconnect();
+    onForeign?.(error);
+  };
+  try {
+    const installation = createInstallation({ client, sealingKeys });
+    return await guardInstallation({ client, installation, onForeign: refuse });
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function waitAWhile(clients: readonly RedisClient[], deps: StoreDeps): Promise<void> {

@@ -81,6 +81,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'main.ts': [
     'server.ts',
     'data-folder.ts',
+    'grants/errors.ts',
     'environment.ts',
     'logger.ts',
     'http/request-id.ts',

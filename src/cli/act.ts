@@ -15,7 +15,8 @@ export interface Act {
     | 'reconnect_needed'
     | 'disconnected'
     | 'keys_rotated'
-    | 'index_checked';
+    | 'index_checked'
+    | 'store_adopted';
   /** Whom it was done to; undefined for everybody, or for nobody. */
   readonly key?: GrantKey;
   /** Who stands in that one's place. */

@@ -99,6 +99,8 @@ interface Described {
 /** Works on the store that the configuration names. */
 export interface StoreCommand extends Described {
   readonly needs: 'store';
+  /** It works on the store of another installation, too; others are refused there. */
+  readonly anyStore?: true;
   /** @throws StoreUnavailableError, UsageError */
   readonly run: (store: CommandStore, call: CommandCall, config: Config) => Promise<Outcome>;
 }

@@ -4,6 +4,7 @@ import { DOCTOR_COMMANDS } from './doctor-command.js';
 import { GRANT_COMMANDS } from './grant-commands.js';
 import { KEY_COMMANDS } from './key-commands.js';
 import { SESSION_COMMANDS } from './session-commands.js';
+import { STORE_COMMANDS } from './store-commands.js';
 import { USER_COMMANDS } from './user-commands.js';
 
 /** Every command, in the order of the help. */
@@ -13,5 +14,6 @@ export const COMMANDS: readonly Command[] = [
   ...SESSION_COMMANDS,
   ...USER_COMMANDS,
   ...KEY_COMMANDS,
+  ...STORE_COMMANDS,
   ...AUDIT_COMMANDS,
 ];

@@ -5,7 +5,7 @@ import { reportText } from '../rotation/report-text.js';
 import { type RunDeps, runRotation } from '../rotation/run.js';
 import type { Command, CommandCall, Outcome } from './command.js';
 import { isKept, nothingKept } from './kept-store.js';
-import { writeDown } from './run-on-store.js';
+import { installationOf, writeDown } from './run-on-store.js';
 
 /** Commands about the keys that seal grants. */
 export const KEY_COMMANDS: readonly Command[] = [
@@ -49,6 +49,8 @@ async function rotate(config: Config, call: CommandCall): Promise<Outcome> {
 function writingDown(config: Config, { say }: CommandCall): NonNullable<RunDeps['onResealed']> {
   return async (client, { status }) => {
     try {
+      // What is sealed with a new key is still this installation's when servers know nothing but that key.
+      await installationOf({ client }, config).enter();
       await writeDown(client, { event: 'keys_rotated', outcome: status }, config);
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import { StoreUnavailableError } from '../grants/errors.js';
+import { ForeignStoreError, StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
 import { createOwnerTags } from '../http/owner-tags.js';
 import { sessionOwner, sessionStart, sessionVisitor } from '../http/session.js';
@@ -8,6 +8,7 @@ import type { RedisClient } from '../redis/client.js';
 import { createRedisTeller } from '../redis/connection-signals.js';
 import { createRedisDisabledUsers } from '../redis/disabled-users.js';
 import { createRedisGrantRecords } from '../redis/grant-records.js';
+import { type Installation, createInstallation } from '../redis/installation.js';
 import { type OpenClient, openClient } from '../redis/open-client.js';
 import { createRedisUserActivity } from '../redis/user-activity.js';
 import { createRedisUserSessions } from '../redis/user-sessions.js';
@@ -43,6 +44,10 @@ export async function runOnStore({ config, command, call }: RunDeps): Promise<Ou
     return undefined;
   }
   try {
+    if (!command.anyStore && (await installationOf(opened, config).owner()) === 'foreign') {
+      say(new ForeignStoreError().message);
+      return undefined;
+    }
     const outcome = await command.run(storeOf(opened), call, config);
     if (outcome.act !== undefined) await writeDown(opened.client, outcome.act, config);
     return outcome;
@@ -53,6 +58,14 @@ export async function runOnStore({ config, command, call }: RunDeps): Promise<Ou
   } finally {
     await opened.close();
   }
+}
+
+/** Whose store it is. */
+export function installationOf(
+  { client }: Pick<OpenClient, 'client'>,
+  { sealingKeys }: Pick<Config, 'sealingKeys'>,
+): Installation {
+  return createInstallation({ client, sealingKeys });
 }
 
 /** For whoever answers for the installation, and for the user. */

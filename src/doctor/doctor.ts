@@ -5,6 +5,7 @@ import type { Environment } from '../config/read-variables.js';
 import { type Survey, surveyConfig } from '../config.js';
 import { embeddedState } from '../redis/embedded-state.js';
 import { inspectStore } from '../redis/inspection.js';
+import { marksOf } from '../redis/installation.js';
 import { storeHosts, storeLabel } from '../redis/store-label.js';
 import type { StoreAddress } from '../redis/store-url.js';
 import { bounded } from './bounded.js';
@@ -115,12 +116,13 @@ async function store(
   const look = (finding: Finding): Examination => ({ findings: [finding], clocks: [] });
   const prefix = values.redisPrefix;
   const address = values.redisUrl;
-  if (address !== undefined) return inspected(deps, { ...address, prefix });
+  const marks = values.encryptionKeys && marksOf(values.encryptionKeys);
+  if (address !== undefined) return inspected(deps, { ...address, prefix }, marks);
   if (problems.some(({ variable }) => variable === 'REDIS_URL') || production) {
     return look(skipped(check, 'REDIS_URL cannot be used: see the configuration'));
   }
   const state = await embeddedState(dataDir);
-  if (state.kind === 'running') return inspected(deps, { ...state.address, prefix });
+  if (state.kind === 'running') return inspected(deps, { ...state.address, prefix }, marks);
   if (state.kind === 'not running') {
     const found = `embedded: no server runs on ${dataDir}; one starts a ${state.program} of its own`;
     return look(ok(check, found));
@@ -132,6 +134,7 @@ async function store(
 async function inspected(
   { now, elapsed, offline }: Pick<DoctorDeps, 'now' | 'elapsed' | 'offline'>,
   address: StoreAddress,
+  marks?: readonly string[],
 ): Promise<Examination> {
   const label = storeLabel(address);
   const isHere = storeHosts(address).every((host) => isLoopback(`http://${bracketed(host)}`));
@@ -142,7 +145,7 @@ async function inspected(
     };
   }
   const inspection = await inspectStore({ address, readyWaitMs: REDIS_READY_MS, now, elapsed });
-  return examineStore(label, inspection);
+  return examineStore(label, inspection, marks);
 }
 
 function bracketed(host: string): string {

@@ -1,4 +1,5 @@
 import type { DurabilityProblem } from '../redis/durability.js';
+import { ownerBy } from '../redis/installation.js';
 import type { InspectedNode, StoreInspection } from '../redis/inspection.js';
 import {
   type ClockSample,
@@ -20,8 +21,16 @@ const FULL = 0.95;
 
 const SETTINGS = 'docs/redis.md, "What Redis must keep"';
 
-/** Judges what was met at `label`. */
-export function examineStore(label: string, inspection: StoreInspection): Examination {
+/**
+ * Judges what was met at `label`.
+ *
+ * @param marks of the configured sealing keys; undefined when they are not known.
+ */
+export function examineStore(
+  label: string,
+  inspection: StoreInspection,
+  marks?: readonly string[],
+): Examination {
   if (!inspection.reached) {
     const { todo = 'See that Redis runs, that REDIS_URL names it, and that the login is right.' } =
       inspection;
@@ -35,6 +44,7 @@ export function examineStore(label: string, inspection: StoreInspection): Examin
     memory(inspection),
     ...cluster(inspection),
     role(inspection),
+    installation(inspection, marks),
     permissions(inspection),
     latency('redis.latency', 'PINGs', inspection.pings),
     latency('redis.write-latency', 'writes', inspection.writes),
@@ -120,6 +130,28 @@ function role({ nodes }: Reached): Finding | undefined {
   }
   const number = nodes.length === 1 ? String(replicas[0] ?? 0) : replicas.join(', ');
   return ok(check, `master, replicas connected: ${number}`);
+}
+
+/** Whose store it is. */
+function installation({ marks: stored }: Reached, marks?: readonly string[]): Finding | undefined {
+  if (stored === undefined || marks === undefined) return undefined;
+  const check = 'redis.installation';
+  switch (ownerBy(stored, marks)) {
+    case 'ours':
+      return ok(check, "the store is this installation's");
+    case 'unmarked':
+      return ok(check, 'no installation has marked the store; the first server that starts does');
+    case 'foreign': {
+      const todo =
+        'Give this installation a REDIS_PREFIX of its own, put a removed key back into TOKEN_ENCRYPTION_KEYS, ' +
+        'or take the store over with fullscript-connect store adopt.';
+      return problem(
+        check,
+        'the store was marked with other sealing keys: servers do not start',
+        todo,
+      );
+    }
+  }
 }
 
 function permissions({ refused, channels }: Reached): Finding {

@@ -50,6 +50,20 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** The store belongs to an installation with other sealing keys. */
+export class ForeignStoreError extends Error {
+  override readonly name = 'ForeignStoreError';
+
+  constructor() {
+    super(
+      'the store belongs to another installation: it was marked, or its grants were sealed, with other keys than ' +
+        'TOKEN_ENCRYPTION_KEYS lists. A second installation needs a REDIS_PREFIX of its own. If a key was taken from ' +
+        'the list too early, put it back. If the store is to be taken over, or its keys are lost, stop whatever ' +
+        'uses it and run "fullscript-connect store adopt". See docs/operations.md, "Several installations on one Redis"',
+    );
+  }
+}
+
 /**
  * A refresh was answered with somebody else's tokens, and a server of an earlier version kept the grant.
  * Today that ends a grant; see `ReconnectReason`.

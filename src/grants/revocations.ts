@@ -16,7 +16,7 @@ import type {
   RevocationHandler,
   RevocationQueue,
 } from './revocation-queue.js';
-import { retryIn } from './revocation-retry.js';
+import { handBackIn, retryIn } from './revocation-retry.js';
 import { type RevokeDeps, revokeInOrder, tokensOf } from './revoke-token.js';
 import { type Vault, readIfOpenable } from './vault.js';
 
@@ -93,7 +93,7 @@ export function createRevocations(deps: RevocationsDeps): Revocations {
     },
     handle: async (entry) => {
       const pending = openOrError(cipher, entry);
-      if (pending instanceof SealError) return postponeUnreadable(deps, entry, pending);
+      if (pending instanceof SealError) return handBack(deps, entry, pending);
       const again = await attempt(deps, await withoutLiving(deps, pending));
       if (again === undefined) return undefined;
       const { sealed } = sealRevocation(cipher, entry.id, again.rest);
@@ -147,13 +147,16 @@ function openOrError(cipher: Cipher, entry: QueuedRevocation): PendingRevocation
   }
 }
 
-/** A key that was removed too early may be put back within the day. */
-function postponeUnreadable(
-  { events, now, random = Math.random }: RevocationsDeps,
+/**
+ * Another process may have the key: while keys are rotated not all have the same. And one that was removed too
+ * early may be put back within the day.
+ */
+function handBack(
+  { events, now }: RevocationsDeps,
   { addedAt, sealed }: QueuedRevocation,
   error: SealError,
 ): Redelivery | undefined {
-  const inMs = retryIn({ addedAt, attempts: Infinity, now: now(), random: random() });
+  const inMs = handBackIn({ addedAt, now: now() });
   if (inMs === undefined) events.revocationGivenUp(undefined, error);
   else events.revokeFailed(undefined, error);
   return inMs === undefined ? undefined : { sealed, inMs };

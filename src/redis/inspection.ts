@@ -44,6 +44,8 @@ export type StoreInspection =
       readonly refused: readonly string[];
       /** The channels of signals, as a pattern. */
       readonly channels: string;
+      /** Of the installation whose store it is; undefined when this login may not look. */
+      readonly marks: readonly string[] | undefined;
     };
 
 export interface InspectionDeps {
@@ -115,7 +117,8 @@ async function inspect(
   const write = () => client.set(keys.trial(id, 'string'), '1', 'PX', 1_000);
   const writes = refused.some(isOfReplica) ? [] : await timed(WRITES, elapsed, write);
   const channels = keys.signalChannel('*');
-  return { reached: true, nodes, cluster, pings, writes, refused, channels };
+  const marks = await client.smembers(keys.installation).catch(() => undefined);
+  return { reached: true, nodes, cluster, pings, writes, refused, channels, marks };
 }
 
 async function inspectNode(server: Redis, now: () => number): Promise<InspectedNode> {

@@ -27,6 +27,11 @@ export function createKeys(prefix: string = DEFAULT_PREFIX) {
     /** What all of them begin with. */
     root,
     /**
+     * Whose all of this is: set of a mark for each sealing key with which the installation was started. No
+     * lifetime.
+     */
+    installation: `${root}:installation`,
+    /**
      * What a server writes to see whether Redis takes writes: string, nothing in it that matters. Lives ten
      * seconds. Numbered, because in a cluster each master is asked.
      */

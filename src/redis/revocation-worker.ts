@@ -65,7 +65,7 @@ export function startRevocationWorker(deps: RevocationWorkerDeps): RevocationWor
     const { id = '', data } = job;
     const again = await handle({ id, addedAt: data.addedAt, sealed: data.sealed });
     if (again === undefined) return;
-    await job.updateData({ ...data, sealed: again.sealed });
+    if (again.sealed !== data.sealed) await job.updateData({ ...data, sealed: again.sealed });
     await job.moveToDelayed(Date.now() + again.inMs, token);
     throw new DelayedError();
   }

@@ -12,6 +12,7 @@ import { secret } from '../../src/oauth/secret.js';
 import { createRedisAuditTrail } from '../../src/redis/audit-trail.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
+import { sealingKey } from '../support/seeded-grants.js';
 import { runLine } from '../support/command.js';
 import { connectTo } from '../support/contract.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
@@ -38,7 +39,8 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'fc-cli-'));
   trail = createRedisAuditTrail(client);
   const session = { secrets: [NEW, OLD] } as never;
-  config = { store: parseStoreUrl(redis.url), dataDir, session };
+  const sealingKeys = [sealingKey('any')] as const;
+  config = { store: parseStoreUrl(redis.url), dataDir, session, sealingKeys };
   const where = { device: 'Chrome on Windows', address: '203.0.113.9' };
   await trail.record('events', [
     { event: 'signed_in', at: AT, ...about(OLD), ...where, requestId: 'request-1' },

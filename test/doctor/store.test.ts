@@ -44,6 +44,10 @@ const named = (inspection: StoreInspection): Record<string, Finding> =>
       one,
     ]),
   );
+const nothingWrong: Extract<StoreInspection, { reached: true }> = {
+  ...{ reached: true, nodes: [], cluster: undefined, refused: [], writes: [], pings: [] },
+  ...{ channels: 'fc:1:signal:*', marks: undefined },
+};
 const look = async (url: string) => named(await inspect(url));
 const statuses = (found: Record<string, Finding>) =>
   Object.fromEntries(Object.entries(found).map(([check, { status }]) => [check, status]));
@@ -62,6 +66,22 @@ describe('a Redis as it should be', () => {
       expect(key).toMatch(/^fc:1:trial:/);
       expect(await client.pttl(key)).toBeLessThanOrEqual(1_000);
     }
+  });
+});
+
+describe('whose the store is', () => {
+  it.each([
+    [[], ['mine'], 'ok'],
+    [['older', 'mine'], ['mine', 'newer'], 'ok'],
+    [['another'], ['mine'], 'problem'],
+    [['another'], undefined, undefined],
+    [undefined, ['mine'], undefined],
+  ])('marked %j, with the keys of %j → %s', (marks, ours, status) => {
+    const inspection = { ...nothingWrong, marks };
+    const found = examineStore('here', inspection, ours).findings.find(
+      ({ check }) => check === 'redis.installation',
+    );
+    expect(found?.status).toBe(status);
   });
 });
 
@@ -156,19 +176,13 @@ describe('a login of its own', () => {
 });
 
 describe('latency', () => {
-  const reached: Extract<StoreInspection, { reached: true }> = {
-    ...{ reached: true, nodes: [], cluster: undefined, refused: [], writes: [] },
-    channels: 'fc:1:signal:*',
-    pings: [],
-  };
-
   it.each([
     [[1, 1, 1], 'ok'],
     [[1, 1, 250], 'warning'],
     [[30, 30, 30], 'warning'],
     [[300, 300, 300], 'problem'],
   ])('%j ms → %s', (pings, status) => {
-    expect(named({ ...reached, pings })['latency']).toMatchObject({ status });
+    expect(named({ ...nothingWrong, pings })['latency']).toMatchObject({ status });
   });
 
   it('a cluster without all its slots → a problem', () => {
@@ -176,7 +190,9 @@ describe('latency', () => {
       ['cluster_state', 'fail'],
       ['cluster_slots_ok', '16000'],
     ]);
-    expect(named({ ...reached, cluster: fields })['cluster']).toMatchObject({ status: 'problem' });
+    expect(named({ ...nothingWrong, cluster: fields })['cluster']).toMatchObject({
+      status: 'problem',
+    });
   });
 });
 

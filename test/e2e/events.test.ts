@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { LiveStreamsFullError } from '../../src/http/errors.js';
 import { createLiveStreams } from '../../src/http/live-streams.js';
+import { sealingKeys as keysOf } from '../../src/config/parsers.js';
 import { secret } from '../../src/oauth/secret.js';
 import { type Browser, copyOf, createBrowser, sessionOf } from '../support/browser.js';
 import { type OpenedStream, openEvents } from '../support/event-source.js';
@@ -210,7 +211,10 @@ describe('GET /portal/events', () => {
     const user = `us-sandbox/Practitioner/${person}`;
     const store = { kind: 'socket', path: world.redis.socketPath, db: 0 } as const;
     const session = { secrets: [secret(SECRETS.SESSION_SECRET)] } as never;
-    expect(await runLine([noun, verb, user], { store, session })).toMatchObject({ ended: 'done' });
+    const sealingKeys = keysOf.parse(SECRETS.TOKEN_ENCRYPTION_KEYS) as never;
+    expect(await runLine([noun, verb, user], { store, session, sealingKeys })).toMatchObject({
+      ended: 'done',
+    });
   }
 });
 

@@ -4,7 +4,7 @@ import { createCipher } from '../../src/grants/cipher.js';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { openRevocation, sealRevocation } from '../../src/grants/revocation-codec.js';
 import type { QueuedRevocation, RevocationQueue } from '../../src/grants/revocation-queue.js';
-import { retryIn } from '../../src/grants/revocation-retry.js';
+import { handBackIn, retryIn } from '../../src/grants/revocation-retry.js';
 import { createRevocations } from '../../src/grants/revocations.js';
 import { secret } from '../../src/oauth/secret.js';
 import { MINUTE, type Custody, openCustody } from '../support/custody.js';
@@ -56,6 +56,30 @@ async function open({ connected = false } = {}) {
 
 const failWith = (status: number, extra = {}) =>
   world.simulator.faults.add({ endpoint: 'revoke', kind: 'status', status, ...extra });
+
+describe('handBackIn', () => {
+  const ages = (now: number) => handBackIn({ addedAt: 0, now });
+
+  it.each([
+    [0, 1_000],
+    [10_000, 1_000],
+    [10 * MINUTE, MINUTE],
+    [10 * HOUR, 30 * MINUTE],
+    [24 * HOUR - 5, 5],
+    [24 * HOUR, undefined],
+  ])('a job that is %d ms old → to the others in %p ms', (age, inMs) => {
+    expect(ages(age)).toBe(inMs);
+  });
+
+  it('nobody can open it → tried on for a day, and not all the time', () => {
+    let [now, times] = [10_000, 0];
+    for (let inMs = ages(now); inMs !== undefined; inMs = ages(now)) {
+      now += inMs;
+      times += 1;
+    }
+    expect(times).toBeLessThan(150);
+  });
+});
 
 describe('retryIn', () => {
   const failed = { addedAt: 0, attempts: 1, now: 0, random: 1 };
@@ -247,8 +271,8 @@ describe('revocations', () => {
     await revocations.add(revocation);
     const { entry } = kept()[0]!;
     const cipher = createCipher([{ id: 'k2', key: createSecretKey(randomBytes(32)) }]);
-    const without = createRevocations({ ...world.deps, cipher, queue, random: () => 1 });
-    expect(await without.handle(entry)).toEqual({ sealed: entry.sealed, inMs: 30 * MINUTE });
+    const without = createRevocations({ ...world.deps, cipher, queue });
+    expect(await without.handle(entry)).toEqual({ sealed: entry.sealed, inMs: 1_000 });
     expect(world.seen).toContain('revokeFailed: sealing_key_missing');
     expect(await revocations.handle(entry)).toBeUndefined();
     expect(world.simulator.stats.livePairs).toBe(0);

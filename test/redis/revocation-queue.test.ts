@@ -51,6 +51,22 @@ const entry = (): QueuedRevocation => ({ id: randomUUID(), addedAt: Date.now(), 
 const KEYS = `${REVOCATION_QUEUE.prefix}:${REVOCATION_QUEUE.name}:`;
 
 describe('the queue of revocations in Redis', () => {
+  it('a process that hands an entry back → another one has it at once, as it was', async () => {
+    const redis = await redisServer();
+    const [without, holder] = [await openAt(redis.url), await openAt(redis.url)];
+    const job = entry();
+    let handedBack = 0;
+    without.queue.deliver(({ sealed }) => {
+      handedBack += 1;
+      return Promise.resolve({ sealed, inMs: 1 });
+    });
+    await without.queue.add(job, 0);
+    await until(() => handedBack > 0);
+    holder.deliver();
+    await until(() => holder.seen.length === 1);
+    expect(holder.seen).toEqual([job]);
+  });
+
   it('two processes → each entry goes to one of them', async () => {
     const redis = await redisServer();
     const [one, two] = [await openAt(redis.url), await openAt(redis.url)];

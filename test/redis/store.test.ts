@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Config } from '../../src/config.js';
 import { createLogger } from '../../src/logger.js';
+import { marksOf } from '../../src/redis/installation.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openStore } from '../../src/store.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { bulk, integers, map, startFakeServer } from './fake-server.js';
+import { sealingKey } from '../support/seeded-grants.js';
 import { until } from '../support/until.js';
 
 const ends: (() => Promise<void>)[] = [];
@@ -26,6 +28,8 @@ interface Line {
 }
 
 const WARN = 40;
+const KEY = sealingKey('k1');
+const [OUR_MARK = ''] = marksOf([KEY]);
 
 /** Opens the store at `url` and collects what it logs. */
 function opening(url: string) {
@@ -33,7 +37,8 @@ function opening(url: string) {
   const write = (line: string) => void lines.push(JSON.parse(line) as Line);
   const log = createLogger({ level: 'info', production: true, destination: { write } });
   const session = { idleMs: 60_000, maxMs: 60_000 };
-  const config = { store: parseStoreUrl(url), session } as unknown as Config;
+  const sealingKeys = [KEY];
+  const config = { store: parseStoreUrl(url), session, sealingKeys } as unknown as Config;
   const store = openStore({ config, log, now: Date.now });
   const loud = () => lines.filter(({ level }) => level >= WARN).map(({ msg }) => msg);
   return { store, lines, loud };
@@ -85,6 +90,7 @@ describe('openStore', () => {
       if (name === 'INFO') return bulk('redis_version:8.0.2\r\naof_enabled:1\r\n');
       if (name === 'CONFIG') return map('appendfsync', 'everysec');
       if (name === 'EVAL') return ':1\r\n';
+      if (name === 'SMEMBERS') return `*1\r\n$${OUR_MARK.length}\r\n${OUR_MARK}\r\n`;
       return name === 'WAITAOF' ? integers(0, 0) : '+OK\r\n';
     });
     ends.push(() => server.stop());

@@ -2,6 +2,7 @@ import { readArguments } from '../../src/cli/arguments.js';
 import type { CommandWaits } from '../../src/cli/command.js';
 import { runCommand } from '../../src/cli/run.js';
 import type { Config } from '../../src/config.js';
+import { sealingKey } from './seeded-grants.js';
 
 export interface Ran {
   readonly ended: 'done' | 'failed';
@@ -31,7 +32,9 @@ export async function runLine(
   const [printed, said]: [string[], string[]] = [[], []];
   const print = (text: string) => void printed.push(text);
   const terminal = { write: (text: string) => void said.push(text) };
-  const readConfig = () => config as Config;
+  // An empty store takes any key.
+  const sealingKeys = [sealingKey('any')] as const;
+  const readConfig = () => ({ sealingKeys, ...config }) as Config;
   const ended = await runCommand({ line, readConfig, print, terminal, signal, waits });
   return { ended, printed: printed.join('\n'), said: said.join('').trimEnd() };
 }

@@ -19,6 +19,7 @@ export const {
   rateLimit: rateLimitKey,
   callCounts: callCountsKey,
   activity: activityKey,
+  installation: INSTALLATION_KEY,
   audit: AUDIT_KEYS,
   signalChannel,
   trial: trialKey,

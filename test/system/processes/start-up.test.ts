@@ -51,6 +51,19 @@ async function production(changes: Record<string, string | undefined> = {}) {
   return { server, origin: `http://127.0.0.1:${port}` };
 }
 
+describe('a store that another installation has marked', () => {
+  it('→ ends with 1, and says what to do without a stack', async () => {
+    const prefix = { REDIS_PREFIX: 'taken' };
+    const first = await production(prefix);
+    await ready(first.server, first.origin);
+    const { server } = await production(prefix);
+    expect(await server.exited).toBe(1);
+    expect(server.output()).toContain('the store belongs to another installation');
+    expect(server.output()).toContain('store adopt');
+    expect(server.output()).not.toMatch(/\bat .*\.js:/);
+  });
+});
+
 describe('SR-27 a production server', () => {
   it('SR-27 with everything set → starts; the control for those that do not', async () => {
     const { server, origin } = await production();
