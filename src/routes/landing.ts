@@ -43,6 +43,12 @@ function leftView(signedOut: unknown): { others: boolean } | undefined {
   return { others: signedOut === 'only-here' };
 }
 
+/** The page that asks before a sign-in starts. */
+export function landingPath(returnTo: string | undefined): string {
+  const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
+  return query === '' ? '/' : `/?${query}`;
+}
+
 /** Where a sign-in starts. */
 export function authorizePath(query: {
   registration?: string | undefined;

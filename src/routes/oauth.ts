@@ -14,6 +14,7 @@ import { navigationOf } from '../http/navigation.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
 import type { SessionStore } from '../http/session.js';
+import type { SignOutMark } from '../http/sign-out-mark.js';
 import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
 import { visitorOf } from '../http/visitor.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
@@ -26,6 +27,7 @@ export interface OAuthRoutesDeps {
   readonly bindings: BindingCookies;
   readonly sessionStore: Pick<SessionStore, 'destroy'>;
   readonly devices: DeviceCookie;
+  readonly signOutMark: Pick<SignOutMark, 'clear'>;
   readonly limits: RateLimits;
   /** The first one is the default. */
   readonly registrations: readonly Registration[];
@@ -122,6 +124,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       const visitor = visitorOf(req);
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
       deps.devices.keep(req, res);
+      deps.signOutMark.clear(req, res);
       limits.giveBack(startedBy);
       tell('success');
       audit('signed_in', { key, ...visitor, message: 'signed in' });
