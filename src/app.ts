@@ -47,6 +47,7 @@ import {
   sessions,
   shownSessionId,
 } from './http/session.js';
+import { readSchemeWithoutCase, requireHttps } from './http/seen-https.js';
 import { createSessionReader } from './http/session-reader.js';
 import { createSignOutMark, markEndedSessions } from './http/sign-out-mark.js';
 import { visitorOf } from './http/visitor.js';
@@ -160,7 +161,7 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   const { baseUrl, registrations, metrics, limits } = deps;
   const { csrf, sessionRules, callbacks, headers, wantedScope, report, signOutMark, ...ways } =
     tools;
-  const { signInPath, toSignIn, grantRequired } = ways;
+  const { toSignIn, grantRequired } = ways;
   const app = bareApp(deps);
 
   app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers)));
@@ -179,7 +180,7 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
   app.use(pageLocals(csrf, deps.ownerTags));
-  app.use(oauthRoutes({ ...deps, signInPath, signOutMark, onSignIn: metrics.signIn }));
+  app.use(oauthRoutes({ ...deps, ...tools, onSignIn: metrics.signIn }));
   // Behind the callback, which begins a session.
   app.use(markEndedSessions({ mark: signOutMark, shownSession: shownSessionId(sessionRules) }));
   app.use(arrivals(deps));
@@ -219,7 +220,7 @@ function toolsOf(deps: AppDeps) {
     report: reportRequest(deps),
     headers: securityHeaders({ https: secure, formTargets: formTargets(registrations) }),
     clearSessionCookie: clearSessionCookie({ secure, sameSite: deps.sameSite }),
-    ...{ signInPath, toSignIn, signOutMark },
+    ...{ signInPath, toSignIn, signOutMark, requireHttps: requireHttps({ secure }) },
     grantRequired: requireGrant({ ...deps, signInPath: toSignIn }),
     // A session may outlive its registration.
     wantedScope: (id: RegistrationId) => registrations.find((one) => one.id === id)?.scope ?? [],
@@ -239,6 +240,7 @@ function bareApp({ trustProxy, simulatorUrl }: AppDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('trust proxy', trustProxy);
+  readSchemeWithoutCase(app);
   app.set('view engine', 'ejs');
   app.set('views', VIEWS);
   app.locals['simulatorUrl'] = simulatorUrl;

@@ -95,6 +95,13 @@ const signIn = {
       'The people who run this server have switched off your access to it. Only they can switch it on again; your Fullscript account is unchanged.',
     way: 'ask',
   },
+  https_not_seen: {
+    status: 500,
+    title: 'This server does not see that you came by https',
+    detail:
+      'So it cannot keep you signed in, and has not finished the sign-in. The people who run it have to look at the proxy in front of it (X-Forwarded-Proto, TRUST_PROXY).',
+    way: 'operator',
+  },
   registration_unknown: {
     status: 404,
     title: 'This country is not set up here',

@@ -27,6 +27,8 @@ export interface OAuthRoutesDeps {
   readonly bindings: BindingCookies;
   readonly sessionStore: Pick<SessionStore, 'destroy'>;
   readonly devices: DeviceCookie;
+  /** Throws where the session cookie could not be set. */
+  readonly requireHttps: (req: Request) => void;
   readonly signOutMark: Pick<SignOutMark, 'clear'>;
   readonly limits: RateLimits;
   /** The first one is the default. */
@@ -158,6 +160,9 @@ async function finish(
   const bindingOf = (id: string) => {
     stateId = id;
     held = deps.bindings.get(req, id);
+    // Of a browser that came by https, or it would not hold the cookie. Ahead of the exchange: a reload still
+    // succeeds when the server has been put right.
+    if (held !== undefined) deps.requireHttps(req);
     return held?.binding;
   };
   const spent = () => {
