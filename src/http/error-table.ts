@@ -37,7 +37,7 @@ const signIn = {
     status: 400,
     title: 'This sign-in is no longer open',
     detail:
-      'It took longer than ten minutes, was finished already, or was started in another browser. Nothing has changed; please start again.',
+      'It took too long, was finished already, or was started in another browser. Nothing has changed; please start again.',
     way: 'start_again',
   },
   parameter_duplicated: {

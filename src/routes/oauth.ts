@@ -95,7 +95,9 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const registration = wanted(deps.registrations, req.query['registration']);
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
     const sessionId = signedIn(req) === undefined ? undefined : req.sessionID;
-    const started = await signIn.start({ registration, returnTo, sessionId });
+    const started = await signIn.start({
+      ...{ registration, returnTo, sessionId, address: limits.address(req) },
+    });
     const dropped = bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
     await signIn.drop(dropped);
     audit('sign_in_started', { registration: registration.id, message: 'sign-in started' });
