@@ -29,6 +29,7 @@ import type { LiveStreams } from './http/live-streams.js';
 import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
+import { parseReturnTo } from './http/return-to.js';
 import { requestId } from './http/request-id.js';
 import { rememberUser, requestLog } from './http/request-log.js';
 import { fullscriptFor, requireGrant } from './http/require-grant.js';
@@ -212,7 +213,9 @@ function toolsOf(deps: AppDeps) {
   const signInPath = signInPaths(deps);
   const signOutMark = createSignOutMark({ secure });
   const toSignIn = (req: express.Request) =>
-    signOutMark.asksFirst(req) ? landingPath(wantedPage(req)) : signInPath(wantedPage(req));
+    signOutMark.asksFirst(req)
+      ? landingPath({ returnTo: wantedPage(req, baseUrl) })
+      : signInPath(wantedPage(req, baseUrl));
   return {
     csrf: createCsrf({ secrets, baseUrl, now: deps.now }),
     sessionRules: { secure, secrets, store, lifetime },
@@ -255,8 +258,8 @@ function isForm(req: IncomingMessage): boolean {
 }
 
 /** What was asked for, to come back to; what was posted is not posted again. */
-function wantedPage(req: express.Request): string | undefined {
-  return req.method === 'GET' ? req.originalUrl : undefined;
+function wantedPage(req: express.Request, baseUrl: string): string | undefined {
+  return req.method === 'GET' ? parseReturnTo(req.originalUrl, baseUrl) : undefined;
 }
 
 /**
@@ -266,6 +269,6 @@ function wantedPage(req: express.Request): string | undefined {
 function signInPaths({ registrations, sameSite }: AppDeps) {
   return (returnTo: string | undefined): string => {
     if (registrations.length === 1 && sameSite === 'lax') return authorizePath({ returnTo });
-    return landingPath(returnTo);
+    return landingPath({ returnTo });
   };
 }

@@ -50,7 +50,7 @@ export interface SignIn {
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
-    onTaken?: () => void;
+    onTaken?: (wanted: { registration: string; returnTo: string | undefined }) => void;
   }) => Promise<{ key: GrantKey; returnTo: string | undefined; sessionId: string | undefined }>;
   /**
    * The last look, when the session is stored: somebody may have disabled the user meanwhile, and ended
@@ -119,7 +119,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         response.state,
         bindingOf(stateId(response.state)),
       );
-      onTaken?.();
+      onTaken?.({ registration: registration.id, returnTo });
       checkIssuer(registration, response.iss);
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });

@@ -19,6 +19,7 @@ import { endStoredSession, signedIn, startSession, userOf } from '../http/signed
 import { visitorOf } from '../http/visitor.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
+import { type Wanted, landingPath } from './landing.js';
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
@@ -79,13 +80,14 @@ function deliberate(deps: OAuthRoutesDeps): RequestHandler {
   return (req, res, next) => {
     const navigation = navigationOf(req, deps.baseUrl);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
-    wanted(deps.registrations, req.query['registration']);
+    const { id } = wanted(deps.registrations, req.query['registration']);
     if (navigation === 'deliberate') {
       next();
       return;
     }
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
-    res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
+    const registration = req.query['registration'] === undefined ? undefined : id;
+    res.redirect(303, landingPath({ returnTo: returnTo ?? '/portal', registration }));
   };
 }
 
@@ -167,8 +169,8 @@ async function finish(
     if (held !== undefined) deps.requireHttps(req);
     return held?.binding;
   };
-  const spent = () => {
-    offerStartAgain(res);
+  const spent = (wantedThen: Wanted) => {
+    offerStartAgain(res, landingPath(wantedThen));
     if (stateId !== undefined) deps.bindings.clear(res, stateId);
   };
   const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent });
