@@ -29,6 +29,7 @@ import type { LiveStreams } from './http/live-streams.js';
 import { oneName } from './http/one-name.js';
 import type { OwnerTags } from './http/owner-tags.js';
 import type { RateLimits } from './http/rate-limits.js';
+import { parseReturnTo } from './http/return-to.js';
 import { requestId } from './http/request-id.js';
 import { rememberUser, requestLog } from './http/request-log.js';
 import { fullscriptFor, requireGrant } from './http/require-grant.js';
@@ -45,8 +46,11 @@ import {
   type SessionStore,
   clearSessionCookie,
   sessions,
+  shownSessionId,
 } from './http/session.js';
+import { readSchemeWithoutCase, requireHttps } from './http/seen-https.js';
 import { createSessionReader } from './http/session-reader.js';
+import { createSignOutMark, markEndedSessions } from './http/sign-out-mark.js';
 import { visitorOf } from './http/visitor.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
@@ -58,7 +62,7 @@ import { apiSessionRoutes } from './routes/api-session.js';
 import { type StreamTiming, eventRoutes } from './routes/events.js';
 import { gatewayRoutes } from './routes/gateway.js';
 import { type HealthRoutesDeps, healthRoutes, nothingHere } from './routes/health.js';
-import { authorizePath, landingRoutes } from './routes/landing.js';
+import { authorizePath, landingPath, landingRoutes } from './routes/landing.js';
 import { callbackPaths, oauthRoutes } from './routes/oauth.js';
 import { portalRoutes } from './routes/portal.js';
 import { signOutRoutes } from './routes/sign-out.js';
@@ -156,8 +160,9 @@ function answeringUsualCalls(app: Express, deps: AppDeps, tools: Tools): Request
 /** Middleware and routes in the order in which a request meets them. */
 function createExpressApp(deps: AppDeps, tools: Tools): Express {
   const { baseUrl, registrations, metrics, limits } = deps;
-  const { csrf, sessionRules, callbacks, headers, wantedScope, report, ...ways } = tools;
-  const { signInPath, toSignIn, grantRequired } = ways;
+  const { csrf, sessionRules, callbacks, headers, wantedScope, report, signOutMark, ...ways } =
+    tools;
+  const { toSignIn, grantRequired } = ways;
   const app = bareApp(deps);
 
   app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers)));
@@ -176,13 +181,15 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   app.use(rememberUser, express.urlencoded({ extended: false, limit: '16kb', type: isForm }));
   app.use(csrf.protect);
   app.use(pageLocals(csrf, deps.ownerTags));
-  app.use(oauthRoutes({ ...deps, signInPath, onSignIn: metrics.signIn }));
+  app.use(oauthRoutes({ ...deps, ...tools, onSignIn: metrics.signIn }));
+  // Behind the callback, which begins a session.
+  app.use(markEndedSessions({ mark: signOutMark, shownSession: shownSessionId(sessionRules) }));
   app.use(arrivals(deps));
   app.use(landingRoutes(deps));
   // Ahead of the limit that it has itself: nothing it answers may extend a session.
   app.use(eventRoutes({ ...deps, limit: limits.callsOfUser, timing: deps.streamTiming }));
   app.use(CALLS, limits.callsOfUser);
-  app.use(signOutRoutes({ ...deps, clearSessionCookie: ways.clearSessionCookie }));
+  app.use(signOutRoutes({ ...deps, signOutMark, clearSessionCookie: ways.clearSessionCookie }));
   app.use(accountRoutes({ ...deps, signInPath: toSignIn }));
   app.use(apiSessionRoutes({ ...deps, csrf, wantedScope }));
   app.use(gatewayRoutes({ requireGrant: grantRequired }));
@@ -204,7 +211,11 @@ function toolsOf(deps: AppDeps) {
   const secrets = deps.sessionSecrets.map((one) => one.reveal());
   const secure = baseUrl.startsWith('https:');
   const signInPath = signInPaths(deps);
-  const toSignIn = (req: express.Request) => signInPath(wantedPage(req));
+  const signOutMark = createSignOutMark({ secure });
+  const toSignIn = (req: express.Request) =>
+    signOutMark.asksFirst(req)
+      ? landingPath({ returnTo: wantedPage(req, baseUrl) })
+      : signInPath(wantedPage(req, baseUrl));
   return {
     csrf: createCsrf({ secrets, baseUrl, now: deps.now }),
     sessionRules: { secure, secrets, store, lifetime },
@@ -212,7 +223,7 @@ function toolsOf(deps: AppDeps) {
     report: reportRequest(deps),
     headers: securityHeaders({ https: secure, formTargets: formTargets(registrations) }),
     clearSessionCookie: clearSessionCookie({ secure, sameSite: deps.sameSite }),
-    ...{ signInPath, toSignIn },
+    ...{ signInPath, toSignIn, signOutMark, requireHttps: requireHttps({ secure }) },
     grantRequired: requireGrant({ ...deps, signInPath: toSignIn }),
     // A session may outlive its registration.
     wantedScope: (id: RegistrationId) => registrations.find((one) => one.id === id)?.scope ?? [],
@@ -232,6 +243,7 @@ function bareApp({ trustProxy, simulatorUrl }: AppDeps): Express {
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('trust proxy', trustProxy);
+  readSchemeWithoutCase(app);
   app.set('view engine', 'ejs');
   app.set('views', VIEWS);
   app.locals['simulatorUrl'] = simulatorUrl;
@@ -246,8 +258,8 @@ function isForm(req: IncomingMessage): boolean {
 }
 
 /** What was asked for, to come back to; what was posted is not posted again. */
-function wantedPage(req: express.Request): string | undefined {
-  return req.method === 'GET' ? req.originalUrl : undefined;
+function wantedPage(req: express.Request, baseUrl: string): string | undefined {
+  return req.method === 'GET' ? parseReturnTo(req.originalUrl, baseUrl) : undefined;
 }
 
 /**
@@ -257,7 +269,6 @@ function wantedPage(req: express.Request): string | undefined {
 function signInPaths({ registrations, sameSite }: AppDeps) {
   return (returnTo: string | undefined): string => {
     if (registrations.length === 1 && sameSite === 'lax') return authorizePath({ returnTo });
-    const query = new URLSearchParams(returnTo === undefined ? {} : { returnTo }).toString();
-    return query === '' ? '/' : `/?${query}`;
+    return landingPath({ returnTo });
   };
 }

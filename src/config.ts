@@ -41,6 +41,8 @@ export interface Config {
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
   readonly tracing: TracingConfig;
+  /** How long sign-ins may be under way, and how many from one address; 0 for no limit. */
+  readonly openSignIns: { readonly lifetimeMs: number; readonly perAddress: number };
   /** Requests a minute; 0 for no limit. */
   readonly rateLimits: { readonly oauth: number; readonly api: number; readonly address: number };
   /** Calls of one user to Fullscript that are under way at once, in each process. */
@@ -58,7 +60,8 @@ export interface SimulatorConfig {
   readonly scope: readonly string[];
 }
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** What the environment says, right or wrong. */
 export interface Survey {
@@ -141,6 +144,10 @@ export function loadConfig(
     store: values.redisUrl ? { ...values.redisUrl, prefix: values.redisPrefix } : 'embedded',
     ...{ storePrefix: values.redisPrefix, tracing: readTracing(env) },
     ...secretsOf(survey, secretsFrom),
+    openSignIns: {
+      lifetimeMs: (values.signInMinutes ?? 60) * MINUTE_MS,
+      perAddress: values.signInsPerAddress ?? 1_000,
+    },
     rateLimits: {
       oauth: values.rateLimitOAuth ?? 300,
       api: values.rateLimitApi ?? 60_000,

@@ -49,7 +49,7 @@ export interface CustodyStore extends Pick<
 export type CustodyLog = Pick<Logger, 'warn' | 'error'>;
 
 export interface CustodyParts {
-  readonly config: Pick<Config, 'sealingKeys'>;
+  readonly config: Pick<Config, 'sealingKeys'> & Partial<Pick<Config, 'openSignIns'>>;
   readonly log: CustodyLog;
   readonly store: CustodyStore;
   readonly journal: Journal;
@@ -88,7 +88,8 @@ export function composeCustody(parts: CustodyParts) {
   const refresher = tracedRefresher(createTokenRefresher(refresh), tracer);
   const { exchangeWaitMs, saveAnswerMs } = parts;
   const times = { exchangeWaitMs, saveAnswerMs };
-  const admission = { pending, disabledUsers: store.disabledUsers };
+  const { openSignIns } = config;
+  const admission = { pending, openSignIns, disabledUsers: store.disabledUsers };
   const signIn = tracedSignIn(createSignIn({ ...deps, ...admission, ...times }), tracer);
   const disconnect = tracedDisconnect(createDisconnect(deps), tracer);
   const { track, settled } = createInFlight();

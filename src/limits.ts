@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
-import { PENDING_LIFETIME_MS } from './grants/sign-in.js';
 import { createBindingCookies } from './http/binding-cookie.js';
 import { createCallCounts } from './http/call-counts.js';
 import { createCallers } from './http/callers.js';
@@ -17,7 +16,7 @@ const WINDOW_MS = 60_000;
 const SHOWN = 8;
 
 export interface LimitsParts {
-  readonly config: Pick<Config, 'baseUrl' | 'session' | 'rateLimits'>;
+  readonly config: Pick<Config, 'baseUrl' | 'session' | 'rateLimits' | 'openSignIns'>;
   readonly log: Logger;
   readonly store: Pick<Store, 'rateLimit' | 'sharedCounts'>;
   readonly metrics: Pick<Metrics, 'rateLimited'>;
@@ -32,7 +31,11 @@ export function composeLimits(parts: LimitsParts) {
   const { limitsNow: now = Date.now } = parts;
   const secrets = config.session.secrets.map((one) => one.reveal());
   const cookies = { secure: config.baseUrl.startsWith('https:'), secrets };
-  const bindings = createBindingCookies({ ...cookies, lifetimeMs: PENDING_LIFETIME_MS, now });
+  const bindings = createBindingCookies({
+    ...cookies,
+    lifetimeMs: config.openSignIns.lifetimeMs,
+    now,
+  });
   const devices = createDeviceCookie(cookies);
   const callCounts = createCallCounts({ shared: store.sharedCounts, windowMs, now });
   const limits = createRateLimits({

@@ -11,6 +11,17 @@ export const hours = z.coerce
   .number({ error: 'is not a number of hours' })
   .positive({ error: 'must be above 0' })
   .max(24 * 90, { error: 'must be 2160 or less' });
+/** Not for longer than a day: keys are rotated on the assumption that sign-ins are over by then. */
+export const signInMinutes = z
+  .string()
+  .regex(/^\d{1,4}$/, { error: 'is not a whole number of minutes' })
+  .transform(Number)
+  .pipe(
+    z
+      .number()
+      .min(10, { error: 'must be 10 or more' })
+      .max(24 * 60, { error: 'must be 1440 or less' }),
+  );
 export const count = z
   .string()
   .regex(/^\d{1,9}$/, { error: 'is not a whole number below 1000000000' })

@@ -11,6 +11,7 @@ import {
   scopeList,
   sealingKeys,
   secretList,
+  signInMinutes,
   storeUrl,
   text,
   trustProxy,
@@ -131,6 +132,17 @@ export const VARIABLES = {
     meaning: 'seal the tokens; comma list of id:base64(32 bytes), the first one seals',
     otherwise: 'made and kept in DATA_DIR (development only)',
     example: 'k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+  }),
+  signInMinutes: define('SIGN_IN_MINUTES', signInMinutes, {
+    meaning: 'how long a sign-in may take at Fullscript, signing up there included',
+    otherwise: '60',
+    example: '60',
+  }),
+  signInsPerAddress: define('SIGN_INS_PER_ADDRESS', count, {
+    meaning:
+      'sign-ins under way that were started from one address; beyond it the oldest go; 0: no limit',
+    otherwise: '1000',
+    example: '1000',
   }),
   sessionIdleHours: define('SESSION_IDLE_HOURS', hours, {
     meaning: 'a session ends after so many hours without a request',

@@ -17,12 +17,10 @@ import type { DisabledUsers } from './disabled-users.js';
 import { UserDisabledError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
+import { type OpenSignInLimits, type OpenSignIns, createOpenSignIns } from './open-sign-ins.js';
 import { saveConsent } from './save-consent.js';
 import { type Retirement, createRetirement } from './superseded.js';
 import type { Vault } from './vault.js';
-
-/** How long a person may take at Fullscript, signing up included. */
-export const PENDING_LIFETIME_MS = 10 * 60_000;
 
 /** A sign-in under way, as the browser names it that holds its cookie. */
 export interface OpenSignIn {
@@ -38,6 +36,8 @@ export interface SignIn {
     returnTo: string | undefined;
     /** The session it is started in, if somebody is signed in; `finish` gives it back. */
     sessionId?: string | undefined;
+    /** A name for the address it is started from: so many can be under way from one. */
+    address?: string | undefined;
   }) => Promise<{ location: string; stateId: string; binding: string }>;
   /**
    * Finishes one: state, exchange, grant saved.
@@ -50,7 +50,7 @@ export interface SignIn {
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
-    onTaken?: () => void;
+    onTaken?: (wanted: { registration: string; returnTo: string | undefined }) => void;
   }) => Promise<{ key: GrantKey; returnTo: string | undefined; sessionId: string | undefined }>;
   /**
    * The last look, when the session is stored: somebody may have disabled the user meanwhile, and ended
@@ -71,6 +71,8 @@ export interface SignIn {
 
 export interface SignInDeps extends CustodyDeps {
   readonly pending: PendingAuthorizations;
+  /** How long sign-ins may be under way, and how many, unless as usual. */
+  readonly openSignIns?: OpenSignInLimits | undefined;
   readonly cipher: Cipher;
   readonly vault: Vault;
   readonly disabledUsers: Pick<DisabledUsers, 'has'>;
@@ -82,6 +84,8 @@ export interface SignInDeps extends CustodyDeps {
   readonly saveAnswerMs?: number | undefined;
 }
 
+type WithOpenSignIns = Omit<SignInDeps, 'openSignIns'> & { readonly openSignIns: OpenSignIns };
+
 const pendingRecord = z.object({
   /** Hash of the whole state: its id is a part of that. */
   state: z.string(),
@@ -89,6 +93,7 @@ const pendingRecord = z.object({
   returnTo: z.string().optional(),
   codeVerifier: z.string().optional(),
   sessionId: z.string().optional(),
+  address: z.string().optional(),
 });
 const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().optional() });
 
@@ -98,22 +103,23 @@ const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().opti
  */
 export function createSignIn(deps: SignInDeps): SignIn {
   const { pending, cipher, sleep = wait } = deps;
+  const open = { ...deps, openSignIns: createOpenSignIns(deps, deps.openSignIns) };
   const retirement = createRetirement(deps);
   const saves = createInFlight();
   const consentDeps = { ...deps, retirement, sleep, track: saves.track };
 
   return {
-    start: (request) => start(deps, request),
+    start: (request) => start(open, request),
     settled: () => saves.settled().then(retirement.settled),
 
     finish: async ({ query, bindingOf, onTaken }) => {
       const response = parseAuthorizationResponse(query);
       const { registration, returnTo, codeVerifier, sessionId } = await takePending(
-        deps,
+        open,
         response.state,
         bindingOf(stateId(response.state)),
       );
-      onTaken?.();
+      onTaken?.({ registration: registration.id, returnTo });
       checkIssuer(registration, response.iss);
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
@@ -126,8 +132,9 @@ export function createSignIn(deps: SignInDeps): SignIn {
       if (await deps.disabledUsers.has(grantId(key))) throw new UserDisabledError(key);
     },
 
-    drop: async (open) => {
-      await Promise.all(open.map((one) => pending.take(pendingId(one))));
+    drop: async (dropped) => {
+      await Promise.all(dropped.map((one) => pending.take(pendingId(one))));
+      for (const one of dropped) open.openSignIns.left(pendingId(one), undefined);
     },
 
     finished: async (query) => {
@@ -141,8 +148,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
 }
 
 async function start(
-  { pending, cipher }: SignInDeps,
-  { registration, returnTo, sessionId }: Parameters<SignIn['start']>[0],
+  { openSignIns, cipher }: WithOpenSignIns,
+  { registration, returnTo, sessionId, address }: Parameters<SignIn['start']>[0],
 ): ReturnType<SignIn['start']> {
   const state = randomToken();
   const binding = randomBytes(16).toString('base64url');
@@ -154,8 +161,9 @@ async function start(
     returnTo,
     codeVerifier,
     sessionId,
+    address,
   };
-  await pending.save(id, cipher.seal(JSON.stringify(record), id), PENDING_LIFETIME_MS);
+  await openSignIns.add(id, cipher.seal(JSON.stringify(record), id), address);
   const challenge = codeVerifier === undefined ? undefined : codeChallenge(codeVerifier);
   return {
     location: authorizationUrl({ registration, state, codeChallenge: challenge }),
@@ -189,7 +197,7 @@ interface Pending {
 }
 
 async function takePending(
-  deps: SignInDeps,
+  deps: WithOpenSignIns,
   state: string,
   binding: string | undefined,
 ): Promise<Pending> {
@@ -199,6 +207,7 @@ async function takePending(
   if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
   const record = parseOpened(pendingRecord, deps.cipher.open(sealed, id));
   if (record.state !== hash(state)) throw new AuthorizationResponseError('state_unknown');
+  deps.openSignIns.left(id, record.address);
   return {
     registration: deps.registration(record.registration as RegistrationId),
     returnTo: record.returnTo,

@@ -29,9 +29,13 @@ export interface ErrorView {
 
 const START_AGAIN = 'startAgain';
 
-/** Says that repeating this request cannot help, whatever goes wrong with it from here on. */
-export function offerStartAgain(res: Response): void {
-  res.locals[START_AGAIN] = true;
+/**
+ * Says that repeating this request cannot help, whatever goes wrong with it from here on.
+ *
+ * @param href where to start again, with what was wanted.
+ */
+export function offerStartAgain(res: Response, href: string): void {
+  res.locals[START_AGAIN] = href;
 }
 
 /**
@@ -73,7 +77,7 @@ export function errorHandler(deps: {
     try {
       const csrfToken = deps.csrfToken?.(req);
       const view = errorView({ req, res, code, entry, isSignedIn: csrfToken !== undefined });
-      const canWait = req.method === 'GET' && res.locals[START_AGAIN] !== true;
+      const canWait = req.method === 'GET' && res.locals[START_AGAIN] === undefined;
       const away = code === 'store_unavailable' && canWait;
       const page = {
         ...view,
@@ -146,8 +150,8 @@ function errorView(of: {
   const { req, res, code } = of;
   const { title, detail, way } = of.entry;
   const canRepeat = way === 'retry' || way === 'renew';
-  const spent = canRepeat && res.locals[START_AGAIN] === true;
-  const { href, label } = wayOut(spent ? 'start_again' : way, req);
+  const spent = canRepeat && res.locals[START_AGAIN] !== undefined;
+  const { href, label } = wayOut(spent ? 'start_again' : way, req, res);
   const byHand = way === 'renew' && !spent && of.isSignedIn;
   const returnTo = byHand ? wantedPage(req) : undefined;
   return { code, title, detail, href, label, requestId: requestIdOf(res), returnTo };
@@ -159,12 +163,12 @@ function wantedPage(req: Request): string {
   return formField(req, 'returnTo') ?? '/portal';
 }
 
-function wayOut(way: WayForward, req: Request): { href: string; label: string } {
+function wayOut(way: WayForward, req: Request, res: Response): { href: string; label: string } {
   switch (way) {
     case 'reconnect':
       return { href: '/oauth/authorize', label: 'Connect again' };
     case 'start_again':
-      return { href: '/', label: 'Start again' };
+      return { href: startAgainAt(res), label: 'Start again' };
     case 'retry':
     case 'renew':
       // What was posted is not posted again by a link; the portal has the button.
@@ -172,6 +176,11 @@ function wayOut(way: WayForward, req: Request): { href: string; label: string } 
     default:
       return { href: '/', label: 'Back to the start' };
   }
+}
+
+function startAgainAt({ locals }: Response): string {
+  const href: unknown = locals[START_AGAIN];
+  return typeof href === 'string' ? href : '/';
 }
 
 function sendProblem(

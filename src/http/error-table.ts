@@ -37,7 +37,7 @@ const signIn = {
     status: 400,
     title: 'This sign-in is no longer open',
     detail:
-      'It took longer than ten minutes, was finished already, or was started in another browser. Nothing has changed; please start again.',
+      'It took too long, was finished already, or was started in another browser. Nothing has changed; please start again.',
     way: 'start_again',
   },
   parameter_duplicated: {
@@ -94,6 +94,13 @@ const signIn = {
     detail:
       'The people who run this server have switched off your access to it. Only they can switch it on again; your Fullscript account is unchanged.',
     way: 'ask',
+  },
+  https_not_seen: {
+    status: 500,
+    title: 'This server does not see that you came by https',
+    detail:
+      'So it cannot keep you signed in, and has not finished the sign-in. The people who run it have to look at the proxy in front of it (X-Forwarded-Proto, TRUST_PROXY).',
+    way: 'operator',
   },
   registration_unknown: {
     status: 404,

@@ -32,6 +32,19 @@ export class RouteError extends Error {
   }
 }
 
+/** BASE_URL is https, and this request does not look as if it had come that way. */
+export class HttpsNotSeenError extends Error {
+  override readonly name = 'HttpsNotSeenError';
+  readonly code = 'https_not_seen';
+
+  constructor(reason: string) {
+    super(
+      `nobody can sign in: BASE_URL is https, so the session cookie is for https only, but ${reason}. ` +
+        'Have the proxy in front send X-Forwarded-Proto: https, and name it in TRUST_PROXY',
+    );
+  }
+}
+
 /** So many pages are open that this process tells no more of them how things stand. */
 export class LiveStreamsFullError extends Error {
   override readonly name = 'LiveStreamsFullError';

@@ -37,6 +37,8 @@ export interface RateLimits {
   readonly signIn: (req: Request, res: Response, key: GrantKey) => Promise<void>;
   /** For whom a start counts. */
   readonly startedBy: Callers['ofStart'];
+  /** A name for the address that a request comes from. */
+  readonly address: Callers['address'];
   /**
    * Takes back a start that led to a sign-in, so that only those add up that led to nothing. Its
    * callback needs no taking back: it counted for a state that will not come again.
@@ -84,6 +86,7 @@ export function createRateLimits(deps: RateLimitsDeps): RateLimits {
     callsOfUser: limiting(user),
     ahead: { session, user },
     startedBy: callers.ofStart,
+    address: callers.address,
     giveBack: (startedBy) => {
       if (startedBy === '' || limits.oauth === 0) return;
       // Nobody waits for it: one that fails is one start less in this window.

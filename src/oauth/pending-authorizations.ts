@@ -10,4 +10,16 @@ export interface PendingAuthorizations {
   readonly take: (id: string) => Promise<string | undefined>;
   /** Returns the value and keeps it. */
   readonly peek: (id: string) => Promise<string | undefined>;
+  /**
+   * Notes an id in a list for `ttlMs`. Where the list holds more than `most`, the oldest are struck off it.
+   *
+   * @returns the ids that were struck off, a thousand at a time at most; their values are left to the caller.
+   */
+  readonly enter: (
+    list: string,
+    id: string,
+    bound: { ttlMs: number; most: number },
+  ) => Promise<string[]>;
+  /** Strikes an id off a list. */
+  readonly leave: (list: string, id: string) => Promise<void>;
 }

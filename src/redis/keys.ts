@@ -81,8 +81,13 @@ function grantKeys(root: string) {
 function signInKeys(root: string) {
   const session = (hash: string) => `${root}:session:${hash}`;
   return {
-    /** A pending authorization: string, sealed by the caller. Lives ten minutes at most. */
+    /** A pending authorization: string, sealed by the caller. Lives an hour, unless set otherwise. */
     pending: (id: string) => `${root}:pending:${id}`,
+    /**
+     * Which authorizations are pending, in all or from one address: sorted set of their ids by the end of their
+     * life in epoch milliseconds. Lives as long as the longest of them.
+     */
+    pendingList: (list: string) => `${root}:pending-list:${list}`,
     /** A browser session: string, JSON. Lives as long as the session may be idle. */
     session,
     /** All sessions, as a pattern for SCAN. */

@@ -74,8 +74,8 @@ function closing({ removable, removeAfter, sealingKey }: RotationReport, others:
   const [keys, are, them] = removable.length === 1 ? ['Key', 'is', 'it'] : ['Keys', 'are', 'them'];
   const names = removable.map((id) => `"${id}"`).join(', ');
   return [
-    `${keys} ${names} ${are} no longer needed by any grant. Sign-ins under way need ${them} for up to ten ` +
-      `minutes and disconnects for up to a day: remove ${them} from TOKEN_ENCRYPTION_KEYS after ` +
+    `${keys} ${names} ${are} no longer needed by any grant. Sign-ins under way and disconnects need ` +
+      `${them} for up to a day: remove ${them} from TOKEN_ENCRYPTION_KEYS after ` +
       `${utc(removeAfter)}, if every server has "${sealingKey}" in front by now.`,
   ];
 }

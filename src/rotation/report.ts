@@ -38,7 +38,7 @@ export interface RotationReport {
   readonly failure: string | null;
 }
 
-/** Pending sign-ins last ten minutes, and disconnects that wait for Fullscript a day at most. */
+/** Pending sign-ins last an hour, a day where that is set, and disconnects that wait for Fullscript a day at most. */
 const PASSING_MS = 24 * 60 * 60_000;
 
 export function reportOf(parts: {

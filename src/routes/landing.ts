@@ -5,6 +5,12 @@ import type { Registration } from '../oauth/registration.js';
 import { COUNTRIES } from './countries.js';
 import { permissionsAskedFor } from './permissions.js';
 
+/** With which application a person wants to sign in, and to which page. */
+export interface Wanted {
+  readonly registration?: string | undefined;
+  readonly returnTo?: string | undefined;
+}
+
 /** The page that offers the connection. */
 export function landingRoutes(deps: {
   registrations: readonly Registration[];
@@ -19,8 +25,11 @@ export function landingRoutes(deps: {
       res.redirect(303, returnTo ?? '/portal');
       return;
     }
+    const isNamed = ({ id }: Registration) => id === req.query['registration'];
+    // The one that was asked for comes first.
+    const offered = registrations.toSorted((a, b) => Number(isNamed(b)) - Number(isNamed(a)));
     const left = leftView(req.query['signedOut']);
-    res.render('landing', { page: { ...landingView(registrations, returnTo), left } });
+    res.render('landing', { page: { ...landingView(offered, returnTo), left } });
   });
 }
 
@@ -43,12 +52,20 @@ function leftView(signedOut: unknown): { others: boolean } | undefined {
   return { others: signedOut === 'only-here' };
 }
 
+/** The page that asks before a sign-in starts. */
+export function landingPath(wanted: Wanted): string {
+  return withQuery('/', wanted);
+}
+
 /** Where a sign-in starts. */
-export function authorizePath(query: {
-  registration?: string | undefined;
-  returnTo?: string | undefined;
-}): string {
-  const set = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
+export function authorizePath(wanted: Wanted): string {
+  return withQuery('/oauth/authorize', wanted);
+}
+
+function withQuery(path: string, wanted: Wanted): string {
+  const set = Object.entries(wanted).filter((entry): entry is [string, string] =>
+    Boolean(entry[1]),
+  );
   const text = new URLSearchParams(set).toString();
-  return text === '' ? '/oauth/authorize' : `/oauth/authorize?${text}`;
+  return text === '' ? path : `${path}?${text}`;
 }

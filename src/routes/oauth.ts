@@ -14,10 +14,12 @@ import { navigationOf } from '../http/navigation.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
 import type { SessionStore } from '../http/session.js';
+import type { SignOutMark } from '../http/sign-out-mark.js';
 import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
 import { visitorOf } from '../http/visitor.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { Registration } from '../oauth/registration.js';
+import { type Wanted, landingPath } from './landing.js';
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
@@ -26,6 +28,9 @@ export interface OAuthRoutesDeps {
   readonly bindings: BindingCookies;
   readonly sessionStore: Pick<SessionStore, 'destroy'>;
   readonly devices: DeviceCookie;
+  /** Throws where the session cookie could not be set. */
+  readonly requireHttps: (req: Request) => void;
+  readonly signOutMark: Pick<SignOutMark, 'clear'>;
   readonly limits: RateLimits;
   /** The first one is the default. */
   readonly registrations: readonly Registration[];
@@ -75,13 +80,14 @@ function deliberate(deps: OAuthRoutesDeps): RequestHandler {
   return (req, res, next) => {
     const navigation = navigationOf(req, deps.baseUrl);
     if (navigation === 'embedded') throw new RouteError('navigation_refused');
-    wanted(deps.registrations, req.query['registration']);
+    const { id } = wanted(deps.registrations, req.query['registration']);
     if (navigation === 'deliberate') {
       next();
       return;
     }
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
-    res.redirect(303, `/?${new URLSearchParams({ returnTo: returnTo ?? '/portal' }).toString()}`);
+    const registration = req.query['registration'] === undefined ? undefined : id;
+    res.redirect(303, landingPath({ returnTo: returnTo ?? '/portal', registration }));
   };
 }
 
@@ -91,7 +97,9 @@ function authorize(deps: OAuthRoutesDeps): RequestHandler {
     const registration = wanted(deps.registrations, req.query['registration']);
     const returnTo = parseReturnTo(req.query['returnTo'], deps.baseUrl);
     const sessionId = signedIn(req) === undefined ? undefined : req.sessionID;
-    const started = await signIn.start({ registration, returnTo, sessionId });
+    const started = await signIn.start({
+      ...{ registration, returnTo, sessionId, address: limits.address(req) },
+    });
     const dropped = bindings.set(req, res, { ...started, startedBy: limits.startedBy(req) });
     await signIn.drop(dropped);
     audit('sign_in_started', { registration: registration.id, message: 'sign-in started' });
@@ -122,6 +130,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       const visitor = visitorOf(req);
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
       deps.devices.keep(req, res);
+      deps.signOutMark.clear(req, res);
       limits.giveBack(startedBy);
       tell('success');
       audit('signed_in', { key, ...visitor, message: 'signed in' });
@@ -155,10 +164,13 @@ async function finish(
   const bindingOf = (id: string) => {
     stateId = id;
     held = deps.bindings.get(req, id);
+    // Of a browser that came by https, or it would not hold the cookie. Ahead of the exchange: a reload still
+    // succeeds when the server has been put right.
+    if (held !== undefined) deps.requireHttps(req);
     return held?.binding;
   };
-  const spent = () => {
-    offerStartAgain(res);
+  const spent = (wantedThen: Wanted) => {
+    offerStartAgain(res, landingPath(wantedThen));
     if (stateId !== undefined) deps.bindings.clear(res, stateId);
   };
   const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent });

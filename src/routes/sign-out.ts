@@ -7,6 +7,7 @@ import { formField } from '../http/form-field.js';
 import { type LateSessionEnds, unlessStoreFails, unreadSession } from '../http/leaving.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { endSession, signedIn, userOf } from '../http/signed-in.js';
+import type { SignOutMark } from '../http/sign-out-mark.js';
 import { visitorOf } from '../http/visitor.js';
 
 export interface SignOutDeps {
@@ -14,6 +15,7 @@ export interface SignOutDeps {
   /** For sessions that the store does not end now. */
   readonly lateEnds: Pick<LateSessionEnds, 'add'>;
   readonly clearSessionCookie: (res: Response) => void;
+  readonly signOutMark: Pick<SignOutMark, 'set'>;
   readonly audit: Audit;
   readonly limits: Pick<RateLimits, 'signOut'>;
 }
@@ -89,6 +91,7 @@ async function signOut(
     deps.audit('signed_out', { key: user?.key, ...visitorOf(req), ...told(failure) });
   }
   deps.clearSessionCookie(res);
+  deps.signOutMark.set(res);
   const left = others === undefined ? 'here' : 'only-here';
   res.redirect(303, failure === undefined ? '/' : `/?signedOut=${left}`);
 }

@@ -69,6 +69,7 @@ describe('loadConfig, nothing set', () => {
     const { session, sealingKeys, ...rest } = load();
     expect(rest).toEqual({
       warnings: [],
+      openSignIns: { lifetimeMs: 3_600_000, perAddress: 1_000 },
       rateLimits: { oauth: 300, api: 60_000, address: 300_000 },
       callsPerUser: 32,
       production: false,
@@ -294,6 +295,18 @@ const TABLE: Record<
     read: ({ callsPerUser }) => callsPerUser,
     as: 8,
     refused: ['0', '257', '-1', 'many'],
+  },
+  signInMinutes: {
+    value: '90',
+    read: ({ openSignIns }) => openSignIns,
+    as: { lifetimeMs: 5_400_000, perAddress: 1_000 },
+    refused: ['9', '1441', '1.5', 'an hour'],
+  },
+  signInsPerAddress: {
+    value: '0',
+    read: ({ openSignIns }) => openSignIns,
+    as: { lifetimeMs: 3_600_000, perAddress: 0 },
+    refused: ['-1'],
   },
   rateLimitOAuth: {
     value: '30',

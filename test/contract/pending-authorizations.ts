@@ -58,5 +58,27 @@ export function pendingAuthorizationsContract(openStage: () => Promise<Stage>): 
       await until(async () => (await pending.peek(id)) === undefined);
       expect(await pending.take(id)).toBeUndefined();
     });
+
+    it('a list with more than it may hold → the oldest are struck off and answered', async () => {
+      const [a = '', b = '', c = '', d = ''] = Array.from({ length: 4 }, newId);
+      const list = newId();
+      const enter = (id: string) => pending.enter(list, id, { ttlMs: 60_000, most: 2 });
+      expect([await enter(a), await enter(b)]).toEqual([[], []]);
+      expect(await enter(c)).toEqual([a]);
+      await pending.leave(list, b);
+      expect(await enter(d)).toEqual([]);
+      expect(await pending.enter(newId(), a, { ttlMs: 60_000, most: 1 })).toEqual([]);
+    });
+
+    it('an entry whose lifetime is over → does not count, and those that live longer stay', async () => {
+      const [kept = '', short = '', last = ''] = Array.from({ length: 3 }, newId);
+      const list = newId();
+      await pending.enter(list, kept, { ttlMs: 60_000, most: 2 });
+      await pending.enter(list, short, { ttlMs: 30, most: 2 });
+      await pending.save(short, 'sealed', 30);
+      await until(async () => (await pending.peek(short)) === undefined);
+      expect(await pending.enter(list, last, { ttlMs: 60_000, most: 2 })).toEqual([]);
+      expect(await pending.enter(list, newId(), { ttlMs: 60_000, most: 2 })).toEqual([kept]);
+    });
   });
 }

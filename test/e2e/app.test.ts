@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Simulator } from '../../src/simulator/simulator.js';
-import type { Browser } from '../support/browser.js';
+import { approve } from '../simulator/drive.js';
+import { type Browser, copyOf } from '../support/browser.js';
 import { everythingIn } from '../support/everything-stored.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { ask } from '../support/requests.js';
@@ -81,6 +82,46 @@ describe('sign-in', () => {
     const page = await browser.send('/oauth/authorize?registration=ca-production');
     expect(page.status).toBe(404);
     expect(page.text).toContain('This country is not set up here');
+  });
+});
+
+describe('after the end of a session', () => {
+  const MARK = 'fc_signed_out';
+  const asPage = { headers: { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'same-origin' } };
+
+  it('signed out → more cookies change than a sign-in sets, so that no kept page is shown', async () => {
+    await browser.signIn(practitioner);
+    await browser.post('/sign-out');
+    const start = await browser.send('/oauth/authorize');
+    const back = new URL(await approve({ authorizeUrl: start.location!, person: practitioner }));
+    const callback = await browser.send(`${back.pathname}${back.search}`);
+    const set = [start, callback].flatMap(({ headers }) => headers.getSetCookie());
+    expect(set).toHaveLength(5);
+    const lines = (await browser.post('/sign-out')).headers.getSetCookie();
+    const values = lines.filter((line) => line.startsWith(MARK)).map((line) => line.split(';')[0]);
+    expect(new Set(values).size).toBeGreaterThan(set.length);
+  });
+
+  it('signed out → a person is asked first, a program is led on; signed in → neither', async () => {
+    await browser.signIn(practitioner);
+    await browser.post('/sign-out');
+    const asked = '/?returnTo=%2Fportal%2Fteam';
+    expect((await browser.send('/portal/team', asPage)).location).toBe(asked);
+    expect((await browser.send('/portal/account', asPage)).location).toMatch(/^\/\?returnTo=/);
+    expect((await browser.send('/portal/team')).location).toMatch(/^\/oauth\/authorize\?/);
+    await browser.signIn(practitioner);
+    expect(browser.cookies.has(MARK)).toBe(false);
+    expect((await browser.send('/portal/team', asPage)).status).toBe(200);
+  });
+
+  it('a page is opened with a session that has ended elsewhere → the same mark', async () => {
+    await browser.signIn(practitioner);
+    const other = copyOf(browser, app.local);
+    await other.post('/sign-out/everywhere');
+    await browser.json('/api/session');
+    expect(browser.cookies.has(MARK)).toBe(false);
+    await browser.send('/portal', asPage);
+    expect(browser.cookies.has(MARK)).toBe(true);
   });
 });
 

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { grantId } from '../../src/grants/grant.js';
-import { PENDING_LIFETIME_MS, createSignIn } from '../../src/grants/sign-in.js';
+import type { OpenSignInLimits } from '../../src/grants/open-sign-ins.js';
+import { type OpenSignIn, type SignIn, createSignIn } from '../../src/grants/sign-in.js';
 import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
 import { type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
@@ -122,12 +124,19 @@ describe('a callback', () => {
     expect(exchanges()).toBe(1);
   });
 
-  it('after ten minutes → refused without a call', async () => {
+  it('after 59 minutes → signed in; after an hour → refused without a call', async () => {
     await open();
+    const { signIn, deps, simulator } = world;
+    const slow = await signIn.start({ registration: deps.registration(), returnTo: undefined });
     const { finish } = await tab();
-    world.clock.advance(PENDING_LIFETIME_MS + 1);
+    world.clock.advance(59 * 60_000);
+    const person = simulator.people[0]!.id;
+    const back = await approve({ authorizeUrl: slow.location, person });
+    const query = new URL(back).searchParams;
+    await signIn.finish({ query, bindingOf: () => slow.binding });
+    world.clock.advance(60_001);
     await expect(finish()).rejects.toMatchObject({ code: 'state_unknown' });
-    expect(exchanges()).toBe(0);
+    expect(exchanges()).toBe(1);
   });
 
   it('with a code that expired at Fullscript → invalid_grant, nothing stored', async () => {
@@ -265,7 +274,63 @@ describe('a callback', () => {
   });
 });
 
+describe('sign-ins under way, more than are allowed', () => {
+  const start = (signIn: SignIn, address?: string) =>
+    signIn.start({ registration: world.deps.registration(), returnTo: undefined, address });
+
+  async function openWith(openSignIns: OpenSignInLimits) {
+    await open();
+    const { deps, pending, cipher } = world;
+    const signIn = createSignIn({ ...deps, pending, cipher, openSignIns });
+    const isOpen = async ({ stateId, binding }: OpenSignIn) => {
+      const id = createHash('sha256').update(`pending ${stateId} ${binding}`).digest('base64url');
+      return (await pending.peek(id)) !== undefined;
+    };
+    return { signIn, areOpen: (all: OpenSignIn[]) => Promise.all(all.map(isOpen)) };
+  }
+
+  it('from one address → its oldest go, those of others stay', async () => {
+    const { signIn, areOpen } = await openWith({ perAddress: 2 });
+    const first = await start(signIn, 'a');
+    const others = await start(signIn, 'b');
+    const next = [await start(signIn, 'a'), await start(signIn, 'a')];
+    expect(await areOpen([first, others, ...next])).toEqual([false, true, true, true]);
+  });
+
+  it('in all → the oldest of all go; no limit for addresses → none there', async () => {
+    const { signIn, areOpen } = await openWith({ inAll: 3, perAddress: 0 });
+    const started = [];
+    for (const address of ['a', 'b', 'b', 'b']) started.push(await start(signIn, address));
+    expect(await areOpen(started)).toEqual([false, true, true, true]);
+  });
+
+  it('one is finished → it does not count any more', async () => {
+    const { signIn, areOpen } = await openWith({ perAddress: 2 });
+    const first = await start(signIn, 'a');
+    const person = world.simulator.people[0]!.id;
+    const { location, binding } = await start(signIn, 'a');
+    const back = await approve({ authorizeUrl: location, person });
+    await signIn.finish({ query: new URL(back).searchParams, bindingOf: () => binding });
+    const last = await start(signIn, 'a');
+    expect(await areOpen([first, last])).toEqual([true, true]);
+  });
+});
+
 describe('what is stored of a sign-in', () => {
+  it('with the longest page to return to → 2.5 kB at most', async () => {
+    await open({ registration: { pkce: true } });
+    const values: string[] = [];
+    const save = (_id: string, value: string) => Promise.resolve(void values.push(value));
+    const pending = { ...world.pending, save };
+    const signIn = createSignIn({ ...world.deps, pending, cipher: world.cipher });
+    await signIn.start({
+      ...{ registration: world.deps.registration(), returnTo: `/${'x'.repeat(1_023)}` },
+      ...{ sessionId: 's'.repeat(43), address: 'a'.repeat(22) },
+    });
+    expect(values).toHaveLength(1);
+    expect(values[0]!.length).toBeLessThanOrEqual(2_500);
+  });
+
   it('contains neither state, binding nor verifier in clear, as name or as value', async () => {
     await open({ registration: { pkce: true } });
     const stored: string[] = [];

@@ -53,8 +53,8 @@ function report(situation: Situation): RotationReport {
 const text = (situation: Situation) => reportText(report(situation)).join('\n');
 
 const REMOVE_A =
-  'Key "A" is no longer needed by any grant. Sign-ins under way need it for up to ten minutes and ' +
-  'disconnects for up to a day: remove it from TOKEN_ENCRYPTION_KEYS after 2026-05-05 10:21 UTC, ' +
+  'Key "A" is no longer needed by any grant. Sign-ins under way and disconnects need ' +
+  'it for up to a day: remove it from TOKEN_ENCRYPTION_KEYS after 2026-05-05 10:21 UTC, ' +
   'if every server has "B" in front by now.';
 
 describe('the report', () => {

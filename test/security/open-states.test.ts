@@ -4,7 +4,7 @@ import { type App, type World, openWorld } from '../support/world.js';
 
 /** Many sign-ins of one browser at once, and how long they stay open. */
 
-const TEN_MINUTES_MS = 600_000;
+const HOUR_MS = 3_600_000;
 let world: World;
 let app: App;
 let person: string;
@@ -97,17 +97,17 @@ describe('SR-11', () => {
 });
 
 describe('SR-12', () => {
-  it('SR-12 a start → its record and its cookie live ten minutes at most', async () => {
+  it('SR-12 a start → its record and its cookie live an hour at most', async () => {
     browser = app.browser();
     const page = await browser.send('/oauth/authorize');
     const [key, ...more] = await world.pending();
     expect(more).toEqual([]);
     const left = await world.stored.pttl(key!);
-    expect(left).toBeGreaterThan(TEN_MINUTES_MS - 60_000);
-    expect(left).toBeLessThanOrEqual(TEN_MINUTES_MS);
+    expect(left).toBeGreaterThan(HOUR_MS - 60_000);
+    expect(left).toBeLessThanOrEqual(HOUR_MS);
     const [cookie] = page.headers.getSetCookie();
     expect(cookie).toMatch(/^fc_auth_[\w-]+=/);
-    expect(Number(/Max-Age=(\d+)/.exec(cookie!)![1])).toBeLessThanOrEqual(600);
+    expect(Number(/Max-Age=(\d+)/.exec(cookie!)![1])).toBeLessThanOrEqual(3_600);
   });
 
   it('SR-12 the state has died, the session lives → refused, and still signed in', async () => {

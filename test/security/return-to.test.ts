@@ -42,6 +42,7 @@ describe('SR-16', () => {
     ['an array of one', 'returnTo[]=/portal%3Fa'],
     ['half an escape', 'returnTo=/portal%'],
     ['2 000 characters', one(`/${'x'.repeat(2_000)}`)],
+    ['a path that becomes too long', one(`/${'я'.repeat(300)}`)],
   ];
 
   it.each(REFUSED)('SR-16 returnTo is %s → everything ends in the portal', async (_name, query) => {
@@ -67,6 +68,17 @@ describe('SR-16', () => {
     ['/@evil.example', '/@evil.example'],
     ['/a/../portal', '/portal'],
     ['/é', '/%C3%A9'],
+    // The query cannot lead elsewhere, whatever it holds.
+    ['/portal?q=%5C', '/portal?q=%5C'],
+    ['/portal?q=a%0Ab', '/portal?q=a%0Ab'],
+    ['/portal?q=%E9', '/portal?q=%E9'],
+    ['/portal?q=100%', '/portal?q=100%25'],
+    ['/portal?q=%252F%25252F', '/portal?q=%252F%25252F'],
+    ['/portal?q=\\', '/portal?q=%5C'],
+    // Judged by what becomes of it.
+    [`/portal?q=${'я'.repeat(150)}`, `/portal?q=${'%D1%8F'.repeat(150)}`],
+    [`/portal/patients?search=${'я'.repeat(510)}`, '/portal/patients'],
+    [`/portal?q=${'x'.repeat(1_015)}`, '/portal'],
     ['/', '/'],
   ])('SR-16 returnTo is %s → there, on our origin', async (value, expected) => {
     const browser = app.browser();
@@ -74,6 +86,29 @@ describe('SR-16', () => {
     const page = await browser.send(await browser.consent({ person, start }));
     expect(page).toMatchObject({ status: 303, location: expected });
     expect(new URL(page.location!, app.origin).origin).toBe(app.origin);
+  });
+
+  it('SR-16 a long page without a session → the start has a Location that proxies take', async () => {
+    const long = `/portal/patients?search=${'%D1%8F'.repeat(510)}`;
+    const { location } = await app.browser().send(long);
+    expect(location).toBe('/oauth/authorize?returnTo=%2Fportal%2Fpatients');
+    const whole = `/portal/patients?search=${'%D1%8F'.repeat(160)}`;
+    expect((await app.browser().send(whole)).location!.length).toBeLessThan(2_048);
+  });
+
+  it('SR-16 starting again, or a link on another site → the page that was wanted, and with which application', async () => {
+    const query = 'returnTo=%2Fportal%2Fteam&registration=us-sandbox';
+    const browser = app.browser();
+    const start = `/oauth/authorize?${query}`;
+    const callback = await browser.consent({ person, start });
+    const refused = await browser.send(callback.replace('code=', 'code=x'));
+    const again = /href="(\/\?[^"]*)"/.exec(refused.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const wanted = (path: string) => Object.fromEntries(new URL(path, app.origin).searchParams);
+    expect(wanted(again)).toEqual({ returnTo: '/portal/team', registration: 'us-sandbox' });
+    const foreign = await browser.send(start, {
+      headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' },
+    });
+    expect(wanted(foreign.location!)).toEqual(wanted(again));
   });
 
   it('SR-16 a local path → kept with the state, in no URL on the way, and not in clear', async () => {

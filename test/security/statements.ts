@@ -14,7 +14,7 @@ export const STATEMENTS: Readonly<Record<string, string>> = {
   '09': 'the callback of one browser is worth nothing in another',
   '10': 'a callback works once, also when it comes many times at once',
   '11': 'tabs sign in side by side, and one that fails spoils no other',
-  '12': 'an open sign-in ends after ten minutes, and a browser has only so many',
+  '12': 'an open sign-in ends after an hour, and a browser and an address have only so many',
   '13': 'what Fullscript says went wrong is believed with a valid state, and never trusted as text',
   '14': 'an answer that names another issuer is refused',
   '15': 'the code leaves no trace behind the callback',

@@ -52,9 +52,10 @@ function executablePath(): string {
   return found;
 }
 
-function launchOptions() {
+function launchOptions({ keepsPages = false } = {}) {
   return {
     executablePath: executablePath(),
+    ignoreDefaultArgs: keepsPages ? ['--disable-back-forward-cache'] : [],
     args: [
       // Chromium's sandbox does not start for root, which tests in containers are.
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
@@ -89,11 +90,16 @@ export async function stopSharedChromium(): Promise<void> {
   shared = undefined;
 }
 
-/** The Chromium of the run, in which each visitor has a context of its own; outside of a run one's own. */
-export async function openChromium() {
-  const endpoint = process.env[ENDPOINT];
+/**
+ * The Chromium of the run, in which each visitor has a context of its own; outside of a run one's own.
+ *
+ * @param options.keepsPages whether it keeps pages for the way back, as people's browsers do. Playwright
+ *   switches that off, so it takes a browser of its own.
+ */
+export async function openChromium(options: { keepsPages?: boolean } = {}) {
+  const endpoint = options.keepsPages === true ? undefined : process.env[ENDPOINT];
   const browser = await (endpoint === undefined
-    ? chromium.launch(launchOptions())
+    ? chromium.launch(launchOptions(options))
     : chromium.connect(endpoint));
   return {
     /** A visitor with a browser of a kind: its size, its theme, with or without JavaScript, … */
