@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { grantId } from '../../src/grants/grant.js';
@@ -6,6 +7,7 @@ import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
 import { type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
 import { gate } from '../support/gate.js';
+import { holdUp } from '../support/hold-up.js';
 
 let world: Custody;
 afterEach(() => world.close());
@@ -240,6 +242,24 @@ describe('a callback', () => {
     back();
     await world.signIn.settled();
     expect(world.seen).toEqual(['connected']);
+  });
+
+  it('while this process is held up for longer than a browser waits → signed in', async () => {
+    await open({
+      saveAnswerMs: 20,
+      records: (inner) => ({
+        ...inner,
+        compareAndSet: async (...args) => {
+          // Answered from outside of this thread, which finds it when it goes on.
+          const answer = stat('.');
+          holdUp(300);
+          await answer;
+          return inner.compareAndSet(...args);
+        },
+      }),
+    });
+    const { key } = await (await tab()).finish();
+    expect((await world.vault.read(key))!.status).toBe('active');
   });
 
   it('met by 503 → the code is exchanged again, and met by 500 it is not', async () => {
