@@ -277,10 +277,14 @@ describe('a callback', () => {
     const { query, finish } = await tab({ returnTo: '/patients' });
     expect(await world.signIn.finished(query)).toBeUndefined();
     const { key } = await finish();
-    expect(await world.signIn.finished(query)).toEqual({
-      grantId: grantId(key),
-      returnTo: '/patients',
-    });
+    const finished = { grantId: grantId(key), returnTo: '/patients' };
+    expect(await world.signIn.finished(query)).toEqual({ ...finished, isSameAnswer: true });
+    const state = query.get('state')!;
+    for (const other of [{ code: 'another' }, { error: 'access_denied' }, {}]) {
+      const again = new URLSearchParams({ state, ...other });
+      const seen = await world.signIn.finished(again);
+      expect(seen).toEqual({ ...finished, isSameAnswer: false });
+    }
     expect(await world.signIn.finished(new URLSearchParams({ state: 'other' }))).toBeUndefined();
   });
 });

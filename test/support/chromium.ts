@@ -89,11 +89,19 @@ export async function stopSharedChromium(): Promise<void> {
   shared = undefined;
 }
 
-/** The Chromium of the run, in which each visitor has a context of its own; outside of a run one's own. */
-export async function openChromium() {
-  const endpoint = process.env[ENDPOINT];
+/** Playwright switches it off; people have it. */
+const WITH_BACK_FORWARD_CACHE = { ignoreDefaultArgs: ['--disable-back-forward-cache'] };
+
+/**
+ * The Chromium of the run, in which each visitor has a context of its own; outside of a run one's own, as also
+ * where pages shall come back from the back/forward cache.
+ */
+export async function openChromium(options: { backForwardCache?: boolean } = {}) {
+  const { backForwardCache = false } = options;
+  const endpoint = backForwardCache ? undefined : process.env[ENDPOINT];
+  const more = backForwardCache ? WITH_BACK_FORWARD_CACHE : {};
   const browser = await (endpoint === undefined
-    ? chromium.launch(launchOptions())
+    ? chromium.launch({ ...launchOptions(), ...more })
     : chromium.connect(endpoint));
   return {
     /** A visitor with a browser of a kind: its size, its theme, with or without JavaScript, … */
