@@ -23,6 +23,7 @@ export function renderDocs(): Record<string, string> {
 
 const WAYS: Record<WayForward, string> = {
   start_again: 'start the sign-in again',
+  sign_in_again: 'start again, for the same page, as the account that is chosen now',
   reconnect: 'connect again',
   retry: 'try again in a moment',
   renew: 'try again; by hand once more even before the wait is over',

@@ -3,6 +3,7 @@ import { join as joinPath } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config, SimulatorConfig } from './config.js';
 import { openDataFolder } from './data-folder.js';
+import { deadlineSignal } from './deadline.js';
 import { authorizationServer } from './oauth/authorization-server.js';
 import { type Registration, registrationId } from './oauth/registration.js';
 import { secret } from './oauth/secret.js';
@@ -117,13 +118,15 @@ function inDataDir({ config }: Pick<Deps, 'config'>, name: string): string {
 }
 
 async function isSimulator(origin: string): Promise<boolean> {
+  const { signal, stop } = deadlineSignal(2_000);
   try {
-    const signal = AbortSignal.timeout(2_000);
     const answer = await fetch(`${origin}/simulator/health`, { signal, redirect: 'error' });
     const body = (await answer.json()) as { simulator?: unknown } | null;
     return body?.simulator === 'fullscript';
   } catch {
     return false;
+  } finally {
+    stop();
   }
 }
 

@@ -11,11 +11,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Which folders a folder may import from; `*` for the composition root. */
 const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
-  oauth: [],
-  grants: ['oauth'],
-  fullscript: [],
-  redis: ['grants', 'oauth', 'http/shared-counts.ts', 'data-folder.ts'],
-  memory: ['grants', 'oauth', 'http/shared-counts.ts'],
+  'deadline.ts': [],
+  oauth: ['deadline.ts'],
+  grants: ['oauth', 'deadline.ts'],
+  fullscript: ['deadline.ts'],
+  redis: ['grants', 'oauth', 'deadline.ts', 'http/shared-counts.ts', 'data-folder.ts'],
+  memory: ['grants', 'oauth', 'deadline.ts', 'http/shared-counts.ts'],
   disk: ['grants'],
   http: ['oauth', 'grants', 'fullscript'],
   // Counts what the others tell of, and names none of them in return.
@@ -56,7 +57,7 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
   'environment.ts': ['config.ts', 'config'],
   'server-arguments.ts': [],
   'config-summary.ts': ['config.ts', 'config', 'oauth', 'redis/store-label.ts'],
-  doctor: ['config.ts', 'config', 'grants', 'oauth', 'redis', 'disk'],
+  doctor: ['deadline.ts', 'config.ts', 'config', 'grants', 'oauth', 'redis', 'disk'],
   terminal: [],
   rotation: ['config.ts', 'grants', 'redis', 'disk', 'terminal'],
   // A session is told apart by what the session middleware put into it. Grants are refreshed and

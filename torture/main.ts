@@ -11,6 +11,7 @@ import { clusterMasterLoss, sentinelFailover } from './ordeals/failover.js';
 import { noWrites } from './ordeals/no-writes.js';
 import { oneUserFloods } from './ordeals/one-user-floods.js';
 import { pausedHolder } from './ordeals/paused-holder.js';
+import { pausedSignIn } from './ordeals/paused-sign-in.js';
 import { rollingRestart } from './ordeals/rolling-restart.js';
 import { tokenEndpoint } from './ordeals/token-endpoint.js';
 import { type Row, renderTable, runOrdeal } from './runner.js';
@@ -28,6 +29,7 @@ const ORDEALS: readonly Ordeal[] = [
   rollingRestart,
   disconnect,
   pausedHolder,
+  pausedSignIn,
   clocks,
   oneUserFloods,
 ];

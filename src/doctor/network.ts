@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { type Socket, connect as connectPlain } from 'node:net';
 import { type TLSSocket, connect as connectTls } from 'node:tls';
+import { deadlineSignal, startDeadline } from '../deadline.js';
 
 export interface Target {
   readonly host: string;
@@ -60,9 +61,10 @@ function connect({ host, port, tls }: Target, timeoutMs: number): Promise<TlsFac
       return socket;
     };
     const socket = tls ? secure() : plain();
-    socket.setTimeout(timeoutMs, () => {
+    const stop = startDeadline(timeoutMs, () => {
       socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }));
     });
+    socket.once('close', stop);
     socket.on('error', reject);
   });
 }
@@ -78,16 +80,20 @@ function factsOf(socket: TLSSocket): TlsFacts {
 }
 
 async function get(url: string, timeoutMs: number): Promise<HttpAnswer> {
-  const signal = AbortSignal.timeout(timeoutMs);
-  const headers = { accept: '*/*', 'user-agent': 'fullscript-connect' };
-  const answer = await fetch(url, { signal, headers, redirect: 'manual' });
-  const date = Date.parse(answer.headers.get('date') ?? '');
-  return {
-    status: answer.status,
-    date: Number.isNaN(date) ? undefined : date,
-    location: answer.headers.get('location') ?? undefined,
-    text: await beginning(answer),
-  };
+  const { signal, stop } = deadlineSignal(timeoutMs);
+  try {
+    const headers = { accept: '*/*', 'user-agent': 'fullscript-connect' };
+    const answer = await fetch(url, { signal, headers, redirect: 'manual' });
+    const date = Date.parse(answer.headers.get('date') ?? '');
+    return {
+      status: answer.status,
+      date: Number.isNaN(date) ? undefined : date,
+      location: answer.headers.get('location') ?? undefined,
+      text: await beginning(answer),
+    };
+  } finally {
+    stop();
+  }
 }
 
 async function beginning({ body }: Response): Promise<string> {

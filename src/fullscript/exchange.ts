@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Agent, Dispatcher } from 'undici';
+import { startDeadline } from '../deadline.js';
 import { UnknownCodingError, codingsAccepted, decoded } from './content-coding.js';
 import { FullscriptApiError } from './errors.js';
 
@@ -113,9 +114,7 @@ function collect(to: {
     reject(error);
     controller?.abort(error);
   };
-  const deadline = setTimeout(() => {
-    giveUp(new DeadlineError());
-  }, timeoutMs);
+  const stop = startDeadline(timeoutMs, () => giveUp(new DeadlineError()));
   return {
     onRequestStart: (current) => {
       controller = current;
@@ -129,11 +128,11 @@ function collect(to: {
       if (!body.add(chunk)) giveUp(new TooLargeError());
     },
     onResponseEnd: () => {
-      clearTimeout(deadline);
+      stop();
       resolve({ ...head, body: body.whole() });
     },
     onResponseError: (_controller, error) => {
-      clearTimeout(deadline);
+      stop();
       reject(error);
     },
   };

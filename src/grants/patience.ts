@@ -1,3 +1,4 @@
+import { startDeadline } from '../deadline.js';
 import { StoreUnavailableError } from './errors.js';
 
 /** Three seconds of pauses: a restart of the store, or a failover that goes well. */
@@ -39,11 +40,13 @@ export async function inTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
   throw new StoreUnavailableError('a save', new Error(`no answer within ${limitMs} ms`));
 }
 
-/** The outcome of work, or undefined after `limitMs`; the work goes on, and leaves no timer. */
+/**
+ * The outcome of work, or undefined after `limitMs`; the work goes on, and leaves no timer. A pause of this process
+ * does not count as time that the work took; see `startDeadline`.
+ */
 export function atMost<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, limitMs, undefined);
-    const stop = () => clearTimeout(timer);
+    const stop = startDeadline(limitMs, () => resolve(undefined));
     // Whichever comes second changes nothing.
     work.then(resolve, reject).finally(stop);
   });

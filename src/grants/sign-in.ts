@@ -28,6 +28,14 @@ export interface OpenSignIn {
   readonly binding: string;
 }
 
+/** A sign-in that has succeeded. */
+export interface FinishedSignIn {
+  readonly grantId: string;
+  readonly returnTo: string | undefined;
+  /** Whether the callback at hand brings the answer that it was finished with: then it is a reload. */
+  readonly isSameAnswer: boolean;
+}
+
 /** Sign-in with Fullscript: from "connect" to a stored grant. */
 export interface SignIn {
   /** Starts one. `binding` goes into a cookie named after `stateId`, which ties it to this browser. */
@@ -61,10 +69,8 @@ export interface SignIn {
   readonly admit: (key: GrantKey) => Promise<void>;
   /** Forgets sign-ins that are under way: a browser has only so many. */
   readonly drop: (open: readonly OpenSignIn[]) => Promise<void>;
-  /** What a callback that has succeeded before led to; a reload goes there again. */
-  readonly finished: (
-    query: URLSearchParams,
-  ) => Promise<{ grantId: string; returnTo: string | undefined } | undefined>;
+  /** What the state of a callback has led to, if it has led to a grant before. */
+  readonly finished: (query: URLSearchParams) => Promise<FinishedSignIn | undefined>;
   /** Resolves when nothing is left to do in the background; for shutdown. */
   readonly settled: Retirement['settled'];
 }
@@ -95,7 +101,12 @@ const pendingRecord = z.object({
   sessionId: z.string().optional(),
   address: z.string().optional(),
 });
-const finishedRecord = z.object({ grantId: z.string(), returnTo: z.string().optional() });
+const finishedRecord = z.object({
+  grantId: z.string(),
+  returnTo: z.string().optional(),
+  /** Of what Fullscript answered. Records of earlier versions lack it, and count as another answer. */
+  answer: z.string().optional(),
+});
 
 /**
  * The record of a sign-in is addressed by the hash of the state's id *and* the binding: a browser without the
@@ -124,7 +135,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const code = codeOf(response);
       const tokens = await exchange(deps, { registration, code, codeVerifier });
       const key = await saveConsent(consentDeps, registration.id, tokens);
-      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo });
+      const answer = answerHash(query);
+      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo, answer });
       return { key, returnTo, sessionId };
     },
 
@@ -141,8 +153,9 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const id = finishedId(query.get('state') ?? '');
       const sealed = await pending.peek(id);
       if (sealed === undefined) return undefined;
-      const { grantId, returnTo } = parseOpened(finishedRecord, cipher.open(sealed, id));
-      return { grantId, returnTo };
+      const record = parseOpened(finishedRecord, cipher.open(sealed, id));
+      const { grantId, returnTo, answer } = record;
+      return { grantId, returnTo, isSameAnswer: answer === answerHash(query) };
     },
   };
 }
@@ -183,6 +196,11 @@ function pendingId({ stateId, binding }: OpenSignIn): string {
 
 function finishedId(state: string): string {
   return hash(`finished ${state}`);
+}
+
+/** Tells one answer of Fullscript to a state from another. */
+function answerHash(query: URLSearchParams): string {
+  return hash(JSON.stringify(['answer', query.getAll('code'), query.getAll('error')]));
 }
 
 function hash(text: string): string {

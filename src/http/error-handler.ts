@@ -29,6 +29,13 @@ export interface ErrorView {
 
 const START_AGAIN = 'startAgain';
 
+const SIGN_IN_AGAIN = 'signInAgain';
+
+/** Says where a sign-in starts that takes the place of the one that this request belongs to. */
+export function offerSignInAgain(res: Response, href: string): void {
+  res.locals[SIGN_IN_AGAIN] = href;
+}
+
 /**
  * Says that repeating this request cannot help, whatever goes wrong with it from here on.
  *
@@ -151,7 +158,7 @@ function errorView(of: {
   const { title, detail, way } = of.entry;
   const canRepeat = way === 'retry' || way === 'renew';
   const spent = canRepeat && res.locals[START_AGAIN] !== undefined;
-  const { href, label } = wayOut(spent ? 'start_again' : way, req, res);
+  const { href, label } = wayOut(spent ? 'start_again' : way, of);
   const byHand = way === 'renew' && !spent && of.isSignedIn;
   const returnTo = byHand ? wantedPage(req) : undefined;
   return { code, title, detail, href, label, requestId: requestIdOf(res), returnTo };
@@ -163,8 +170,15 @@ function wantedPage(req: Request): string {
   return formField(req, 'returnTo') ?? '/portal';
 }
 
-function wayOut(way: WayForward, req: Request, res: Response): { href: string; label: string } {
+function wayOut(
+  way: WayForward,
+  { req, res }: { req: Request; res: Response },
+): { href: string; label: string } {
   switch (way) {
+    case 'sign_in_again': {
+      const href: unknown = res.locals[SIGN_IN_AGAIN];
+      return { href: typeof href === 'string' ? href : '/oauth/authorize', label: 'Start again' };
+    }
     case 'reconnect':
       return { href: '/oauth/authorize', label: 'Connect again' };
     case 'start_again':

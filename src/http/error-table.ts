@@ -1,6 +1,6 @@
 /** What the way out of an error is, for a person in front of a page. */
 export type WayForward =
-  'start_again' | 'reconnect' | 'retry' | 'renew' | 'home' | 'operator' | 'ask';
+  'start_again' | 'sign_in_again' | 'reconnect' | 'retry' | 'renew' | 'home' | 'operator' | 'ask';
 
 /** One row: a stable code, its status, and what a person is told. */
 export interface ErrorEntry {
@@ -39,6 +39,13 @@ const signIn = {
     detail:
       'It took too long, was finished already, or was started in another browser. Nothing has changed; please start again.',
     way: 'start_again',
+  },
+  state_answered: {
+    status: 400,
+    title: 'This sign-in has been answered before',
+    detail:
+      'Your first answer at Fullscript counts, and nothing has changed here: whoever was signed in still is. To sign in with the account you have chosen now, start again.',
+    way: 'sign_in_again',
   },
   parameter_duplicated: {
     status: 400,

@@ -1,3 +1,4 @@
+import { startDeadline } from '../deadline.js';
 import { LockTimeoutError } from '../grants/errors.js';
 import type { Lock } from '../grants/lock.js';
 
@@ -48,14 +49,13 @@ function turn(waiters: Waiters, waitMs: number): Promise<void> {
   if (waitMs <= 0) return Promise.reject(new LockTimeoutError());
   return new Promise((resolve, reject) => {
     const takeOver = () => {
-      clearTimeout(timer);
+      stop();
       resolve();
     };
-    const timer = setTimeout(() => {
+    const stop = startDeadline(waitMs, () => {
       waiters.delete(takeOver);
       reject(new LockTimeoutError());
-    }, waitMs);
-    timer.unref();
+    });
     waiters.add(takeOver);
   });
 }

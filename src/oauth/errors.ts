@@ -73,6 +73,8 @@ export class TokenEndpointError extends Error {
 export type AuthorizationResponseErrorCode =
   | 'state_missing'
   | 'state_unknown'
+  /** The state has brought another answer before: another code, or a yes where this is a no. */
+  | 'state_answered'
   | 'parameter_duplicated'
   | 'code_missing'
   | 'issuer_mismatch'

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Response } from 'got';
+import { startDeadline } from '../deadline.js';
 import { TokenEndpointError, oauthErrorIn } from './errors.js';
 import type { Registration } from './registration.js';
 import { parseRetryAfter } from './retry-after.js';
@@ -39,6 +40,9 @@ const NOT_SENT = new Set([
 ]);
 /** A hundred times what Fullscript answers; more is not an answer, and would fill the memory. */
 const LARGEST_ANSWER = 128 * 1024;
+const TOO_LARGE = new Error('the answer is too large');
+/** got tells of it as of its own time-outs. */
+const LATE = new DOMException('no answer in time', 'TimeoutError');
 const PHASES_BEFORE_SENDING = new Set(['lookup', 'connect', 'secureConnect']);
 
 // A kept-alive connection that the server has just closed fails after the request was written, and
@@ -108,7 +112,9 @@ async function postJson(
   const { got, ...errors } = await loadTokenCalls().catch(() => {
     throw new TokenEndpointError('unreachable', { detail: 'the HTTP client cannot be loaded' });
   });
-  const tooLarge = new AbortController();
+  const ended = new AbortController();
+  // got's `request` limit takes a pause of this process for a silence of Fullscript.
+  const stop = startDeadline(timeoutMs, () => ended.abort(LATE));
   try {
     const answer = got.post(url, {
       json: body,
@@ -118,19 +124,21 @@ async function postJson(
       throwHttpErrors: false,
       followRedirect: false,
       retry: { limit: 0 },
-      timeout: { connect: Math.min(5_000, timeoutMs), request: timeoutMs },
-      signal: tooLarge.signal,
+      timeout: { connect: Math.min(5_000, timeoutMs) },
+      signal: ended.signal,
     });
     void answer.on('downloadProgress', ({ transferred }) => {
-      if (transferred > LARGEST_ANSWER) tooLarge.abort();
+      if (transferred > LARGEST_ANSWER) ended.abort(TOO_LARGE);
     });
     return await answer;
   } catch (error) {
-    if (tooLarge.signal.aborted) throw new TokenEndpointError('invalid_response');
+    if (ended.signal.reason === TOO_LARGE) throw new TokenEndpointError('invalid_response');
     // No `cause`: got's error carries the request's options, and with them the secret and the token.
     throw new TokenEndpointError(wasSent(error, errors) ? 'no_answer' : 'unreachable', {
       detail: error instanceof errors.RequestError ? error.code : undefined,
     });
+  } finally {
+    stop();
   }
 }
 

@@ -1,4 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { startDeadline } from '../deadline.js';
+import { atMost } from '../grants/patience.js';
 import { connectCluster, pingCluster } from './cluster.js';
 import { connectionError } from './connection-error.js';
 import { RedisConnector } from './connector.js';
@@ -52,7 +54,7 @@ export function connectRedis(address: StoreAddress, options: ClientOptions = {})
 }
 
 function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
-  const common = { ...commonOptions(commandTimeoutMs), ...loginOptions(address) };
+  const common = { ...commonOptions(), ...loginOptions(address) };
   // Server certificates are checked, against Node's own list of authorities.
   const tls = 'tls' in address && address.tls ? { tls: {} } : {};
   const direct = { Connector: RedisConnector };
@@ -70,12 +72,10 @@ function build(address: StoreAddress, commandTimeoutMs: number): RedisClient {
   );
 }
 
-function commonOptions(commandTimeoutMs: number) {
+function commonOptions() {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // A server that went away without a word (host lost, network cut) is left and looked up anew.
-    socketTimeout: 4 * commandTimeoutMs,
     enableOfflineQueue: false,
     // 0: commands in flight fail when the connection breaks, instead of being sent a second time.
     maxRetriesPerRequest: 0,
@@ -135,12 +135,12 @@ export async function waitUntilReady(client: RedisClient, timeoutMs: number): Pr
   if (client.status === 'ready') return true;
   return await new Promise((resolve) => {
     const settle = (ready: boolean) => () => {
-      clearTimeout(timer);
+      stop();
       client.off('ready', onReady).off('end', onEnd);
       resolve(ready);
     };
     const [onReady, onEnd] = [settle(true), settle(false)];
-    const timer = setTimeout(settle(false), timeoutMs);
+    const stop = startDeadline(timeoutMs, settle(false));
     client.on('ready', onReady).on('end', onEnd);
   });
 }
@@ -152,13 +152,7 @@ export async function ping(client: RedisClient): Promise<void> {
 
 /** Lets commands in flight finish, but not for long, and closes. Never fails, never hangs. */
 export async function closeRedis(client: RedisClient): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-  });
-  const quit = client.quit().then(ignore, ignore);
-  await Promise.race([quit, timeout]);
-  clearTimeout(timer);
+  await atMost(CLOSE_TIMEOUT_MS, client.quit().then(ignore, ignore));
   client.disconnect();
 }
 

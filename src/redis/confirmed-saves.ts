@@ -1,5 +1,5 @@
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { startDeadline } from '../deadline.js';
 import type { SaveOutcome } from '../grants/grant-records.js';
 import type { Wait } from './durability.js';
 import { type DurabilityCheck, isRefusal } from './durability-check.js';
@@ -130,21 +130,15 @@ async function whenConfirmed(
  */
 async function confirmation(deps: ConfirmedSavesDeps, wait: Wait): Promise<string | undefined> {
   const { client, waitMs = WAIT_MS, graceMs = GRACE_MS } = deps;
-  const silence = new AbortController();
+  let stop = () => {};
+  const silent = new Promise<string>((resolve) => {
+    stop = startDeadline(waitMs + graceMs, () => resolve(SILENT));
+  });
   try {
-    return await Promise.race([
-      ask(client, wait, waitMs),
-      silent(waitMs + graceMs, silence.signal),
-    ]);
+    return await Promise.race([ask(client, wait, waitMs), silent]);
   } finally {
-    silence.abort();
+    stop();
   }
-}
-
-/** What arrived while this process was held up is read before the server counts as silent; see `limitCommands`. */
-async function silent(afterMs: number, signal: AbortSignal): Promise<string> {
-  await delay(afterMs, undefined, { signal });
-  return turn(SILENT);
 }
 
 /** One connection's waits run one after the other, so they share the time. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { closeToOthers } from '../data-folder.js';
+import { startDeadline } from '../deadline.js';
 import { hasCode } from './file-lock.js';
 
 /** Socket addresses hold 104 bytes on macOS and 108 on Linux. */
@@ -80,10 +81,11 @@ function converse(path: string, command: string, answerMs = ANSWER_MS): Promise<
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     const answer = (text: string) => {
+      stop();
       socket.destroy();
       resolve(text);
     };
-    socket.setTimeout(answerMs, () => answer(''));
+    const stop = startDeadline(answerMs, () => answer(''));
     socket.once('connect', () => socket.write(`${command}\r\n`));
     socket.once('data', (data) => answer(data.toString('latin1')));
     socket.once('close', () => answer(''));
@@ -92,5 +94,6 @@ function converse(path: string, command: string, answerMs = ANSWER_MS): Promise<
       if (hasCode(error, 'ECONNRESET', 'EPIPE', 'EAGAIN')) answer('');
       else reject(error);
     });
+    socket.once('close', stop);
   });
 }

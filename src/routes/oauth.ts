@@ -2,12 +2,12 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import type { DisconnectOutcome } from '../grants/grant-events.js';
 import { UserDisabledError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
-import type { SignIn } from '../grants/sign-in.js';
+import type { FinishedSignIn, SignIn } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Audit } from '../http/audit.js';
 import type { Binding, BindingCookies } from '../http/binding-cookie.js';
 import type { DeviceCookie } from '../http/device-cookie.js';
-import { offerStartAgain } from '../http/error-handler.js';
+import { offerSignInAgain, offerStartAgain } from '../http/error-handler.js';
 import { RouteError } from '../http/errors.js';
 import { formField } from '../http/form-field.js';
 import { navigationOf } from '../http/navigation.js';
@@ -18,8 +18,8 @@ import type { SignOutMark } from '../http/sign-out-mark.js';
 import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
 import { visitorOf } from '../http/visitor.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
-import type { Registration } from '../oauth/registration.js';
-import { type Wanted, landingPath } from './landing.js';
+import type { Registration, RegistrationId } from '../oauth/registration.js';
+import { type Wanted, authorizePath, landingPath } from './landing.js';
 
 export interface OAuthRoutesDeps {
   readonly signIn: SignIn;
@@ -136,19 +136,45 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       audit('signed_in', { key, ...visitor, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
-      const before = isUnknownState(error) ? await signIn.finished(query) : undefined;
-      const user = signedIn(req);
-      if (before === undefined || user === undefined || grantId(user.key) !== before.grantId) {
-        tell(outcomeOf(error));
-        const key = error instanceof UserDisabledError ? error.key : who;
-        const failed = { key, reason: outcomeOf(error), message: 'sign-in failed' };
-        audit('sign_in_failed', { ...failed, ...visitorOf(req), level: 'warn' });
-        throw error;
+      const before = isUnknownState(error) ? await finishedHere(signIn, req, query) : undefined;
+      if (before?.isSameAnswer === true) {
+        // A reload, or the back button, after everything went well.
+        res.redirect(303, before.returnTo ?? '/portal');
+        return;
       }
-      // A reload, or the back button, after everything went well.
-      res.redirect(303, before.returnTo ?? '/portal');
+      const failure = before === undefined ? error : answeredBefore(res, before);
+      const reason = outcomeOf(failure);
+      tell(reason);
+      const key = error instanceof UserDisabledError ? error.key : who;
+      const failed = { key, reason, message: 'sign-in failed' };
+      audit('sign_in_failed', { ...failed, ...visitorOf(req), level: 'warn' });
+      throw failure;
     }
   };
+}
+
+type FinishedHere = FinishedSignIn & { readonly registration: RegistrationId };
+
+/** What this state has led to before, for the browser that was signed in by it and still is. */
+async function finishedHere(
+  signIn: SignIn,
+  req: Request,
+  query: URLSearchParams,
+): Promise<FinishedHere | undefined> {
+  const finished = await signIn.finished(query);
+  const user = signedIn(req);
+  if (finished === undefined || user === undefined) return undefined;
+  if (grantId(user.key) !== finished.grantId) return undefined;
+  return { ...finished, registration: user.key.registration };
+}
+
+/**
+ * Back to Fullscript, another account or a no: the state is spent, and leading on by it would open the portal as
+ * the person of the first answer without a word.
+ */
+function answeredBefore(res: Response, { registration, returnTo }: FinishedHere): Error {
+  offerSignInAgain(res, authorizePath({ registration, returnTo }));
+  return new AuthorizationResponseError('state_answered');
 }
 
 /**

@@ -4,7 +4,7 @@ import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } 
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { UnknownCodingError, decoded } from '../../src/fullscript/content-coding.js';
 import { exchange } from '../../src/fullscript/exchange.js';
-import { type Answer, answering, closePeers, startPeer } from '../fixtures/peer.js';
+import { type Answer, answering, closePeers, startPeer, thenHeldUp } from '../fixtures/peer.js';
 import { rejection, shown } from '../fixtures/shown.js';
 import { until } from '../support/until.js';
 import { clientAt } from './client.js';
@@ -226,6 +226,12 @@ describe('the deadline', () => {
     const error = await rejection(exchangeWith(peer.origin, 100));
     expect(error).toMatchObject({ name: 'FullscriptApiError', code: 'fullscript_timeout' });
     await until(() => gone);
+  });
+
+  it('this process is held up for longer than that while the answer comes → it counts', async () => {
+    const peer = await startPeer(thenHeldUp(answering(200, TEXT), 400));
+    const { status, body } = await exchangeWith(peer.origin, 200);
+    expect({ status, text: body.toString() }).toEqual({ status: 200, text: TEXT });
   });
 
   it('a body that trickles → fullscript_timeout: it is for everything', async () => {

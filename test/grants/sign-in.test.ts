@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { grantId } from '../../src/grants/grant.js';
@@ -8,6 +9,7 @@ import { codeChallenge } from '../../src/oauth/pkce.js';
 import { approve } from '../simulator/drive.js';
 import { type Custody, type CustodyOptions, openCustody } from '../support/custody.js';
 import { gate } from '../support/gate.js';
+import { holdUp } from '../support/hold-up.js';
 
 let world: Custody;
 afterEach(() => world.close());
@@ -251,6 +253,24 @@ describe('a callback', () => {
     expect(world.seen).toEqual(['connected']);
   });
 
+  it('while this process is held up for longer than a browser waits → signed in', async () => {
+    await open({
+      saveAnswerMs: 20,
+      records: (inner) => ({
+        ...inner,
+        compareAndSet: async (...args) => {
+          // Answered from outside of this thread, which finds it when it goes on.
+          const answer = stat('.');
+          holdUp(300);
+          await answer;
+          return inner.compareAndSet(...args);
+        },
+      }),
+    });
+    const { key } = await (await tab()).finish();
+    expect((await world.vault.read(key))!.status).toBe('active');
+  });
+
   it('met by 503 → the code is exchanged again, and met by 500 it is not', async () => {
     await open();
     world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 503, times: 2 });
@@ -266,10 +286,14 @@ describe('a callback', () => {
     const { query, finish } = await tab({ returnTo: '/patients' });
     expect(await world.signIn.finished(query)).toBeUndefined();
     const { key } = await finish();
-    expect(await world.signIn.finished(query)).toEqual({
-      grantId: grantId(key),
-      returnTo: '/patients',
-    });
+    const finished = { grantId: grantId(key), returnTo: '/patients' };
+    expect(await world.signIn.finished(query)).toEqual({ ...finished, isSameAnswer: true });
+    const state = query.get('state')!;
+    for (const other of [{ code: 'another' }, { error: 'access_denied' }, {}]) {
+      const again = new URLSearchParams({ state, ...other });
+      const seen = await world.signIn.finished(again);
+      expect(seen).toEqual({ ...finished, isSameAnswer: false });
+    }
     expect(await world.signIn.finished(new URLSearchParams({ state: 'other' }))).toBeUndefined();
   });
 });

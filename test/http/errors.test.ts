@@ -14,6 +14,7 @@ import { rejection } from '../fixtures/shown.js';
 /** The button of an error page on a GET. */
 const WAYS_OUT: Record<WayForward, { href: string; label: string }> = {
   start_again: { href: '/', label: 'Start again' },
+  sign_in_again: { href: '/oauth/authorize', label: 'Start again' },
   reconnect: { href: '/oauth/authorize', label: 'Connect again' },
   retry: { href: '', label: 'Try again' },
   renew: { href: '', label: 'Try again' },

@@ -14,6 +14,7 @@ import {
   inTurn,
   type Peer,
   startPeer,
+  thenHeldUp,
 } from '../fixtures/peer.js';
 import { registrationOf } from '../fixtures/registration.js';
 import { rejection, shown } from '../fixtures/shown.js';
@@ -377,6 +378,15 @@ describe('no answer of the token endpoint', () => {
       expect(error).toMatchObject({ code: 'no_answer', status: undefined });
       expectDiscreet(error);
     }
+  });
+
+  it('this process is held up for longer than that while the answer comes → it counts', async () => {
+    const { registration, endpoint } = await endpointAt(
+      thenHeldUp(answering(200, ANSWER), 400),
+      200,
+    );
+    const tokens = await endpoint.refresh(registration, secret(REFRESH_TOKEN));
+    expect(tokens.accessToken.reveal()).toBe(ANSWER.oauth.access_token);
   });
 
   it('headers at once, the body never → no_answer within the limit', async () => {

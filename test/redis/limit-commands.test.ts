@@ -8,6 +8,7 @@ import {
 } from '../../src/redis/client.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { createSubscriber } from '../../src/redis/subscriber.js';
+import { holdUp } from '../support/hold-up.js';
 import { type TestRedis, startRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
@@ -20,19 +21,17 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function connected(): Promise<{ redis: TestRedis; client: RedisClient }> {
-  const redis = await startRedis();
+async function connected() {
+  const redis: TestRedis = await startRedis();
   ends.push(() => redis.stop());
-  const client = connectRedis(parseStoreUrl(redis.url), { commandTimeoutMs: LIMIT_MS });
+  const errors: string[] = [];
+  const onError = ({ message }: Error) => errors.push(message);
+  const client: RedisClient = connectRedis(parseStoreUrl(redis.url), {
+    ...{ commandTimeoutMs: LIMIT_MS, onError },
+  });
   ends.push(() => closeRedis(client));
   expect(await waitUntilReady(client, 5_000)).toBe(true);
-  return { redis, client };
-}
-
-/** As while a large module is loaded. */
-function holdUp(ms: number): void {
-  const from = performance.now();
-  while (performance.now() - from < ms);
+  return { redis, client, errors };
 }
 
 describe('limitCommands', () => {
@@ -46,6 +45,32 @@ describe('limitCommands', () => {
     holdUp(LIMIT_MS + 100);
     await expect(Promise.all(answers)).resolves.toEqual(['value', 7, 'PONG']);
     await expect(piped).resolves.toEqual([[null, 'value']]);
+  });
+
+  it('held up for so long that the connection would count as silent → it is kept', async () => {
+    const { client, errors } = await connected();
+    await client.set('key', 'value');
+    const answer = client.get('key');
+    await turn();
+    holdUp(10 * LIMIT_MS);
+    await expect(answer).resolves.toBe('value');
+    await expect(client.ping()).resolves.toBe('PONG');
+    expect(errors).toEqual([]);
+  });
+
+  it('held up between the call and its way out → the server has its whole time', async () => {
+    const { client } = await connected();
+    const answer = client.ping();
+    holdUp(LIMIT_MS + 100);
+    await expect(answer).resolves.toBe('PONG');
+  });
+
+  it('a server that says nothing any more → its connection is left', async () => {
+    const { client, redis, errors } = await connected();
+    redis.pause();
+    await expect(client.ping()).rejects.toThrow(TIMED_OUT);
+    await until(() => errors.some((one) => one.startsWith('Socket timeout')));
+    redis.resume();
   });
 
   it('the server was silent for that long too → fails', async () => {

@@ -202,4 +202,31 @@ describe('SR-10', () => {
     expect(exchanges()).toBe(before);
     expect((await app.browser().send(callback)).status).toBe(400);
   });
+
+  it.each([
+    ['another code', { code: 'of-another-account' }],
+    ['a no', { error: 'access_denied' }],
+  ])(
+    'SR-10 back to Fullscript, and %s under the same state → said so, never led on',
+    async (_, answer) => {
+      const browser = app.browser();
+      const start = '/oauth/authorize?returnTo=/portal/patients';
+      const callback = new URL(await browser.consent({ person, start }), app.origin);
+      await browser.send(`${callback.pathname}${callback.search}`);
+      const before = exchanges();
+      const state = callback.searchParams.get('state')!;
+      const query = new URLSearchParams({ state, ...answer }).toString();
+      const page = await browser.send(`${callback.pathname}?${query}`);
+      expect(page.status).toBe(400);
+      expect(page.text).toContain('(state_answered)');
+      expect(page.text).toContain(
+        'href="/oauth/authorize?registration=us-sandbox&amp;returnTo=%2Fportal%2Fpatients"',
+      );
+      expect(exchanges()).toBe(before);
+      expect((await session(browser)).resourceOwner).toMatchObject({ id: person });
+      // To a browser that was not signed in by it, it is like any state of before.
+      const stranger = await app.browser().send(`${callback.pathname}?${query}`);
+      expect(stranger.text).toContain('(state_unknown)');
+    },
+  );
 });
