@@ -67,7 +67,7 @@ describe('SR-20 strict, and the flow works', () => {
     const browser = strict.browser();
     const started = await browser.send('/oauth/authorize');
     const binding = started.headers.getSetCookie().join('\n');
-    expect(binding).toMatch(/^fc_auth_[^;]+; Max-Age=600; .*HttpOnly; SameSite=Lax$/);
+    expect(binding).toMatch(/^fc_auth_[^;]+; Max-Age=3600; .*HttpOnly; SameSite=Lax$/);
     const answer = await signIn(browser);
     expect(answer).toMatchObject({ status: 303, location: '/portal' });
   });
