@@ -64,7 +64,7 @@ describe('connecting', () => {
     expect(await heading(page)).toBe('You did not connect Fullscript');
     expect(await looksOf(page, 'denied')).toEqual([]);
     await page.getByRole('link', { name: 'Start again' }).click();
-    expect(pathOf(page)).toBe('/');
+    expect(pathOf(page)).toBe('/?registration=us-sandbox');
   });
 
   it('the back button after signing in leads to no error that cannot be left', async () => {
