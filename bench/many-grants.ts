@@ -22,7 +22,7 @@ import {
   type Simulator,
   startSimulator,
 } from '../src/simulator/simulator.js';
-import { startRedis } from '../test/support/redis-server.js';
+import { DURABLE, startRedis } from '../test/support/redis-server.js';
 import { keyAt, seedGrants } from './seed-grants.js';
 
 /**
@@ -141,7 +141,7 @@ function rowText([name, took]: readonly [string, readonly number[]]): string {
 
 async function bench(): Promise<boolean> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fc-bench-'));
-  const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  const redis = await startRedis({ args: DURABLE });
   const simulator = await startSimulator();
   const config = configFor(simulator, redis.url, dataDir);
   const opened = await openClient({ config, say: print });

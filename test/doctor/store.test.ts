@@ -12,7 +12,7 @@ import { type StoreInspection, inspectStore } from '../../src/redis/inspection.j
 import { storeHosts, storeLabel } from '../../src/redis/store-label.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { connectTo } from '../support/contract.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../support/redis-server.js';
 import { startTcpRedis } from '../support/redis-tcp.js';
 
 let redis: TestRedis;
@@ -20,7 +20,7 @@ let client: RedisClient;
 const ends: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  redis = await startRedis({ args: DURABLE });
   client = await connectTo(redis);
 });
 

@@ -4,11 +4,12 @@ import { everythingIn } from '../support/everything-stored.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
+import { DURABLE } from '../support/redis-server.js';
 
 let world: World<TestRedis>;
 
 beforeEach(async () => {
-  world = await openWorldWithRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  world = await openWorldWithRedis({ args: DURABLE });
 });
 
 afterEach(() => world.close());

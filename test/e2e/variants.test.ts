@@ -9,6 +9,7 @@ import { copyOf, createBrowser } from '../support/browser.js';
 import { gate } from '../support/gate.js';
 import { until } from '../support/until.js';
 import { type World, openWorld, openWorldWithRedis } from '../support/world.js';
+import { DURABLE } from '../support/redis-server.js';
 
 let world: World;
 let canada: Simulator;
@@ -151,7 +152,7 @@ describe('behind a TLS proxy', () => {
 describe('Redis dying between the answer of a refresh and its save', () => {
   it('→ the call is served from the journal, readiness is red, and nothing is lost', async () => {
     const own = await openWorldWithRedis({
-      args: ['--appendonly', 'yes', '--appendfsync', 'always'],
+      args: DURABLE,
     });
     ends.push(own.close);
     const { simulator, redis } = own;

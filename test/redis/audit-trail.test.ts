@@ -9,7 +9,7 @@ import { type RedisClient, closeRedis, connectRedis } from '../../src/redis/clie
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { AT, all, entry, times } from '../contract/audit-trail.js';
 import { connectTo } from '../support/contract.js';
-import { startRedis } from '../support/redis-server.js';
+import { DURABLE, startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
 import { until } from '../support/until.js';
 
@@ -87,7 +87,7 @@ describe('AuditTrail in Redis', () => {
   });
 
   it('Redis restarts while it is followed → told, and what comes afterwards is not missed', async () => {
-    const other = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const other = await startRedis({ args: DURABLE });
     const writer = await connectTo(other);
     ends.push(() => closeRedis(writer));
     const trail = createRedisAuditTrail(writer);

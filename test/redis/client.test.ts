@@ -13,7 +13,7 @@ import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { createRedisLock } from '../../src/redis/lock.js';
 import { createRedisPendingAuthorizations } from '../../src/redis/pending-authorizations.js';
 import { type StoreAddress, parseStoreUrl } from '../../src/redis/store-url.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
 const NOBODY = 'unix:///nonexistent/redis.sock';
@@ -88,7 +88,7 @@ describe('connectRedis', () => {
   });
 
   it('server killed and restarted → errors at once, then works without a new client', async () => {
-    const redis = await redisServer(['--appendonly', 'yes', '--appendfsync', 'always']);
+    const redis = await redisServer(DURABLE);
     const states: string[] = [];
     const client = connect(parseStoreUrl(redis.url), { onStateChange: (one) => states.push(one) });
     await waitUntilReady(client, 5_000);

@@ -4,7 +4,7 @@ import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../src/redis/grant-records.js';
 import { grantKey, lockKey, pendingKey, sessionKey } from '../support/keys.js';
 import { connectTo } from '../support/contract.js';
-import { startRedis } from '../support/redis-server.js';
+import { DURABLE, startRedis } from '../support/redis-server.js';
 import { type Database, openDatabase } from '../support/shared-redis.js';
 import { until } from '../support/until.js';
 
@@ -136,7 +136,7 @@ describe('ids of grant records in Redis', () => {
   });
 
   it('Redis restarts half-way → fails, because its cursor has lost its meaning', async () => {
-    const redis = await startRedis({ args: ['--appendonly', 'yes'] });
+    const redis = await startRedis({ args: DURABLE });
     const client = await connectTo(redis);
     const records = createRedisGrantRecords(client);
     for (let i = 0; i < 300; i += 1) await records.compareAndSet(newId(), record(1), 0);

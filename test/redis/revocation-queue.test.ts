@@ -8,7 +8,7 @@ import { REVOCATION_QUEUE } from '../support/keys.js';
 import { createRedisRevocationQueue } from '../../src/redis/revocation-queue.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { freePort } from '../support/app.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 import { gate } from '../support/gate.js';
 
@@ -95,7 +95,7 @@ describe('the queue of revocations in Redis', () => {
   });
 
   it('Redis killed and restarted with its file → delivered all the same, by the same worker', async () => {
-    const redis = await redisServer('--appendonly', 'yes', '--appendfsync', 'always');
+    const redis = await redisServer(...DURABLE);
     const { queue, seen, deliver, errors } = await openAt(redis.url);
     deliver();
     const one = entry();
@@ -108,7 +108,7 @@ describe('the queue of revocations in Redis', () => {
   });
 
   it('Redis is restarted while an entry is handled → it is handled to the end, or again', async () => {
-    const redis = await redisServer('--appendonly', 'yes', '--appendfsync', 'always');
+    const redis = await redisServer(...DURABLE);
     const { client, queue, seen, deliver } = await openAt(redis.url);
     const { opened, open: finish } = gate();
     deliver(() => opened);

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/logger.js';
 import { marksOf } from '../../src/redis/installation.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 import { openStore } from '../../src/store.js';
-import { type TestRedis, startRedis } from '../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../support/redis-server.js';
 import { bulk, integers, map, startFakeServer } from './fake-server.js';
 import { sealingKey } from '../support/seeded-grants.js';
 import { until } from '../support/until.js';
@@ -53,7 +53,7 @@ async function opened(url: string) {
 
 describe('openStore', () => {
   it('Redis is set to keep everything → no warning', async () => {
-    const redis = await redisServer('--appendonly', 'yes', '--appendfsync', 'always');
+    const redis = await redisServer(...DURABLE);
     const { store, loud } = await opened(redis.url);
     await store.ping();
     expect(loud()).toEqual([]);

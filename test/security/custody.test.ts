@@ -15,6 +15,7 @@ import { askingAt } from '../../torture/call.js';
 import { holdRefresh } from '../../torture/held-refresh.js';
 import { type Visitor, sessionOf, settle, signIn, storedGrants } from '../../torture/visitor.js';
 import { gate } from '../support/gate.js';
+import { DURABLE } from '../support/redis-server.js';
 
 /** The statements about grants that two servers on one Redis hold, whether they share a process or not. */
 
@@ -34,7 +35,7 @@ let one: Server;
 let two: Server;
 
 beforeAll(async () => {
-  world = await openWorldWithRedis({ args: ['--appendonly', 'yes'] });
+  world = await openWorldWithRedis({ args: DURABLE });
   [one, two] = await Promise.all([open(), open()]);
 });
 

@@ -1,6 +1,5 @@
 import { freePorts } from './free-ports.js';
 import {
-  DURABLE,
   type GroupMember,
   type GroupOptions,
   HEALTHY_WITHIN_MS,
@@ -11,6 +10,7 @@ import {
   openGroup,
 } from './redis-group.js';
 import { until } from './until.js';
+import { DURABLE } from './redis-server.js';
 
 const SLOTS = 16_384;
 

@@ -26,9 +26,6 @@ export interface GroupOptions {
   readonly args?: readonly string[];
 }
 
-/** What every test of a fail-over relies on: a write that was answered is on disk. */
-export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 export const HEALTHY_WITHIN_MS = 30_000;
 
 /** How many replicas of the server at `port` are in step. */

@@ -1,6 +1,5 @@
 import { freePorts } from './free-ports.js';
 import {
-  DURABLE,
   type GroupMember,
   type GroupOptions,
   HEALTHY_WITHIN_MS,
@@ -11,7 +10,7 @@ import {
   memberAt,
   openGroup,
 } from './redis-group.js';
-import { startRedis } from './redis-server.js';
+import { DURABLE, startRedis } from './redis-server.js';
 import { until } from './until.js';
 
 const REPLICAS = 2;

@@ -15,6 +15,12 @@ const DEFAULTS = [
   ...['--rdbcompression', 'no'],
 ];
 
+/**
+ * Nothing that Redis has answered is lost with its process. `everysec` is not enough for that: while
+ * a disk is busy, Redis holds back even the write, for up to two seconds.
+ */
+export const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
 /** A Redis of the test's own, on a unix socket in a folder of its own. */
 export interface TestRedis {
   /** For `REDIS_URL`. */
@@ -32,7 +38,7 @@ export interface TestRedis {
 }
 
 export interface TestRedisOptions {
-  /** They come last, so they override: `['--appendonly', 'yes']` keeps data over `kill`. */
+  /** They come last, so they override. `DURABLE` keeps data over `kill`. */
   readonly args?: readonly string[];
   /** The text of a configuration file, for a server that writes into its own, as a sentinel does. */
   readonly config?: string;

@@ -2,11 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Fleet } from '../fleet.js';
 import type { Ordeal, OrdealStage } from '../ordeal.js';
 import { type Visitor, lostAmong, sessionOf } from '../visitor.js';
+import { DURABLE } from '../../test/support/redis-server.js';
 
 const PEOPLE = 5;
 /** What survives a kill on a Redis without WAITAOF. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
-
 export const killRedis: Ordeal = {
   name: 'kill-redis',
   title: 'kill -9 of Redis (AOF on) while refreshes run: 0 grants and sessions lost',

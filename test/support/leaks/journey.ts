@@ -5,13 +5,11 @@ import { grantKey } from '../keys.js';
 import type { Simulator } from '../../../src/simulator/simulator.js';
 import type { Browser } from '../browser.js';
 import { saveDump } from '../redis-dump.js';
+import { DURABLE } from '../redis-server.js';
 import { until } from '../until.js';
 import { openWorldWithRedis } from '../world.js';
 import { recordFolder } from './material.js';
 import { type KnownSecret, type Material, record } from './recorder.mjs';
-
-// Everything that was ever written is there to be looked at, not only what is left.
-const KEEP_ALL = ['--appendonly', 'yes'];
 
 /** A server, and all that is heard of it. */
 export interface Stage {
@@ -32,7 +30,8 @@ export async function openStage(extra: Record<string, string> = {}): Promise<Sta
     secret: (secret) => secrets.push(secret),
     material: (material) => materials.push(material),
   });
-  const { redis, ...world } = await openWorldWithRedis({ args: KEEP_ALL });
+  // The append-only file holds everything that was ever written, not only what is left.
+  const { redis, ...world } = await openWorldWithRedis({ args: DURABLE });
   const app = await world.start(
     { FULLSCRIPT_PKCE: 'on', METRICS_TOKEN, ...extra },
     { revocationRetryMs: 50 },
@@ -44,7 +43,7 @@ export async function openStage(extra: Record<string, string> = {}): Promise<Sta
     materials,
     browser: app.browser,
     dump: async () => {
-      await saveDump(redis.socketPath, KEEP_ALL);
+      await saveDump(redis.socketPath, []);
       recordFolder('redis', dirname(redis.socketPath));
     },
     close: async () => {

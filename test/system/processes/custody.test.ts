@@ -17,6 +17,7 @@ import {
   settle,
   storedGrants,
 } from '../../../torture/visitor.js';
+import { DURABLE } from '../../support/redis-server.js';
 
 /** The statements about grants that take the death, or the sleep, of a process. */
 
@@ -28,7 +29,7 @@ let two: Member;
 let redis: Redis;
 
 beforeAll(async () => {
-  fleet = await openFleet({ processes: 2, redisArgs: ['--appendonly', 'yes'] });
+  fleet = await openFleet({ processes: 2, redisArgs: DURABLE });
   [one, two] = fleet.members as [Member, Member];
   redis = (await connectTo(fleet.redis)) as Redis;
 });

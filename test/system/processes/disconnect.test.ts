@@ -10,6 +10,7 @@ import { ready, startProcess } from '../../support/process.js';
 import type { TestRedis } from '../../support/redis-server.js';
 import { until } from '../../support/until.js';
 import { type World, openWorldWithRedis } from '../../support/world.js';
+import { DURABLE } from '../../support/redis-server.js';
 
 let world: World<TestRedis>;
 let simulator: Simulator;
@@ -17,7 +18,7 @@ let redis: TestRedis;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  world = await openWorldWithRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  world = await openWorldWithRedis({ args: DURABLE });
   ({ simulator, redis } = world);
 });
 

@@ -14,7 +14,7 @@ import { createBrowser } from '../../support/browser.js';
 import { connectTo } from '../../support/contract.js';
 import { alive, ready, startProcess } from '../../support/process.js';
 import { startRedisGate } from '../../support/redis-gate.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../../support/redis-server.js';
 import { seedGrants } from '../../support/seeded-grants.js';
 import { until } from '../../support/until.js';
 
@@ -26,8 +26,7 @@ let env: ReturnType<typeof environment>;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  const args = ['--appendonly', 'yes', '--appendfsync', 'always'];
-  [redis, simulator] = await Promise.all([startRedis({ args }), startSimulator()]);
+  [redis, simulator] = await Promise.all([startRedis({ args: DURABLE }), startSimulator()]);
   client = (await connectTo(redis)) as Redis;
   cwd = await mkdtemp(join(tmpdir(), 'fc-grants-'));
   env = environment({ simulator, redisUrl: redis.url, port: await freePort() });

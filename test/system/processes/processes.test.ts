@@ -10,6 +10,7 @@ import { type ServerProcess, alive, ready, startProcess } from '../../support/pr
 import { until } from '../../support/until.js';
 import { type World, openWorld, openWorldWithRedis } from '../../support/world.js';
 import { expireStored } from '../../../torture/visitor.js';
+import { DURABLE } from '../../support/redis-server.js';
 
 let folder: string;
 const running: ServerProcess[] = [];
@@ -221,7 +222,7 @@ describe('a server that is configured wrongly', () => {
   });
 
   it('with Redis away starts, answers 503, and serves when Redis comes', async () => {
-    const world = await openWorldWithRedis({ args: ['--appendonly', 'yes'] });
+    const world = await openWorldWithRedis({ args: DURABLE });
     const { redis, simulator } = world;
     await redis.kill();
     const env = environment({ simulator, redisUrl: redis.url, port: await freePort() });

@@ -17,7 +17,7 @@ import { environment, freePort, startApp } from '../../support/app.js';
 import { type Browser, createBrowser } from '../../support/browser.js';
 import { connectTo } from '../../support/contract.js';
 import { type ServerProcess, alive, ready, startProcess } from '../../support/process.js';
-import { type TestRedis, startRedis } from '../../support/redis-server.js';
+import { DURABLE, type TestRedis, startRedis } from '../../support/redis-server.js';
 import {
   asVariable,
   grantOfOwner,
@@ -39,10 +39,7 @@ let env: ReturnType<typeof environment>;
 const running: ServerProcess[] = [];
 
 beforeEach(async () => {
-  [redis, simulator] = await Promise.all([
-    startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] }),
-    startSimulator(),
-  ]);
+  [redis, simulator] = await Promise.all([startRedis({ args: DURABLE }), startSimulator()]);
   client = await connectTo(redis);
   records = createRedisGrantRecords(client);
   folder = await mkdtemp(join(tmpdir(), 'fc-rotation-'));

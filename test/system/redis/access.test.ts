@@ -5,9 +5,10 @@ import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import { parseStoreUrl } from '../../../src/redis/store-url.js';
 import { LOGIN, documentedUser, useEverything } from '../../support/every-use.js';
 import { openGrants } from '../../support/grant-uses.js';
-import { DURABLE, askOne } from '../../support/redis-group.js';
+import { askOne } from '../../support/redis-group.js';
 import { startTcpRedis, startTlsRedis } from '../../support/redis-tcp.js';
 import { until } from '../../support/until.js';
+import { DURABLE } from '../../support/redis-server.js';
 
 const ends: (() => Promise<void>)[] = [];
 

@@ -10,6 +10,7 @@ import { gate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
 import { type Fleet, type Member, openFleet } from '../../../torture/fleet.js';
 import { sessionOf, storedGrants } from '../../../torture/visitor.js';
+import { DURABLE } from '../../support/redis-server.js';
 
 /** What happens around the server: clocks that are wrong, a Redis that is gone. */
 
@@ -71,7 +72,7 @@ describe('SR-54', () => {
   let redis: Redis;
 
   beforeAll(async () => {
-    fleet = await openFleet({ processes: 1, redisArgs: ['--appendonly', 'yes'] });
+    fleet = await openFleet({ processes: 1, redisArgs: DURABLE });
     member = fleet.members[0]!;
     redis = (await connectTo(fleet.redis)) as Redis;
   });
