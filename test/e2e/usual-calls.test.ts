@@ -5,7 +5,7 @@ import type { SessionData } from 'express-session';
 import { sessionHash, sessionKey } from '../support/keys.js';
 import { createSessionRecords } from '../../src/redis/session-records.js';
 import { encodeSession } from '../../src/redis/session-codec.js';
-import type { Browser } from '../support/browser.js';
+import { type Browser, sessionIdOf } from '../support/browser.js';
 import { gate } from '../support/gate.js';
 import type { TestRedis } from '../support/redis-server.js';
 import { scrape } from '../support/scrape.js';
@@ -111,9 +111,8 @@ async function alike(path: string, options: Asked = {}) {
 const codeIn = ({ text }: { text: string }) => (JSON.parse(text) as { code?: string }).code;
 
 /** What is stored of a browser's session, and a change of it behind the server's back. */
-function storedOf({ cookies }: Browser) {
-  const signed = decodeURIComponent(cookies.get('fc_session') ?? '');
-  const hash = sessionHash(signed.slice('s:'.length, signed.lastIndexOf('.')));
+function storedOf(browser: Browser) {
+  const hash = sessionHash(sessionIdOf(browser));
   const records = createSessionRecords(world.stored);
   return {
     key: sessionKey(hash),

@@ -3,7 +3,7 @@ import type { ResourceOwner } from '../../src/oauth/resource-owner.js';
 import { grantId } from '../../src/grants/grant.js';
 import { activityKey, sessionHash, userSessionsKey } from '../support/keys.js';
 import { createRedisUserActivity } from '../../src/redis/user-activity.js';
-import { type Browser, sessionOf } from '../support/browser.js';
+import { type Browser, sessionIdOf, sessionOf } from '../support/browser.js';
 import { type App, type World, openWorld } from '../support/world.js';
 import { keyOfOwner } from '../support/seeded-grants.js';
 import { type Visitor, signIn, storedGrants } from '../../torture/visitor.js';
@@ -73,8 +73,7 @@ describe('SR-40', () => {
       await arrive(world.simulator.people[0]!.id),
       await arrive(world.simulator.people[1]!.id),
     ];
-    const cookie = decodeURIComponent(b.browser.cookies.get('fc_session')!);
-    const sid = cookie.slice(2, cookie.indexOf('.'));
+    const sid = sessionIdOf(b.browser);
     const { fields, headers, paths } = naming(b.visitor, sid);
     const query = new URLSearchParams(fields).toString();
     for (const [name, value] of Object.entries(fields)) {

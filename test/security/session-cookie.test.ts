@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { sign } from 'cookie-signature';
 import { sessionHash, sessionKey } from '../support/keys.js';
 import { SECRETS } from '../support/app.js';
-import { type Browser, copyOf, sessionOf } from '../support/browser.js';
+import { type Browser, copyOf, sessionIdOf, sessionOf } from '../support/browser.js';
 import { type App, behindProxy, openWorld, PROXIED, type World } from '../support/world.js';
 
 /** The statements about the cookie that carries a session, and about the id in it. */
@@ -27,13 +27,7 @@ afterAll(() => world.close());
 
 const COOKIE = 'fc_session';
 
-/** The session id in a cookie, without its signature. */
-function sidOf({ cookies }: Browser, name = COOKIE): string {
-  const [, sid] = /^s:([\w-]{43})\.[\w+/]{43}$/.exec(decodeURIComponent(cookies.get(name)!)) ?? [];
-  return sid!;
-}
-
-const keyOf = (who: Browser) => sessionKey(sessionHash(sidOf(who)));
+const keyOf = (who: Browser) => sessionKey(sessionHash(sessionIdOf(who)));
 const signedCookie = (sid: string, secret: string) => encodeURIComponent(`s:${sign(sid, secret)}`);
 
 describe('SR-19', () => {
@@ -99,7 +93,7 @@ describe('SR-21', () => {
     const oldKey = keyOf(browser);
     expect(await world.stored.exists(oldKey)).toBe(1);
     await browser.signIn(world.simulator.people[next]!.id);
-    expect(sidOf(browser)).not.toBe(sidOf(old));
+    expect(sessionIdOf(browser)).not.toBe(sessionIdOf(old));
     expect(await world.stored.exists(oldKey)).toBe(0);
     expect(await sessionOf(old)).toEqual({ signedIn: false });
     expect((await old.send('/api/fullscript/clinic')).status).toBe(401);
@@ -136,7 +130,7 @@ describe('SR-22', () => {
     expect(browser.cookies.get(COOKIE)).toBe(value);
     expect(await sessionOf(browser)).toEqual({ signedIn: false });
     await browser.signIn(person);
-    expect(sidOf(browser)).not.toBe(sid);
+    expect(sessionIdOf(browser)).not.toBe(sid);
     expect(await world.stored.exists(planted)).toBe(0);
     const planter = app.browser();
     planter.cookies.set(COOKIE, value);

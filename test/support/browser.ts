@@ -122,6 +122,12 @@ export function copyOf(browser: Browser, origin: string): Browser {
   return copy;
 }
 
+/** The id of the session that a visitor's cookie names, without its signature. */
+export function sessionIdOf({ cookies }: Browser, name = 'fc_session'): string {
+  const [, id] = /^s:([\w-]{43})\.[\w+/]{43}$/.exec(decodeURIComponent(cookies.get(name)!)) ?? [];
+  return id!;
+}
+
 export interface SessionAnswer {
   readonly signedIn: boolean;
   readonly resourceOwner?: { readonly id: string; readonly type: string };
