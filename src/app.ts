@@ -45,6 +45,7 @@ import {
   type SessionLifetime,
   type SessionStore,
   clearSessionCookie,
+  giveSessionCookie,
   sessions,
   shownSessionId,
 } from './http/session.js';
@@ -223,6 +224,7 @@ function toolsOf(deps: AppDeps) {
     report: reportRequest(deps),
     headers: securityHeaders({ https: secure, formTargets: formTargets(registrations) }),
     clearSessionCookie: clearSessionCookie({ secure, sameSite: deps.sameSite }),
+    giveSessionCookie: giveSessionCookie({ secure, sameSite: deps.sameSite, secrets, lifetime }),
     ...{ signInPath, toSignIn, signOutMark, requireHttps: requireHttps({ secure }) },
     grantRequired: requireGrant({ ...deps, signInPath: toSignIn }),
     // A session may outlive its registration.

@@ -104,3 +104,13 @@ export class SealError extends Error {
     );
   }
 }
+
+/** The same callback came before, and failed; this one is told the same. */
+export class EarlierFailureError extends Error {
+  override readonly name = 'EarlierFailureError';
+
+  /** @param code of the error that the first one ended with. */
+  constructor(readonly code: string) {
+    super(`the first callback with this answer failed: ${code}`);
+  }
+}

@@ -2,7 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { authorizationUrl, randomToken } from '../oauth/authorization-request.js';
-import { codeOf, parseAuthorizationResponse } from '../oauth/authorization-response.js';
+import {
+  type AuthorizationResponse,
+  codeOf,
+  parseAuthorizationResponse,
+} from '../oauth/authorization-response.js';
 import { CODE_LIFETIME_MS, exchangeCode } from '../oauth/code-exchange.js';
 import { AuthorizationResponseError } from '../oauth/errors.js';
 import { checkIssuer } from '../oauth/issuer.js';
@@ -11,10 +15,11 @@ import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
+import { type CallbackOutcomes, createCallbackOutcomes } from './callback-outcomes.js';
 import { type Cipher, parseOpened } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
 import type { DisabledUsers } from './disabled-users.js';
-import { UserDisabledError } from './errors.js';
+import { EarlierFailureError, StoreUnavailableError, UserDisabledError } from './errors.js';
 import { type GrantKey, grantId } from './grant.js';
 import { createInFlight } from './in-flight.js';
 import { type OpenSignInLimits, type OpenSignIns, createOpenSignIns } from './open-sign-ins.js';
@@ -36,6 +41,24 @@ export interface FinishedSignIn {
   readonly isSameAnswer: boolean;
 }
 
+/** The first callback of a sign-in, with a grant that is saved. */
+export interface NewSignIn {
+  readonly key: GrantKey;
+  readonly returnTo: string | undefined;
+  /** The session it was started in, if there was one. */
+  readonly sessionId: string | undefined;
+  /** Says what came of it, for the same callback when it comes again. Never fails. */
+  readonly came: (
+    outcome: { readonly sessionId: string } | { readonly failure: string },
+  ) => Promise<void>;
+}
+
+/** The same callback once more: the session that the first one has begun, for the same browser. */
+export interface SignInAgain {
+  readonly begun: string;
+  readonly returnTo: string | undefined;
+}
+
 /** Sign-in with Fullscript: from "connect" to a stored grant. */
 export interface SignIn {
   /** Starts one. `binding` goes into a cookie named after `stateId`, which ties it to this browser. */
@@ -53,13 +76,13 @@ export interface SignIn {
    * @param callback.bindingOf the binding that this browser holds for a state, if it does.
    * @param callback.onTaken called when the sign-in is spent: from here on a reload cannot succeed.
    * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, UserDisabledError,
-   *   StoreUnavailableError
+   *   StoreUnavailableError, EarlierFailureError
    */
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
-    onTaken?: (wanted: { registration: string; returnTo: string | undefined }) => void;
-  }) => Promise<{ key: GrantKey; returnTo: string | undefined; sessionId: string | undefined }>;
+    onTaken?: (wanted: { registration: string; returnTo?: string | undefined }) => void;
+  }) => Promise<NewSignIn | SignInAgain>;
   /**
    * The last look, when the session is stored: somebody may have disabled the user meanwhile, and ended
    * the sessions that were there.
@@ -118,6 +141,14 @@ export function createSignIn(deps: SignInDeps): SignIn {
   const retirement = createRetirement(deps);
   const saves = createInFlight();
   const consentDeps = { ...deps, retirement, sleep, track: saves.track };
+  const outcomes = createCallbackOutcomes({ ...deps, keptMs: CODE_LIFETIME_MS });
+
+  async function saveGrant(response: AuthorizationResponse, taken: Pending): Promise<GrantKey> {
+    const { registration, codeVerifier } = taken;
+    checkIssuer(registration, response.iss);
+    const tokens = await exchange(deps, { registration, code: codeOf(response), codeVerifier });
+    return await saveConsent(consentDeps, registration.id, tokens);
+  }
 
   return {
     start: (request) => start(open, request),
@@ -125,19 +156,29 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
     finish: async ({ query, bindingOf, onTaken }) => {
       const response = parseAuthorizationResponse(query);
-      const { registration, returnTo, codeVerifier, sessionId } = await takePending(
-        open,
-        response.state,
-        bindingOf(stateId(response.state)),
-      );
-      onTaken?.({ registration: registration.id, returnTo });
-      checkIssuer(registration, response.iss);
-      const code = codeOf(response);
-      const tokens = await exchange(deps, { registration, code, codeVerifier });
-      const key = await saveConsent(consentDeps, registration.id, tokens);
+      const { state } = response;
+      const id = heldPendingId(state, bindingOf);
       const answer = answerHash(query);
-      await rememberFinished(deps, response.state, { grantId: grantId(key), returnTo, answer });
-      return { key, returnTo, sessionId };
+      const earlier = await outcomes.claim(id, answer);
+      if (earlier !== undefined) {
+        onTaken?.(earlier);
+        if ('failure' in earlier) throw new EarlierFailureError(earlier.failure);
+        return { begun: earlier.sessionId, returnTo: earlier.returnTo };
+      }
+      const taken = await takePending({ ...open, outcomes }, state, id);
+      const { returnTo, sessionId } = taken;
+      const wanted = { registration: taken.registration.id, returnTo };
+      onTaken?.(wanted);
+      const came: NewSignIn['came'] = (outcome) =>
+        outcomes.settle(id, answer, { ...wanted, ...outcome }).catch(() => undefined);
+      try {
+        const key = await saveGrant(response, taken);
+        await rememberFinished(deps, state, { grantId: grantId(key), returnTo, answer });
+        return { key, returnTo, sessionId, came };
+      } catch (error) {
+        await came({ failure: codeOfFailure(error) });
+        throw error;
+      }
     },
 
     admit: async (key) => {
@@ -198,6 +239,12 @@ function finishedId(state: string): string {
   return hash(`finished ${state}`);
 }
 
+/** The code that an error is known by, as people are shown it. */
+export function codeOfFailure(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : 'internal_error';
+}
+
 /** Tells one answer of Fullscript to a state from another. */
 function answerHash(query: URLSearchParams): string {
   return hash(JSON.stringify(['answer', query.getAll('code'), query.getAll('error')]));
@@ -214,24 +261,37 @@ interface Pending {
   readonly sessionId: string | undefined;
 }
 
-async function takePending(
-  deps: WithOpenSignIns,
-  state: string,
-  binding: string | undefined,
-): Promise<Pending> {
+/** Addresses the sign-in that this browser holds for a state. */
+function heldPendingId(state: string, bindingOf: (stateId: string) => string | undefined): string {
+  const binding = bindingOf(stateId(state));
   if (binding === undefined) throw new AuthorizationResponseError('state_unknown', 'no binding');
-  const id = pendingId({ stateId: stateId(state), binding });
-  const sealed = await deps.pending.take(id);
-  if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
-  const record = parseOpened(pendingRecord, deps.cipher.open(sealed, id));
-  if (record.state !== hash(state)) throw new AuthorizationResponseError('state_unknown');
-  deps.openSignIns.left(id, record.address);
-  return {
-    registration: deps.registration(record.registration as RegistrationId),
-    returnTo: record.returnTo,
-    codeVerifier: record.codeVerifier === undefined ? undefined : secret(record.codeVerifier),
-    sessionId: record.sessionId,
-  };
+  return pendingId({ stateId: stateId(state), binding });
+}
+
+/** Takes the sign-in for this callback; where that does not work, the claim on it ends. */
+async function takePending(
+  deps: WithOpenSignIns & { readonly outcomes: CallbackOutcomes },
+  state: string,
+  id: string,
+): Promise<Pending> {
+  try {
+    const sealed = await deps.pending.take(id);
+    if (sealed === undefined) throw new AuthorizationResponseError('state_unknown');
+    const record = parseOpened(pendingRecord, deps.cipher.open(sealed, id));
+    if (record.state !== hash(state)) throw new AuthorizationResponseError('state_unknown');
+    deps.openSignIns.left(id, record.address);
+    return {
+      registration: deps.registration(record.registration as RegistrationId),
+      returnTo: record.returnTo,
+      codeVerifier: record.codeVerifier === undefined ? undefined : secret(record.codeVerifier),
+      sessionId: record.sessionId,
+    };
+  } catch (error) {
+    const released = deps.outcomes.release(id);
+    // A store that is silent is not waited for a second time.
+    if (!(error instanceof StoreUnavailableError)) await released;
+    throw error;
+  }
 }
 
 function exchange(

@@ -51,3 +51,21 @@ export interface UserSessions {
     readonly onProgress?: (ended: number) => void;
   }) => Promise<number>;
 }
+
+/** What else a store of sessions knows. */
+export interface SessionUse {
+  /**
+   * Whether a session is there and no request has shown it yet: then the answer that began it may never have
+   * reached its browser.
+   *
+   * @throws StoreUnavailableError
+   */
+  readonly isUnused: (sid: string) => Promise<boolean>;
+}
+
+const UNUSED_MS = 10 * 60_000;
+
+/** How long a session lives that no browser shows, of the time that it lives between two requests. */
+export function unusedTtl(ttlMs: number): number {
+  return Math.max(1, Math.floor(Math.min(UNUSED_MS, ttlMs / 2)));
+}

@@ -1,16 +1,16 @@
-import { unsign } from 'cookie-signature';
+import { sign, unsign } from 'cookie-signature';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
-import type { UserSessions, Visitor } from '../grants/user-sessions.js';
+import type { SessionUse, UserSessions, Visitor } from '../grants/user-sessions.js';
 import { randomToken } from '../oauth/authorization-request.js';
 import { type WithHeaders, cookieName, cookieOf } from './cookies.js';
 import { remembered } from './remembered.js';
 import { endSession, signedIn } from './signed-in.js';
 
 /** What the session middleware needs of its store beyond express-session's own interface. */
-export type SessionStore = session.Store & UserSessions;
+export type SessionStore = session.Store & UserSessions & SessionUse;
 
 export interface SessionLifetime {
   readonly idleMs: number;
@@ -100,6 +100,18 @@ function attributes({ secure, sameSite = 'lax' }: CookieRules) {
 export function clearSessionCookie(rules: CookieRules): (res: Response) => void {
   return (res) => {
     res.clearCookie(sessionCookie(rules.secure), attributes(rules));
+  };
+}
+
+/** Gives a browser the cookie of a session that another answer has begun, as that answer would have. */
+export function giveSessionCookie(
+  rules: CookieRules & { secrets: readonly string[]; lifetime: Pick<SessionLifetime, 'maxMs'> },
+): (res: Response, id: string) => void {
+  const { secrets, lifetime } = rules;
+  const [secret = ''] = secrets;
+  const settings = { ...attributes(rules), maxAge: lifetime.maxMs };
+  return (res, id) => {
+    res.cookie(sessionCookie(rules.secure), `${SIGNED}${sign(id, secret)}`, settings);
   };
 }
 

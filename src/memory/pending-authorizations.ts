@@ -16,6 +16,12 @@ export function createMemoryPendingAuthorizations(
       return Promise.resolve();
     },
 
+    saveNew: (id, value, ttlMs) => {
+      if (values.get(id) !== undefined) return Promise.resolve(false);
+      values.set(id, value, now() + ttlMs);
+      return Promise.resolve(true);
+    },
+
     take: (id) => {
       const value = values.get(id);
       values.delete(id);

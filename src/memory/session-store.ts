@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import session, { type SessionData } from 'express-session';
-import type { ListedSession, UserSessions, Visitor } from '../grants/user-sessions.js';
+import {
+  type ListedSession,
+  type SessionUse,
+  type UserSessions,
+  type Visitor,
+  unusedTtl,
+} from '../grants/user-sessions.js';
 import { type ExpiringMap, createExpiringMap } from './expiring-map.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
-export type SessionStore = session.Store & UserSessions;
+export type SessionStore = session.Store & UserSessions & SessionUse;
 
 export interface MemorySessionStoreDeps {
   /** How long a session lives on from now; zero or less ends it. */
@@ -27,6 +33,8 @@ type Done = (error?: unknown) => void;
 interface Stored {
   readonly json: string;
   readonly owner: string | undefined;
+  /** The object that it was created from, until a request shows it. */
+  readonly unusedSince?: object | undefined;
 }
 
 /**
@@ -37,7 +45,7 @@ export function createMemorySessionStore(deps: MemorySessionStoreDeps): SessionS
   return new MemorySessionStore(deps);
 }
 
-class MemorySessionStore extends session.Store implements UserSessions {
+class MemorySessionStore extends session.Store implements UserSessions, SessionUse {
   readonly #deps: MemorySessionStoreDeps;
   readonly #now: () => number;
   readonly #stored: ExpiringMap<Stored>;
@@ -73,17 +81,25 @@ class MemorySessionStore extends session.Store implements UserSessions {
 
   override set(sid: string, data: SessionData, done?: Done): void {
     const fresh = this.#fresh.delete(data);
-    if (fresh || this.#stored.get(sid)) {
+    const stored = this.#stored.get(sid);
+    // express-session writes a session that was saved in a request once more when the answer goes out.
+    const isUnused = fresh || (stored !== undefined && stored.unusedSince === data);
+    if (fresh || stored) {
       const owner = this.#deps.ownerOf(data);
-      this.#keep(sid, { json: JSON.stringify(data), owner }, data);
+      const unusedSince = isUnused ? data : undefined;
+      this.#keep(sid, { json: JSON.stringify(data), owner, unusedSince }, data);
     }
     if (done) setImmediate(done);
   }
 
   override touch(sid: string, data: SessionData, done?: () => void): void {
     const stored = this.#stored.get(sid);
-    if (stored) this.#keep(sid, stored, data);
+    if (stored) this.#keep(sid, { ...stored, unusedSince: undefined }, data);
     if (done) setImmediate(done);
+  }
+
+  isUnused(sid: string): Promise<boolean> {
+    return Promise.resolve(this.#stored.get(sid)?.unusedSince !== undefined);
   }
 
   override destroy(sid: string, done?: Done): void {
@@ -136,7 +152,8 @@ class MemorySessionStore extends session.Store implements UserSessions {
 
   #keep(sid: string, stored: Stored, data: SessionData): void {
     const ttlMs = this.#deps.ttlMs(data);
-    if (ttlMs > 0) this.#stored.set(sid, stored, this.#now() + ttlMs);
+    const lifetimeMs = stored.unusedSince === undefined ? ttlMs : unusedTtl(ttlMs);
+    if (ttlMs > 0) this.#stored.set(sid, stored, this.#now() + lifetimeMs);
     else this.#stored.delete(sid);
   }
 }

@@ -6,6 +6,8 @@
 export interface PendingAuthorizations {
   /** Keeps `value` for `ttlMs`. */
   readonly save: (id: string, value: string, ttlMs: number) => Promise<void>;
+  /** The same unless there is a value already; resolves to whether there was none. Of any number of callers one succeeds. */
+  readonly saveNew: (id: string, value: string, ttlMs: number) => Promise<boolean>;
   /** Returns the value and forgets it, as one atomic step: of any number of callers one gets it. */
   readonly take: (id: string) => Promise<string | undefined>;
   /** Returns the value and keeps it. */

@@ -26,6 +26,12 @@ export function createRedisPendingAuthorizations(client: RedisClient): PendingAu
         await client.set(pendingKey(id), value, 'PX', Math.max(1, Math.floor(ttlMs)));
       }),
 
+    saveNew: (id, value, ttlMs) =>
+      storeCall('pending authorization write', async () => {
+        const lifetimeMs = Math.max(1, Math.floor(ttlMs));
+        return (await client.set(pendingKey(id), value, 'PX', lifetimeMs, 'NX')) === 'OK';
+      }),
+
     take: (id) =>
       storeCall(
         'pending authorization take',

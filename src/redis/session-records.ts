@@ -14,6 +14,8 @@ export interface SessionRecords {
   readonly create: (hash: string, text: string, ttlMs: number) => Promise<boolean>;
   /** Overwrites a record that exists; does nothing otherwise. */
   readonly update: (hash: string, text: string, ttlMs: number) => Promise<void>;
+  /** How long a record lives from now, in milliseconds; negative when there is none. */
+  readonly left: (hash: string) => Promise<number>;
   readonly extend: (hash: string, ttlMs: number) => Promise<void>;
   /** @returns what was removed; undefined when that was nothing, or no session. */
   readonly remove: (hash: string) => Promise<SessionData | undefined>;
@@ -57,6 +59,7 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
     update: async (hash, text, ttlMs) => {
       await client.set(keys.session(hash), text, 'PX', ttlMs, 'XX');
     },
+    left: (hash) => client.pttl(keys.session(hash)),
     extend: async (hash, ttlMs) => {
       await client.pexpire(keys.session(hash), ttlMs);
     },

@@ -1,7 +1,7 @@
 import { RedisStore } from 'connect-redis';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
-import type { UserSessions } from '../grants/user-sessions.js';
+import { type SessionUse, type UserSessions, unusedTtl } from '../grants/user-sessions.js';
 import { sessionHash } from './keys.js';
 import { keysOf } from './keys-of.js';
 import { encodeSession } from './session-codec.js';
@@ -11,7 +11,7 @@ import { type TouchThrottle, createTouchThrottle } from './touch-throttle.js';
 import { type UserSessionsDeps, createRedisUserSessions, endSession } from './user-sessions.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
-export type SessionStore = Store & UserSessions;
+export type SessionStore = Store & UserSessions & SessionUse;
 
 export interface RedisSessionStoreDeps extends UserSessionsDeps {
   /** How long a session lives on from now; zero or less ends it. */
@@ -36,7 +36,7 @@ export function createRedisSessionStore(deps: RedisSessionStoreDeps): SessionSto
   return Object.assign(new OwnedSessionStore(deps), createRedisUserSessions(deps));
 }
 
-class OwnedSessionStore extends RedisStore {
+class OwnedSessionStore extends RedisStore implements SessionUse {
   readonly #deps: RedisSessionStoreDeps;
   readonly #records: SessionRecords;
   readonly #touches: TouchThrottle;
@@ -90,6 +90,18 @@ class OwnedSessionStore extends RedisStore {
     return report(Promise.resolve(), done);
   }
 
+  isUnused(sid: string): Promise<boolean> {
+    const hash = sessionHash(sid);
+    return storeCall('session read', async () => {
+      const [session, leftMs] = await Promise.all([
+        this.#records.read(hash),
+        this.#records.left(hash),
+      ]);
+      if (session === undefined || leftMs <= 0) return false;
+      return leftMs <= unusedTtl(this.#deps.ttlMs(session));
+    });
+  }
+
   /** A session that was never stored has nothing to be removed. */
   override regenerate(req: Request, done: (error?: unknown) => unknown): void {
     if (!this.#fresh.has(req.session)) {
@@ -118,15 +130,17 @@ class OwnedSessionStore extends RedisStore {
     // Taken out at once: a second write sent before this one is answered must not create anything.
     const fresh = this.#fresh.delete(session);
     try {
-      if (owner !== undefined) await this.#records.enter(owner, hash, ttlMs);
-      const created = fresh && (await this.#records.create(hash, text, ttlMs));
+      // Its first use lengthens it, so that one whose browser never came back ends soon.
+      const firstMs = fresh ? unusedTtl(ttlMs) : ttlMs;
+      if (owner !== undefined) await this.#records.enter(owner, hash, firstMs);
+      const created = fresh && (await this.#records.create(hash, text, firstMs));
       if (!created) await this.#records.update(hash, text, ttlMs);
+      if (!created) this.#touches.done(hash);
     } catch (error) {
       if (fresh) this.#fresh.add(session);
       throw error;
     }
     this.#written.set(session, text);
-    this.#touches.done(hash);
   }
 
   async #extend(hash: string, session: SessionData): Promise<void> {

@@ -1,8 +1,14 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { DisconnectOutcome } from '../grants/grant-events.js';
-import { UserDisabledError } from '../grants/errors.js';
+import { EarlierFailureError, UserDisabledError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
-import type { FinishedSignIn, SignIn } from '../grants/sign-in.js';
+import {
+  type FinishedSignIn,
+  type NewSignIn,
+  type SignIn,
+  type SignInAgain,
+  codeOfFailure,
+} from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
 import type { Audit } from '../http/audit.js';
 import type { Binding, BindingCookies } from '../http/binding-cookie.js';
@@ -26,7 +32,8 @@ export interface OAuthRoutesDeps {
   readonly refresher: Pick<TokenRefresher, 'tryAgain' | 'renew'>;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
-  readonly sessionStore: Pick<SessionStore, 'destroy'>;
+  readonly sessionStore: Pick<SessionStore, 'destroy' | 'isUnused'>;
+  readonly giveSessionCookie: (res: Response, id: string) => void;
   readonly devices: DeviceCookie;
   /** Throws where the session cookie could not be set. */
   readonly requireHttps: (req: Request) => void;
@@ -121,14 +128,21 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
     const startedAt = performance.now();
     const tell = (outcome: string) => onSignIn(outcome, performance.now() - startedAt);
     let who: GrantKey | undefined;
+    let came: NewSignIn['came'] | undefined;
     try {
-      const { key, returnTo, sessionId, startedBy } = await finish(deps, { req, res, query });
-      who = key;
+      const { finished, startedBy } = await finish(deps, { req, res, query });
+      if ('begun' in finished) {
+        await handOver(deps, res, finished);
+        return;
+      }
+      const { key, returnTo, sessionId } = finished;
+      [who, came] = [key, finished.came];
       await limits.signIn(req, res, key);
       const isAnother = sessionId !== undefined && sessionId !== req.sessionID;
       if (isAnother) await endStoredSession(sessionStore, sessionId);
       const visitor = visitorOf(req);
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
+      await came({ sessionId: req.sessionID });
       deps.devices.keep(req, res);
       deps.signOutMark.clear(req, res);
       limits.giveBack(startedBy);
@@ -136,6 +150,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       audit('signed_in', { key, ...visitor, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
+      await came?.({ failure: codeOfFailure(error) });
       const before = isUnknownState(error) ? await finishedHere(signIn, req, query) : undefined;
       if (before?.isSameAnswer === true) {
         // A reload, or the back button, after everything went well.
@@ -143,7 +158,9 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
         return;
       }
       const failure = before === undefined ? error : answeredBefore(res, before);
-      const reason = outcomeOf(failure);
+      // Told of when it failed.
+      if (failure instanceof EarlierFailureError) throw failure;
+      const reason = codeOfFailure(failure);
       tell(reason);
       const key = error instanceof UserDisabledError ? error.key : who;
       const failed = { key, reason, message: 'sign-in failed' };
@@ -200,16 +217,27 @@ async function finish(
     if (stateId !== undefined) deps.bindings.clear(res, stateId);
   };
   const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent });
-  return { ...finished, startedBy: held?.startedBy ?? '' };
+  return { finished, startedBy: held?.startedBy ?? '' };
+}
+
+/**
+ * The same callback once more, when the first one has signed the browser in that may not have heard of it. Once a
+ * request has shown that session, or the session was ended, the state is spent for good.
+ */
+async function handOver(
+  { sessionStore, giveSessionCookie }: OAuthRoutesDeps,
+  res: Response,
+  { begun, returnTo }: SignInAgain,
+): Promise<void> {
+  if (!(await sessionStore.isUnused(begun))) {
+    throw new AuthorizationResponseError('state_unknown', 'finished already');
+  }
+  giveSessionCookie(res, begun);
+  res.redirect(303, returnTo ?? '/portal');
 }
 
 function isUnknownState(error: unknown): boolean {
   return error instanceof AuthorizationResponseError && error.code === 'state_unknown';
-}
-
-function outcomeOf(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : 'internal_error';
 }
 
 /**

@@ -31,6 +31,16 @@ export function pendingAuthorizationsContract(openStage: () => Promise<Stage>): 
       expect(await pending.peek(id)).toBeUndefined();
     });
 
+    it('50 callers save a new one → exactly one does, and its value stays', async () => {
+      const id = newId();
+      const values = Array.from({ length: 50 }, (_, i) => `value ${i}`);
+      const saved = await Promise.all(values.map((value) => pending.saveNew(id, value, 60_000)));
+      expect(saved.filter(Boolean)).toHaveLength(1);
+      expect(await pending.peek(id)).toBe(values[saved.indexOf(true)]);
+      await pending.take(id);
+      expect(await pending.saveNew(id, 'another', 60_000)).toBe(true);
+    });
+
     it('looked at → still there', async () => {
       const id = newId();
       await pending.save(id, 'sealed', 60_000);

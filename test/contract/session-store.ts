@@ -108,6 +108,25 @@ export function sessionStoreContract(openStage: () => Promise<Stage>): void {
       expect(await load(store, one.id)).toBeUndefined();
     });
 
+    it('begun → unused, also when its answer saves it once more, until a request shows it', async () => {
+      const [touched, changed] = [generated(store), generated(store)];
+      const isUnused = () => Promise.all([touched, changed].map(({ id }) => store.isUnused(id)));
+      for (const one of [touched, changed, touched, changed]) await save(one);
+      expect(await isUnused()).toEqual([true, true]);
+      await touch(store, (await load(store, touched.id))!);
+      const loaded = (await load(store, changed.id))!;
+      loaded.note = 'changed';
+      await save(loaded);
+      await until(async () => (await isUnused()).every((unused) => !unused));
+    });
+
+    it('unused and destroyed, or never there → not unused', async () => {
+      const one = await stored(store);
+      await destroy(store, one.id);
+      expect(await store.isUnused(one.id)).toBe(false);
+      expect(await store.isUnused('never there')).toBe(false);
+    });
+
     it.each([0, -5_000])('saved with %i ms to live → ended', async (ttlMs) => {
       const one = await stored(store, { owner: 'zoe' });
       one.ttlMs = ttlMs;

@@ -27,7 +27,12 @@ async function tab(
   const mine = (id: string) => (id === started.stateId ? started.binding : undefined);
   return {
     ...{ started, query },
-    finish: (bindingOf = mine) => signIn.finish({ query, bindingOf }),
+    again: () => signIn.finish({ query, bindingOf: mine }),
+    finish: async (bindingOf = mine) => {
+      const finished = await signIn.finish({ query, bindingOf });
+      if ('begun' in finished) throw new Error('a callback like this one has come before');
+      return finished;
+    },
   };
 }
 
@@ -106,12 +111,56 @@ describe('a sign-in', () => {
 });
 
 describe('a callback', () => {
-  it('twice in parallel → one exchange and one success', async () => {
+  it('again while the first is under way → waits for it, and is given its session', async () => {
     await open();
-    const { finish } = await tab();
-    const results = await Promise.allSettled([finish(), finish()]);
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const { finish, again } = await tab({ returnTo: '/patients' });
+    const first = finish();
+    const others = [again(), again()];
+    await (await first).came({ sessionId: 'of the first' });
+    const given = { begun: 'of the first', returnTo: '/patients' };
+    expect(await Promise.all(others)).toEqual([given, given]);
+    expect(await again()).toEqual(given);
     expect(exchanges()).toBe(1);
+  });
+
+  it('again, and the first one failed → fails alike, without a second exchange', async () => {
+    await open();
+    world.simulator.faults.add({ endpoint: 'token', kind: 'status', status: 500, times: 1 });
+    const { finish, again } = await tab();
+    const [first, second] = await Promise.allSettled([finish(), again()]);
+    expect(first).toMatchObject({ reason: { code: 'server_error' } });
+    expect(second).toMatchObject({ reason: { name: 'EarlierFailureError', code: 'server_error' } });
+    expect(exchanges()).toBe(1);
+  });
+
+  it('again with another answer while the first is under way → refused', async () => {
+    await open();
+    const { finish, query, started } = await tab();
+    const first = finish();
+    const other = new URLSearchParams({ state: query.get('state')!, code: 'another' });
+    const bindingOf = () => started.binding;
+    await expect(world.signIn.finish({ query: other, bindingOf })).rejects.toMatchObject({
+      code: 'state_answered',
+    });
+    await first;
+    expect(exchanges()).toBe(1);
+  });
+
+  it('while the record of the sign-in cannot be taken → a later one succeeds', async () => {
+    await open();
+    const { pending } = world;
+    let isDown = true;
+    const take = (id: string) => {
+      if (isDown) return Promise.reject(new StoreUnavailableError('take', new Error('down')));
+      return pending.take(id);
+    };
+    const down = { ...world.deps, pending: { ...pending, take }, cipher: world.cipher };
+    const signIn = createSignIn(down);
+    const { query, started } = await tab();
+    const callback = { query, bindingOf: () => started.binding };
+    await expect(signIn.finish(callback)).rejects.toMatchObject({ code: 'store_unavailable' });
+    isDown = false;
+    expect(await signIn.finish(callback)).toHaveProperty('key');
   });
 
   it('in another browser → refused without a call, and the right browser still succeeds', async () => {

@@ -157,6 +157,7 @@ describe('sessions', () => {
   it('requests all the time → the absolute limit holds all the same', async () => {
     const { clock, signIn, who } = appWith();
     const { cookie } = await signIn();
+    expect(await who(cookie)).toBe('ada-0b6a2d8e');
     for (let hour = 6; hour < 24; hour += 6) {
       clock.now = NOW + hour * HOUR;
       expect(await who(cookie)).toBe('ada-0b6a2d8e');
@@ -168,6 +169,7 @@ describe('sessions', () => {
   it('a store that keeps sessions for longer → the absolute limit holds all the same', async () => {
     const { clock, signIn, who } = appWith({ forgetful: false });
     const { cookie } = await signIn();
+    expect(await who(cookie)).toBe('ada-0b6a2d8e');
     clock.now = NOW + 24 * HOUR - 1;
     expect(await who(cookie)).toBe('ada-0b6a2d8e');
     clock.now = NOW + 24 * HOUR;

@@ -72,11 +72,11 @@ describe('what memory forgets, by the given clock', () => {
     let now = 0;
     const store = createMemorySessionStore({ ...sessionRules, now: () => now });
     const one = await stored(store, { ttlMs: 1_000 });
-    now = 900;
+    now = 499;
     await touch(store, one);
-    now = 1_800;
+    now = 1_498;
     expect(await load(store, one.id)).toBeDefined();
-    now = 1_900;
+    now = 1_499;
     expect(await load(store, one.id)).toBeUndefined();
   });
 

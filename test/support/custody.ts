@@ -148,7 +148,9 @@ export async function openCustody(options: CustodyOptions = {}) {
     const started = await signIn.start({ registration, returnTo: undefined });
     const location = await approve({ authorizeUrl: started.location, person });
     const query = new URL(location).searchParams;
-    return (await signIn.finish({ query, bindingOf: () => started.binding })).key;
+    const finished = await signIn.finish({ query, bindingOf: () => started.binding });
+    if ('begun' in finished) throw new Error('a callback like this one has come before');
+    return finished.key;
   }
 
   return {
