@@ -41,10 +41,10 @@ export interface CallbackOutcomesDeps {
 const EXCHANGE_LIMIT_MS = 45_000;
 const POLL_MS = 100;
 
-const wanted = { registration: z.string(), returnTo: z.string().optional() };
+const wanted = z.object({ registration: z.string(), returnTo: z.string().optional() });
 const outcome = z.union([
-  z.object({ ...wanted, sessionId: z.string() }),
-  z.object({ ...wanted, failure: z.string() }),
+  z.object({ wanted, sessionId: z.string() }),
+  z.object({ wanted, failure: z.string() }),
 ]);
 const record = z.object({ answer: z.string(), outcome: outcome.optional() });
 

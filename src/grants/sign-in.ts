@@ -161,16 +161,16 @@ export function createSignIn(deps: SignInDeps): SignIn {
       const answer = answerHash(query);
       const earlier = await outcomes.claim(id, answer);
       if (earlier !== undefined) {
-        onTaken?.(earlier);
+        onTaken?.(earlier.wanted);
         if ('failure' in earlier) throw new EarlierFailureError(earlier.failure);
-        return { begun: earlier.sessionId, returnTo: earlier.returnTo };
+        return { begun: earlier.sessionId, returnTo: earlier.wanted.returnTo };
       }
       const taken = await takePending({ ...open, outcomes }, state, id);
       const { returnTo, sessionId } = taken;
       const wanted = { registration: taken.registration.id, returnTo };
       onTaken?.(wanted);
       const came: NewSignIn['came'] = (outcome) =>
-        outcomes.settle(id, answer, { ...wanted, ...outcome }).catch(() => undefined);
+        outcomes.settle(id, answer, { wanted, ...outcome }).catch(() => undefined);
       try {
         const key = await saveGrant(response, taken);
         await rememberFinished(deps, state, { grantId: grantId(key), returnTo, answer });

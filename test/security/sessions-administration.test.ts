@@ -301,7 +301,7 @@ describe('SR-25 an administrator', () => {
     const stranger = await signedIn(bob);
     const grant = await client.hgetall(grantKey(grantId(keyOf(ada))));
     // Where finished sign-ins led.
-    const pending = (await client.keys('fc:1:pending:*')).sort();
+    const pending = await client.keys('fc:1:pending:*');
     const live = simulator.stats.livePairs;
     expect(await result('users', 'disable', nameOf(ada))).toEqual({
       ...{ user: nameOf(ada), disabled: true, changed: true, ended: 1, connected: true },
@@ -325,7 +325,9 @@ describe('SR-25 an administrator', () => {
     }
     expect(await client.hgetall(grantKey(grantId(keyOf(ada))))).toEqual(grant);
     expect(await storedSessions()).toHaveLength(1);
-    expect((await client.keys('fc:1:pending:*')).sort()).toEqual(pending);
+    // What came of the two callbacks, for the same ones once more.
+    const left = (await client.keys('fc:1:pending:*')).filter((key) => !pending.includes(key));
+    expect(left).toHaveLength(2);
     expect(await result('users', 'enable', nameOf(ada))).toMatchObject({ changed: true });
     const back = await signedIn(ada);
     expect((await back.send('/api/fullscript/clinic')).status).toBe(200);
