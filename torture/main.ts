@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Ordeal } from './ordeal.js';
+import { callbackAgain } from './ordeals/callback-again.js';
 import { clocks } from './ordeals/clocks.js';
 import { disconnect } from './ordeals/disconnect.js';
 import { expiry } from './ordeals/expiry.js';
@@ -30,6 +31,7 @@ const ORDEALS: readonly Ordeal[] = [
   disconnect,
   pausedHolder,
   pausedSignIn,
+  callbackAgain,
   clocks,
   oneUserFloods,
 ];
