@@ -11,6 +11,8 @@ export interface SavesDeps {
   readonly onError?: (error: Error) => void;
   readonly onLearned?: (durability: Durability) => void;
   readonly onUnconfirmed?: (reason: string) => void;
+  /** How long a command may take, and in it the confirmation of a save, unless as usual. */
+  readonly limits?: { readonly commandTimeoutMs: number; readonly waitMs: number } | undefined;
 }
 
 /** How grants are saved, and what is known of where they go. */
@@ -26,12 +28,12 @@ export interface Saves {
  * everybody else wait.
  */
 export function openSaves(deps: SavesDeps): Saves {
-  const { address, onError, onLearned, onUnconfirmed } = deps;
-  const client = connectRedis(address, onError && { onError });
+  const { address, onError, onLearned, onUnconfirmed, limits } = deps;
+  const client = connectRedis(address, { ...limits, ...(onError && { onError }) });
   const check = createDurabilityCheck({ client, onLearned });
   const runSave =
     client instanceof Cluster
-      ? createClusterSaves({ cluster: client, onUnconfirmed })
-      : createConfirmedSaves({ client, check, onUnconfirmed });
+      ? createClusterSaves({ cluster: client, onUnconfirmed, ...limits })
+      : createConfirmedSaves({ client, check, onUnconfirmed, ...limits });
   return { client, check, runSave };
 }

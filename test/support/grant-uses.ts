@@ -6,12 +6,15 @@ import { openSaves } from '../../src/redis/saves.js';
 import { parseStoreUrl } from '../../src/redis/store-url.js';
 
 /** Everything a server opens to keep grants. */
-export async function openGrants(url: string) {
+/** For what a server is to confirm, however slow the machine is. */
+export const UNHURRIED = { commandTimeoutMs: 30_000, waitMs: 20_000 };
+
+export async function openGrants(url: string, limits?: typeof UNHURRIED) {
   const address = parseStoreUrl(url);
   const errors: Error[] = [];
   const onError = (error: Error) => errors.push(error);
   const client = connectRedis(address, { onError });
-  const saves = openSaves({ address, onError });
+  const saves = openSaves({ address, onError, limits });
   const clients: RedisClient[] = [client, saves.client];
   const ready = await Promise.all(clients.map((one) => waitUntilReady(one, 5_000)));
   if (ready.includes(false)) throw new Error('the test Redis is not ready');

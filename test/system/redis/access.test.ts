@@ -4,7 +4,7 @@ import { closeRedis, connectRedis } from '../../../src/redis/client.js';
 import { createRedisGrantRecords } from '../../../src/redis/grant-records.js';
 import { parseStoreUrl } from '../../../src/redis/store-url.js';
 import { LOGIN, documentedUser, useEverything } from '../../support/every-use.js';
-import { openGrants } from '../../support/grant-uses.js';
+import { UNHURRIED, openGrants } from '../../support/grant-uses.js';
 import { askOne } from '../../support/redis-group.js';
 import { startTcpRedis, startTlsRedis } from '../../support/redis-tcp.js';
 import { until } from '../../support/until.js';
@@ -21,7 +21,7 @@ describe('the ACL user of docs/redis.md', () => {
     const redis = await startTcpRedis({ args: DURABLE });
     ends.push(() => redis.stop());
     await askOne(redis.port, ...documentedUser());
-    const grants = await openGrants(`redis://${LOGIN}127.0.0.1:${redis.port}`);
+    const grants = await openGrants(`redis://${LOGIN}127.0.0.1:${redis.port}`, UNHURRIED);
     ends.push(...grants.clients.map((one) => () => closeRedis(one)));
     await useEverything(grants.client);
     expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(

@@ -12,7 +12,7 @@ import { allContracts } from '../../contract/all.js';
 import { grantRecordsContract } from '../../contract/grant-records.js';
 import { openRedisStage, openSafeStage } from '../../support/contract.js';
 import { LOGIN, documentedUser, useEverything } from '../../support/every-use.js';
-import { openGrants } from '../../support/grant-uses.js';
+import { UNHURRIED, openGrants } from '../../support/grant-uses.js';
 import { startCluster } from '../../support/redis-cluster.js';
 import { type RedisGroup, askOne } from '../../support/redis-group.js';
 import { until } from '../../support/until.js';
@@ -95,7 +95,7 @@ describe('a Redis Cluster', () => {
       // Of what the contracts have left, as far as it is a master.
       await askOne(port, 'FLUSHALL').catch(() => undefined);
     }
-    const grants = await openGrants(group.url.replace('://', `://${LOGIN}`));
+    const grants = await openGrants(group.url.replace('://', `://${LOGIN}`), UNHURRIED);
     ends.push(...grants.clients.map((one) => () => closeRedis(one)));
     await useEverything(grants.client);
     expect(await grants.records.compareAndSet('x', { version: 1, sealed: 's' }, 0)).toBe(
@@ -105,11 +105,13 @@ describe('a Redis Cluster', () => {
   });
 });
 
-async function openSaving() {
-  const cluster = connectRedis(parseStoreUrl(group.url)) as Cluster;
+async function openSaving(limits?: typeof UNHURRIED) {
+  const cluster = connectRedis(parseStoreUrl(group.url), limits) as Cluster;
   ends.push(() => closeRedis(cluster));
   const reports: string[] = [];
-  const runSave = createClusterSaves({ cluster, onUnconfirmed: (one) => reports.push(one) });
+  const runSave = createClusterSaves({
+    ...{ cluster, ...limits, onUnconfirmed: (one) => reports.push(one) },
+  });
   expect(await waitUntilReady(cluster, 5_000)).toBe(true);
   return { cluster, reports, records: createRedisGrantRecords(cluster, runSave) };
 }
@@ -129,7 +131,7 @@ const record = (version: number) => ({ version, sealed: `sealed-${version}` });
 
 describe('createClusterSaves', () => {
   it('keys of every master → each save is confirmed by a replica of its own master', async () => {
-    const { records, reports } = await openSaving();
+    const { records, reports } = await openSaving(UNHURRIED);
     const before = await waits();
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
       expect(await records.compareAndSet(id, record(1), 0)).toBe('confirmed');
