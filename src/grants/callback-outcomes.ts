@@ -1,39 +1,56 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { AuthorizationResponseError } from '../oauth/errors.js';
 import type { PendingAuthorizations } from '../oauth/pending-authorizations.js';
 import { type Cipher, parseOpened } from './cipher.js';
 import { patiently } from './patience.js';
 
-/** What the first callback with an answer came to: a session, or the code of the error that was shown. */
+/** What the first callback of a sign-in came to: a session, or the code of the error that was shown. */
 export type CallbackOutcome = z.infer<typeof outcome>;
 
+/** The right of one callback to finish a sign-in. */
+export interface Claim {
+  /** Says what came of it, and for how long that is remembered. Never fails; goes on trying for some seconds. */
+  readonly settle: (outcome: CallbackOutcome, keptMs: number) => Promise<void>;
+  /** Says that nothing was begun. Never fails; goes on trying for some seconds. */
+  readonly release: () => Promise<void>;
+}
+
 /**
- * Keeps what a callback comes to, for the same callback when it comes again (a double click, a reload while Fullscript
- * is slow): a code is exchanged once, and its browser may have gone before it was answered.
+ * Keeps what a callback comes to, for when it comes again (a double click, a reload while Fullscript is slow): a
+ * code is exchanged once, and its browser may have gone before it was answered. `id` is that of one sign-in in one
+ * browser.
  */
 export interface CallbackOutcomes {
   /**
-   * Resolves to undefined for the first callback, which has to say what came of it (`settle`), or that nothing
-   * was begun (`release`). For any other it waits for that, in whichever process it happens.
+   * The first callback gets a claim, which it has to settle or release. Any other waits for that, in whichever
+   * process it happens, and gets what came of it.
    *
-   * @param id of this sign-in in this browser.
    * @param answer what Fullscript has answered, as a hash.
-   * @throws AuthorizationResponseError `state_answered` when the first one brought another answer; StoreUnavailableError.
+   * @param signal ends the waiting, by its reason: the client has gone.
+   * @throws StoreUnavailableError
    */
-  readonly claim: (id: string, answer: string) => Promise<CallbackOutcome | undefined>;
-  readonly settle: (id: string, answer: string, outcome: CallbackOutcome) => Promise<void>;
-  /** Never fails; goes on trying for some seconds. */
-  readonly release: (id: string) => Promise<void>;
+  readonly claim: (
+    id: string,
+    answer: string,
+    signal?: AbortSignal,
+  ) => Promise<
+    | { readonly first: Claim }
+    | { readonly earlier: CallbackOutcome; readonly isSameAnswer: boolean }
+  >;
+  /**
+   * Forgets what came of a sign-in.
+   *
+   * @returns the session that it began, if it did.
+   * @throws StoreUnavailableError
+   */
+  readonly forget: (id: string) => Promise<string | undefined>;
 }
 
 export interface CallbackOutcomesDeps {
   readonly pending: PendingAuthorizations;
   readonly cipher: Cipher;
-  /** How long an outcome is kept. */
-  readonly keptMs: number;
-  /** How often it is looked whether there is one. */
+  /** How often it is looked whether there is an outcome. */
   readonly pollMs?: number | undefined;
 }
 
@@ -49,53 +66,61 @@ const outcome = z.union([
 const record = z.object({ answer: z.string(), outcome: outcome.optional() });
 
 export function createCallbackOutcomes(deps: CallbackOutcomesDeps): CallbackOutcomes {
-  const { pending, cipher, keptMs, pollMs = POLL_MS } = deps;
+  const { pending, cipher, pollMs = POLL_MS } = deps;
   const seal = (key: string, value: z.infer<typeof record>) =>
     cipher.seal(JSON.stringify(value), key);
+  const open = (key: string, sealed: string) => parseOpened(record, cipher.open(sealed, key));
 
-  async function look(key: string, answer: string): Promise<CallbackOutcome | undefined> {
-    const sealed = await pending.peek(key);
-    if (sealed === undefined) return undefined;
-    const found = parseOpened(record, cipher.open(sealed, key));
-    if (found.answer !== answer) throw new AuthorizationResponseError('state_answered');
-    return found.outcome;
+  async function release(key: string, claimed: string): Promise<void> {
+    // Not one that has been made since.
+    const remove = async () => {
+      if ((await pending.peek(key)) === claimed) await pending.take(key);
+    };
+    await patiently(wait, remove).catch(() => undefined);
   }
 
-  /** One whose answer was lost may have been written, and would keep the next callback waiting. */
-  async function saveClaim(key: string, sealed: string): Promise<boolean> {
+  async function saveClaim(key: string, claimed: string): Promise<boolean> {
     try {
-      return await pending.saveNew(key, sealed, EXCHANGE_LIMIT_MS);
+      return await pending.saveNew(key, claimed, EXCHANGE_LIMIT_MS);
     } catch (error) {
-      const forget = async () => {
-        if ((await pending.peek(key)) === sealed) await pending.take(key);
-      };
-      patiently(wait, forget).catch(() => undefined);
+      // Its answer was lost, but it may have been written, and would keep the next callback waiting.
+      void release(key, claimed);
       throw error;
     }
   }
 
+  async function settle(key: string, sealed: string, keptMs: number): Promise<void> {
+    const save = () => pending.save(key, sealed, keptMs);
+    // The browser does not wait for more than one try.
+    await save().catch(() => void patiently(wait, save).catch(() => undefined));
+  }
+
   return {
-    claim: async (id, answer) => {
+    claim: async (id, answer, signal) => {
       const key = keyOf(id);
-      const sealed = seal(key, { answer });
-      while (!(await saveClaim(key, sealed))) {
-        const outcome = await look(key, answer);
-        if (outcome !== undefined) return outcome;
+      const claimed = seal(key, { answer });
+      while (!(await saveClaim(key, claimed))) {
+        const sealed = await pending.peek(key);
+        const found = sealed === undefined ? undefined : open(key, sealed);
+        if (found?.outcome !== undefined) {
+          return { earlier: found.outcome, isSameAnswer: found.answer === answer };
+        }
         await wait(pollMs);
+        signal?.throwIfAborted();
       }
-      return undefined;
+      const first: Claim = {
+        settle: (came, keptMs) => settle(key, seal(key, { answer, outcome: came }), keptMs),
+        release: () => release(key, claimed),
+      };
+      return { first };
     },
 
-    settle: async (id, answer, came) => {
+    forget: async (id) => {
       const key = keyOf(id);
-      await pending.save(key, seal(key, { answer, outcome: came }), keptMs);
+      const sealed = await pending.take(key);
+      const came = sealed === undefined ? undefined : open(key, sealed).outcome;
+      return came !== undefined && 'sessionId' in came ? came.sessionId : undefined;
     },
-
-    release: (id) =>
-      patiently(wait, () => pending.take(keyOf(id))).then(
-        () => undefined,
-        () => undefined,
-      ),
   };
 }
 

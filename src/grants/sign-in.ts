@@ -15,7 +15,7 @@ import { codeChallenge } from '../oauth/pkce.js';
 import type { Registration, RegistrationId } from '../oauth/registration.js';
 import { type Secret, secret } from '../oauth/secret.js';
 import type { TokenSet } from '../oauth/token-set.js';
-import { type CallbackOutcomes, createCallbackOutcomes } from './callback-outcomes.js';
+import { type CallbackOutcome, type Claim, createCallbackOutcomes } from './callback-outcomes.js';
 import { type Cipher, parseOpened } from './cipher.js';
 import type { CustodyDeps } from './custody-deps.js';
 import type { DisabledUsers } from './disabled-users.js';
@@ -47,16 +47,26 @@ export interface NewSignIn {
   readonly returnTo: string | undefined;
   /** The session it was started in, if there was one. */
   readonly sessionId: string | undefined;
-  /** Says what came of it, for the same callback when it comes again. Never fails. */
+  /**
+   * Says what came of it, for the same callback when it comes again, and for how many milliseconds that is
+   * remembered. Never fails.
+   */
   readonly came: (
     outcome: { readonly sessionId: string } | { readonly failure: string },
+    keptMs?: number,
   ) => Promise<void>;
 }
 
 /** The same callback once more: the session that the first one has begun, for the same browser. */
 export interface SignInAgain {
   readonly begun: string;
-  readonly returnTo: string | undefined;
+  readonly wanted: Wanted;
+}
+
+/** What a person wanted who started a sign-in. */
+export interface Wanted {
+  readonly registration: string;
+  readonly returnTo?: string | undefined;
 }
 
 /** Sign-in with Fullscript: from "connect" to a stored grant. */
@@ -75,13 +85,15 @@ export interface SignIn {
    *
    * @param callback.bindingOf the binding that this browser holds for a state, if it does.
    * @param callback.onTaken called when the sign-in is spent: from here on a reload cannot succeed.
+   * @param callback.signal ends the waiting for the same callback that came before, by its reason.
    * @throws AuthorizationResponseError, TokenEndpointError, ResourceOwnerError, UserDisabledError,
    *   StoreUnavailableError, EarlierFailureError
    */
   readonly finish: (callback: {
     query: URLSearchParams;
     bindingOf: (stateId: string) => string | undefined;
-    onTaken?: (wanted: { registration: string; returnTo?: string | undefined }) => void;
+    onTaken?: (wanted: Wanted) => void;
+    signal?: AbortSignal;
   }) => Promise<NewSignIn | SignInAgain>;
   /**
    * The last look, when the session is stored: somebody may have disabled the user meanwhile, and ended
@@ -90,8 +102,13 @@ export interface SignIn {
    * @throws UserDisabledError, StoreUnavailableError: the session must go.
    */
   readonly admit: (key: GrantKey) => Promise<void>;
-  /** Forgets sign-ins that are under way: a browser has only so many. */
-  readonly drop: (open: readonly OpenSignIn[]) => Promise<void>;
+  /**
+   * Forgets sign-ins, and what came of them.
+   *
+   * @returns the sessions that they began and that the browser may not have heard of.
+   * @throws StoreUnavailableError
+   */
+  readonly drop: (open: readonly OpenSignIn[]) => Promise<string[]>;
   /** What the state of a callback has led to, if it has led to a grant before. */
   readonly finished: (query: URLSearchParams) => Promise<FinishedSignIn | undefined>;
   /** Resolves when nothing is left to do in the background; for shutdown. */
@@ -141,7 +158,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
   const retirement = createRetirement(deps);
   const saves = createInFlight();
   const consentDeps = { ...deps, retirement, sleep, track: saves.track };
-  const outcomes = createCallbackOutcomes({ ...deps, keptMs: CODE_LIFETIME_MS });
+  const outcomes = createCallbackOutcomes(deps);
 
   async function saveGrant(response: AuthorizationResponse, taken: Pending): Promise<GrantKey> {
     const { registration, codeVerifier } = taken;
@@ -154,23 +171,20 @@ export function createSignIn(deps: SignInDeps): SignIn {
     start: (request) => start(open, request),
     settled: () => saves.settled().then(retirement.settled),
 
-    finish: async ({ query, bindingOf, onTaken }) => {
+    finish: async ({ query, bindingOf, onTaken, signal }) => {
       const response = parseAuthorizationResponse(query);
       const { state } = response;
       const id = heldPendingId(state, bindingOf);
       const answer = answerHash(query);
-      const earlier = await outcomes.claim(id, answer);
-      if (earlier !== undefined) {
-        onTaken?.(earlier.wanted);
-        if ('failure' in earlier) throw new EarlierFailureError(earlier.failure);
-        return { begun: earlier.sessionId, returnTo: earlier.wanted.returnTo };
-      }
-      const taken = await takePending({ ...open, outcomes }, state, id);
+      const claimed = await outcomes.claim(id, answer, signal);
+      if ('earlier' in claimed) return again(claimed, onTaken);
+      const { first } = claimed;
+      const taken = await takePending(open, { state, id, first });
       const { returnTo, sessionId } = taken;
       const wanted = { registration: taken.registration.id, returnTo };
       onTaken?.(wanted);
-      const came: NewSignIn['came'] = (outcome) =>
-        outcomes.settle(id, answer, { wanted, ...outcome }).catch(() => undefined);
+      const came: NewSignIn['came'] = (outcome, keptMs = CODE_LIFETIME_MS) =>
+        first.settle({ wanted, ...outcome }, keptMs);
       try {
         const key = await saveGrant(response, taken);
         await rememberFinished(deps, state, { grantId: grantId(key), returnTo, answer });
@@ -186,8 +200,12 @@ export function createSignIn(deps: SignInDeps): SignIn {
     },
 
     drop: async (dropped) => {
-      await Promise.all(dropped.map((one) => pending.take(pendingId(one))));
-      for (const one of dropped) open.openSignIns.left(pendingId(one), undefined);
+      const ids = dropped.map(pendingId);
+      const begun = await Promise.all(
+        ids.map((id) => pending.take(id).then(() => outcomes.forget(id))),
+      );
+      for (const id of ids) open.openSignIns.left(id, undefined);
+      return begun.filter((one) => one !== undefined);
     },
 
     finished: async (query) => {
@@ -268,11 +286,23 @@ function heldPendingId(state: string, bindingOf: (stateId: string) => string | u
   return pendingId({ stateId: stateId(state), binding });
 }
 
-/** Takes the sign-in for this callback; where that does not work, the claim on it ends. */
+/** What a callback gets that is not the first one of its sign-in. */
+function again(
+  { earlier, isSameAnswer }: { earlier: CallbackOutcome; isSameAnswer: boolean },
+  onTaken: ((wanted: Wanted) => void) | undefined,
+): SignInAgain {
+  const { wanted } = earlier;
+  // Whoever asks may find that session unused, and look once more when the store does not say.
+  if (isSameAnswer && 'sessionId' in earlier) return { begun: earlier.sessionId, wanted };
+  onTaken?.(wanted);
+  if (isSameAnswer && 'failure' in earlier) throw new EarlierFailureError(earlier.failure);
+  throw new AuthorizationResponseError('state_answered');
+}
+
+/** Takes the sign-in for this callback; where that does not work, its claim ends. */
 async function takePending(
-  deps: WithOpenSignIns & { readonly outcomes: CallbackOutcomes },
-  state: string,
-  id: string,
+  deps: WithOpenSignIns,
+  { state, id, first }: { state: string; id: string; first: Claim },
 ): Promise<Pending> {
   try {
     const sealed = await deps.pending.take(id);
@@ -287,7 +317,7 @@ async function takePending(
       sessionId: record.sessionId,
     };
   } catch (error) {
-    const released = deps.outcomes.release(id);
+    const released = first.release();
     // A store that is silent is not waited for a second time.
     if (!(error instanceof StoreUnavailableError)) await released;
     throw error;

@@ -55,12 +55,12 @@ export interface UserSessions {
 /** What else a store of sessions knows. */
 export interface SessionUse {
   /**
-   * Whether a session is there and no request has shown it yet: then the answer that began it may never have
-   * reached its browser.
+   * Whether a request has shown a session yet: if not, the answer that began it may never have reached its browser.
+   * Known for the first `unusedTtl`; later on one that is idle for long may count as unused again.
    *
    * @throws StoreUnavailableError
    */
-  readonly isUnused: (sid: string) => Promise<boolean>;
+  readonly useOf: (sid: string) => Promise<'unused' | 'used' | 'ended'>;
 }
 
 const UNUSED_MS = 10 * 60_000;

@@ -22,6 +22,8 @@ export interface BindingCookies {
     sign: Binding & { stateId: string },
   ) => { stateId: string; binding: string }[];
   readonly get: (req: Request, stateId: string) => Binding | undefined;
+  /** All that this browser holds. */
+  readonly held: (req: Request) => { stateId: string; binding: string }[];
   readonly clear: (res: Response, stateId: string) => void;
 }
 
@@ -55,6 +57,14 @@ export function createBindingCookies(options: {
     return values.open(`${stateId}.${value}`) === undefined ? undefined : { binding, startedBy };
   }
 
+  function heldAs(req: Request, names: readonly string[]) {
+    return names.flatMap((name) => {
+      const stateId = name.slice(prefix.length);
+      const held = get(req, stateId);
+      return held === undefined ? [] : [{ stateId, binding: held.binding }];
+    });
+  }
+
   return {
     set: (req, res, { stateId, binding, startedBy }) => {
       const dropped = surplus(req, prefix);
@@ -63,23 +73,23 @@ export function createBindingCookies(options: {
       const value = values.sign(text).slice(stateId.length + 1);
       const howLong = { maxAge: lifetimeMs, encode: String };
       res.cookie(`${prefix}${stateId}`, value, { ...attributes, ...howLong });
-      return dropped.flatMap((name) => {
-        const id = name.slice(prefix.length);
-        const held = get(req, id);
-        return held === undefined ? [] : [{ stateId: id, binding: held.binding }];
-      });
+      return heldAs(req, dropped);
     },
     get,
+    held: (req) => heldAs(req, namesIn(req, prefix)),
     clear: (res, stateId) => res.clearCookie(`${prefix}${stateId}`, attributes),
   };
 }
 
+function namesIn(req: Request, prefix: string): string[] {
+  return [...readCookies(req).keys()].filter((name) => name.startsWith(prefix));
+}
+
 /** The oldest sign-ins of this browser, as many as must go to make room for one more. */
 function surplus(req: Request, prefix: string): string[] {
-  const open = [...readCookies(req)].filter(([name]) => name.startsWith(prefix));
-  const startedAt = (value: string) => parseInt(VALUE.exec(value)?.[1] ?? '0', 36);
-  return open
-    .sort(([, a], [, b]) => startedAt(b) - startedAt(a))
-    .slice(MOST_AT_ONCE - 1)
-    .map(([name]) => name);
+  const cookies = readCookies(req);
+  const startedAt = (name: string) => parseInt(VALUE.exec(cookies.get(name) ?? '')?.[1] ?? '0', 36);
+  return namesIn(req, prefix)
+    .sort((a, b) => startedAt(b) - startedAt(a))
+    .slice(MOST_AT_ONCE - 1);
 }

@@ -44,7 +44,7 @@ const signIn = {
     status: 400,
     title: 'This sign-in has been answered before',
     detail:
-      'Your first answer at Fullscript counts, and nothing has changed here: whoever was signed in still is. To sign in with the account you have chosen now, start again.',
+      'This browser came back from Fullscript twice, and the first answer counts; the second one has changed nothing here. If you are not signed in, or want to sign in with the account you have chosen now, start again.',
     way: 'sign_in_again',
   },
   parameter_duplicated: {

@@ -98,8 +98,10 @@ class MemorySessionStore extends session.Store implements UserSessions, SessionU
     if (done) setImmediate(done);
   }
 
-  isUnused(sid: string): Promise<boolean> {
-    return Promise.resolve(this.#stored.get(sid)?.unusedSince !== undefined);
+  useOf(sid: string): ReturnType<SessionUse['useOf']> {
+    const stored = this.#stored.get(sid);
+    if (stored === undefined) return Promise.resolve('ended');
+    return Promise.resolve(stored.unusedSince === undefined ? 'used' : 'unused');
   }
 
   override destroy(sid: string, done?: Done): void {

@@ -83,22 +83,24 @@ class OwnedSessionStore extends RedisStore implements SessionUse {
   override touch(sid: string, session: SessionData, done?: Done): Promise<unknown> {
     const hash = sessionHash(sid);
     if (this.#touches.due(hash)) {
-      storeCall('session touch', () => this.#extend(hash, session)).catch((error: unknown) =>
-        this.#deps.onTouchError?.(error),
-      );
+      storeCall('session touch', () => this.#extend(hash, session)).catch((error: unknown) => {
+        // The next request tries again: a new session would end within minutes.
+        this.#touches.forget(hash);
+        this.#deps.onTouchError?.(error);
+      });
     }
     return report(Promise.resolve(), done);
   }
 
-  isUnused(sid: string): Promise<boolean> {
+  useOf(sid: string): ReturnType<SessionUse['useOf']> {
     const hash = sessionHash(sid);
     return storeCall('session read', async () => {
       const [session, leftMs] = await Promise.all([
         this.#records.read(hash),
         this.#records.left(hash),
       ]);
-      if (session === undefined || leftMs <= 0) return false;
-      return leftMs <= unusedTtl(this.#deps.ttlMs(session));
+      if (session === undefined || leftMs <= 0) return 'ended';
+      return leftMs <= unusedTtl(this.#deps.ttlMs(session)) ? 'unused' : 'used';
     });
   }
 

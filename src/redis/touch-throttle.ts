@@ -4,6 +4,8 @@ export interface TouchThrottle {
   readonly due: (key: string) => boolean;
   /** Counts `key` as done now. */
   readonly done: (key: string) => void;
+  /** Counts `key` as never done. */
+  readonly forget: (key: string) => void;
 }
 
 /** Remembers at most `limit` keys. Those forgotten are merely due again too early. */
@@ -27,6 +29,7 @@ export function createTouchThrottle(deps: {
 
   return {
     done,
+    forget: (key) => void doneAt.delete(key),
     due: (key) => {
       const last = doneAt.get(key);
       if (last !== undefined && now() - last < everyMs) return false;

@@ -2,11 +2,11 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import type { DisconnectOutcome } from '../grants/grant-events.js';
 import { EarlierFailureError, UserDisabledError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
+import { unusedTtl } from '../grants/user-sessions.js';
 import {
   type FinishedSignIn,
   type NewSignIn,
   type SignIn,
-  type SignInAgain,
   codeOfFailure,
 } from '../grants/sign-in.js';
 import type { TokenRefresher } from '../grants/token-refresher.js';
@@ -19,7 +19,7 @@ import { formField } from '../http/form-field.js';
 import { navigationOf } from '../http/navigation.js';
 import type { RateLimits } from '../http/rate-limits.js';
 import { parseReturnTo } from '../http/return-to.js';
-import type { SessionStore } from '../http/session.js';
+import type { SessionLifetime, SessionStore } from '../http/session.js';
 import type { SignOutMark } from '../http/sign-out-mark.js';
 import { endStoredSession, signedIn, startSession, userOf } from '../http/signed-in.js';
 import { visitorOf } from '../http/visitor.js';
@@ -32,7 +32,8 @@ export interface OAuthRoutesDeps {
   readonly refresher: Pick<TokenRefresher, 'tryAgain' | 'renew'>;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
-  readonly sessionStore: Pick<SessionStore, 'destroy' | 'isUnused'>;
+  readonly sessionStore: Pick<SessionStore, 'destroy' | 'useOf'>;
+  readonly sessionLifetime: Pick<SessionLifetime, 'idleMs'>;
   readonly giveSessionCookie: (res: Response, id: string) => void;
   readonly devices: DeviceCookie;
   /** Throws where the session cookie could not be set. */
@@ -127,12 +128,14 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
     const query = new URL(req.originalUrl, deps.baseUrl).searchParams;
     const startedAt = performance.now();
     const tell = (outcome: string) => onSignIn(outcome, performance.now() - startedAt);
+    const left = new AbortController();
+    res.once('close', () => left.abort());
     let who: GrantKey | undefined;
     let came: NewSignIn['came'] | undefined;
     try {
-      const { finished, startedBy } = await finish(deps, { req, res, query });
+      const { finished, startedBy } = await finish(deps, { req, res, query, signal: left.signal });
       if ('begun' in finished) {
-        await handOver(deps, res, finished);
+        res.redirect(303, finished.wanted.returnTo ?? '/portal');
         return;
       }
       const { key, returnTo, sessionId } = finished;
@@ -142,7 +145,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       if (isAnother) await endStoredSession(sessionStore, sessionId);
       const visitor = visitorOf(req);
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
-      await came({ sessionId: req.sessionID });
+      await came({ sessionId: req.sessionID }, unusedTtl(deps.sessionLifetime.idleMs));
       deps.devices.keep(req, res);
       deps.signOutMark.clear(req, res);
       limits.giveBack(startedBy);
@@ -150,6 +153,8 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       audit('signed_in', { key, ...visitor, message: 'signed in' });
       res.redirect(303, returnTo ?? '/portal');
     } catch (error) {
+      // It waited for another callback, whose browser this one was.
+      if (error === left.signal.reason) return;
       await came?.({ failure: codeOfFailure(error) });
       const before = isUnknownState(error) ? await finishedHere(signIn, req, query) : undefined;
       if (before?.isSameAnswer === true) {
@@ -200,8 +205,9 @@ function answeredBefore(res: Response, { registration, returnTo }: FinishedHere)
  */
 async function finish(
   deps: OAuthRoutesDeps,
-  { req, res, query }: { req: Request; res: Response; query: URLSearchParams },
+  at: { req: Request; res: Response; query: URLSearchParams; signal: AbortSignal },
 ) {
+  const { req, res, query, signal } = at;
   let stateId: string | undefined;
   let held: Binding | undefined;
   const bindingOf = (id: string) => {
@@ -214,26 +220,33 @@ async function finish(
   };
   const spent = (wantedThen: Wanted) => {
     offerStartAgain(res, landingPath(wantedThen));
+    offerSignInAgain(res, authorizePath(wantedThen));
     if (stateId !== undefined) deps.bindings.clear(res, stateId);
   };
-  const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent });
+  const finished = await deps.signIn.finish({ query, bindingOf, onTaken: spent, signal });
+  if ('begun' in finished) {
+    const use = await deps.sessionStore.useOf(finished.begun);
+    spent(finished.wanted);
+    if (use === 'ended') throw new AuthorizationResponseError('state_unknown', 'finished already');
+    if (use === 'unused') await handOver(deps, { req, res }, finished.begun);
+  }
   return { finished, startedBy: held?.startedBy ?? '' };
 }
 
 /**
- * The same callback once more, when the first one has signed the browser in that may not have heard of it. Once a
- * request has shown that session, or the session was ended, the state is spent for good.
+ * Gives the browser the session that the same callback has begun before, as the answer would have that may not have
+ * arrived. Once a request has shown that session, a browser that has it needs no more.
  */
 async function handOver(
-  { sessionStore, giveSessionCookie }: OAuthRoutesDeps,
-  res: Response,
-  { begun, returnTo }: SignInAgain,
+  { sessionStore, giveSessionCookie, devices, signOutMark }: OAuthRoutesDeps,
+  { req, res }: { req: Request; res: Response },
+  begun: string,
 ): Promise<void> {
-  if (!(await sessionStore.isUnused(begun))) {
-    throw new AuthorizationResponseError('state_unknown', 'finished already');
-  }
+  const isAnother = signedIn(req) !== undefined && req.sessionID !== begun;
+  if (isAnother) await endStoredSession(sessionStore, req.sessionID);
   giveSessionCookie(res, begun);
-  res.redirect(303, returnTo ?? '/portal');
+  devices.keep(req, res);
+  signOutMark.clear(req, res);
 }
 
 function isUnknownState(error: unknown): boolean {

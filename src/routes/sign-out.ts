@@ -1,17 +1,21 @@
 import { type Request, type Response, Router } from 'express';
 import { StoreUnavailableError } from '../grants/errors.js';
 import { grantId } from '../grants/grant.js';
-import type { UserSessions } from '../grants/user-sessions.js';
+import type { OpenSignIn, SignIn } from '../grants/sign-in.js';
 import type { Audit } from '../http/audit.js';
+import type { BindingCookies } from '../http/binding-cookie.js';
 import { formField } from '../http/form-field.js';
 import { type LateSessionEnds, unlessStoreFails, unreadSession } from '../http/leaving.js';
 import type { RateLimits } from '../http/rate-limits.js';
-import { endSession, signedIn, userOf } from '../http/signed-in.js';
+import type { SessionStore } from '../http/session.js';
+import { endSession, endStoredSession, signedIn, userOf } from '../http/signed-in.js';
 import type { SignOutMark } from '../http/sign-out-mark.js';
 import { visitorOf } from '../http/visitor.js';
 
 export interface SignOutDeps {
-  readonly sessionStore: Pick<UserSessions, 'nameOf' | 'endOne' | 'endAll'>;
+  readonly sessionStore: Pick<SessionStore, 'nameOf' | 'endOne' | 'endAll' | 'destroy'>;
+  readonly bindings: Pick<BindingCookies, 'held' | 'clear'>;
+  readonly signIn: Pick<SignIn, 'drop'>;
   /** For sessions that the store does not end now. */
   readonly lateEnds: Pick<LateSessionEnds, 'add'>;
   readonly clearSessionCookie: (res: Response) => void;
@@ -86,6 +90,10 @@ async function signOut(
   const user = signedIn(req);
   // Nobody waits twice for a store that is silent.
   const failure = others ?? unreadSession(req) ?? (await failureOf(endSession(req)));
+  const open = deps.bindings.held(req);
+  for (const { stateId } of open) deps.bindings.clear(res, stateId);
+  // Their cookies are gone in any case, and with them what they could lead to.
+  if (failure === undefined) await failureOf(endSignIns(deps, open));
   if (failure !== undefined) deps.lateEnds.add(req.sessionID);
   if (user !== undefined || failure !== undefined) {
     deps.audit('signed_out', { key: user?.key, ...visitorOf(req), ...told(failure) });
@@ -94,6 +102,14 @@ async function signOut(
   deps.signOutMark.set(res);
   const left = others === undefined ? 'here' : 'only-here';
   res.redirect(303, failure === undefined ? '/' : `/?signedOut=${left}`);
+}
+
+/** Ends the sign-ins of this browser, with sessions that they began and it may not have heard of. */
+async function endSignIns(
+  { signIn, sessionStore }: SignOutDeps,
+  open: readonly OpenSignIn[],
+): Promise<void> {
+  for (const begun of await signIn.drop(open)) await endStoredSession(sessionStore, begun);
 }
 
 function told(err: StoreUnavailableError | undefined) {

@@ -110,21 +110,21 @@ export function sessionStoreContract(openStage: () => Promise<Stage>): void {
 
     it('begun → unused, also when its answer saves it once more, until a request shows it', async () => {
       const [touched, changed] = [generated(store), generated(store)];
-      const isUnused = () => Promise.all([touched, changed].map(({ id }) => store.isUnused(id)));
+      const uses = () => Promise.all([touched, changed].map(({ id }) => store.useOf(id)));
       for (const one of [touched, changed, touched, changed]) await save(one);
-      expect(await isUnused()).toEqual([true, true]);
+      expect(await uses()).toEqual(['unused', 'unused']);
       await touch(store, (await load(store, touched.id))!);
       const loaded = (await load(store, changed.id))!;
       loaded.note = 'changed';
       await save(loaded);
-      await until(async () => (await isUnused()).every((unused) => !unused));
+      await until(async () => (await uses()).every((use) => use === 'used'));
     });
 
-    it('unused and destroyed, or never there → not unused', async () => {
+    it('unused and destroyed, or never there → ended', async () => {
       const one = await stored(store);
       await destroy(store, one.id);
-      expect(await store.isUnused(one.id)).toBe(false);
-      expect(await store.isUnused('never there')).toBe(false);
+      expect(await store.useOf(one.id)).toBe('ended');
+      expect(await store.useOf('never there')).toBe('ended');
     });
 
     it.each([0, -5_000])('saved with %i ms to live → ended', async (ttlMs) => {

@@ -130,6 +130,25 @@ describe('signing out', () => {
     });
   });
 
+  it('a sign-in is under way, Redis takes no writes → its cookie goes as well', async () => {
+    const lacking = TROUBLES.find(({ name }) => name === 'lacks its replicas')!;
+    const bindingsOf = ({ cookies }: Browser) =>
+      [...cookies.keys()].filter((name) => name.startsWith('fc_auth_'));
+    const browser = app.browser();
+    await browser.signIn(world.simulator.people[0]!.id);
+    const _csrf = await browser.csrfToken();
+    await browser.consent({ person: world.simulator.people[0]!.id });
+    expect(bindingsOf(browser)).toHaveLength(1);
+    await lacking.begin();
+    try {
+      expect((await leave(browser, '/sign-out', { _csrf })).location).toBe('/?signedOut=here');
+    } finally {
+      await lacking.end();
+      await until(async () => (await app.browser().send('/readyz')).status === 200);
+    }
+    expect(bindingsOf(browser)).toEqual([]);
+  });
+
   it('Redis is silent, a foreign page asks → refused, and the cookie stays', async () => {
     const silent = TROUBLES.find(({ name }) => name === 'is silent')!;
     await during(silent, async (browser) => {
@@ -161,5 +180,22 @@ describe('/readyz', () => {
         return reasons.includes(trouble.reason);
       });
     });
+  });
+});
+
+describe('the callback again', () => {
+  it('Redis does not say whether its session was used → 503, and a reload is signed in', async () => {
+    const browser = app.browser();
+    const callback = await browser.consent({ person: world.simulator.people[0]!.id });
+    // The answer to this one is lost.
+    expect((await copyOf(browser, app.origin).send(callback)).status).toBe(303);
+    await world.stored.call('ACL', 'SETUSER', 'default', '-pttl');
+    try {
+      expect((await browser.send(callback)).status).toBe(503);
+    } finally {
+      await world.stored.call('ACL', 'SETUSER', 'default', '+@all');
+    }
+    expect((await browser.send(callback)).status).toBe(303);
+    expect((await sessionOf(browser)).signedIn).toBe(true);
   });
 });

@@ -117,7 +117,8 @@ describe('a callback', () => {
     const first = finish();
     const others = [again(), again()];
     await (await first).came({ sessionId: 'of the first' });
-    const given = { begun: 'of the first', returnTo: '/patients' };
+    const wanted = { registration: 'us-sandbox', returnTo: '/patients' };
+    const given = { begun: 'of the first', wanted };
     expect(await Promise.all(others)).toEqual([given, given]);
     expect(await again()).toEqual(given);
     expect(exchanges()).toBe(1);
@@ -139,11 +140,49 @@ describe('a callback', () => {
     const first = finish();
     const other = new URLSearchParams({ state: query.get('state')!, code: 'another' });
     const bindingOf = () => started.binding;
-    await expect(world.signIn.finish({ query: other, bindingOf })).rejects.toMatchObject({
+    const refused = expect(world.signIn.finish({ query: other, bindingOf })).rejects.toMatchObject({
       code: 'state_answered',
     });
-    await first;
+    await (await first).came({ sessionId: 'of the first' });
+    await refused;
     expect(exchanges()).toBe(1);
+  });
+
+  it('again, and what the first came to was not stored at once → told all the same', async () => {
+    await open();
+    const { pending } = world;
+    let fails = 1;
+    const save: typeof pending.save = (id, value, ttlMs) => {
+      // Only outcomes live so long.
+      if (ttlMs === 123_456 && (fails -= 1) >= 0)
+        return Promise.reject(new StoreUnavailableError('save', new Error('down')));
+      return pending.save(id, value, ttlMs);
+    };
+    const signIn = createSignIn({
+      ...world.deps,
+      pending: { ...pending, save },
+      cipher: world.cipher,
+    });
+    const { query, started } = await tab();
+    const callback = { query, bindingOf: () => started.binding };
+    const first = await signIn.finish(callback);
+    if ('begun' in first) throw new Error('a callback like this one has come before');
+    await first.came({ sessionId: 'of the first' }, 123_456);
+    expect(await signIn.finish(callback)).toMatchObject({ begun: 'of the first' });
+    expect(fails).toBe(-1);
+  });
+
+  it('again, and its client leaves → it waits no longer', async () => {
+    await open();
+    const { finish, query, started } = await tab();
+    const first = await finish();
+    const client = new AbortController();
+    const waiting = world.signIn.finish({
+      ...{ query, bindingOf: () => started.binding, signal: client.signal },
+    });
+    client.abort();
+    await expect(waiting).rejects.toBe(client.signal.reason);
+    await first.came({ failure: 'not_needed_any_more' });
   });
 
   it('while the record of the sign-in cannot be taken → a later one succeeds', async () => {

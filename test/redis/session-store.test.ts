@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../src/grants/errors.js';
 import { type RedisClient, closeRedis } from '../../src/redis/client.js';
 import { sessionHash, sessionKey, userSessionsKey } from '../support/keys.js';
@@ -114,6 +114,16 @@ describe('sessions in Redis', () => {
     clock += 1;
     await touch(store, one);
     await until(async () => (await client.pttl(keyOf(one))) <= 10_000);
+  });
+
+  it('a touch that failed → the next one is tried at once', async () => {
+    const one = await stored(store, { ttlMs: 3_600_000 });
+    const pexpire = jest.spyOn(client, 'pexpire').mockRejectedValueOnce(new Error('lost'));
+    await touch(store, one);
+    await until(() => pexpire.mock.calls.length > 0);
+    await touch(store, one);
+    await until(async () => (await client.pttl(keyOf(one))) > 3_500_000);
+    pexpire.mockRestore();
   });
 
   it('touched in another process → extended at once', async () => {

@@ -212,27 +212,91 @@ describe('SR-10', () => {
     expect(Object.keys(await world.sessions()).length - before.sessions).toBe(1);
   });
 
-  it.each([
-    ['used', (first: Browser) => first.send('/portal')],
-    ['ended by its sign-out', (first: Browser) => first.post('/sign-out')],
-  ])(
-    'SR-10 once more when the session of the first was %s → refused, no cookie',
-    async (_, act) => {
-      const browser = app.browser();
-      const callback = await browser.consent({ person });
-      const again = copyOf(browser, app.origin);
-      expect((await browser.send(callback)).status).toBe(303);
-      const key = sessionKey(sessionHash(sessionIdOf(browser)));
-      const unusedMs = await world.stored.pttl(key);
-      await act(browser);
-      // A use is written behind its answer.
-      const left = () => world.stored.pttl(key);
-      await until(async () => (await left()) < 0 || (await left()) > unusedMs);
-      const page = await again.send(callback);
-      expect(page).toMatchObject({ status: 400, text: expect.stringContaining('(state_unknown)') });
-      expect(again.cookies.has('fc_session')).toBe(false);
-    },
-  );
+  /** A callback whose answer has not reached its browser. */
+  async function lostAnswer(browser: Browser, start = '/oauth/authorize'): Promise<string> {
+    const callback = await browser.consent({ person, start });
+    expect((await copyOf(browser, app.origin).send(callback)).status).toBe(303);
+    return callback;
+  }
+
+  it('SR-10 once more when the session of the first was used → led on, without a cookie', async () => {
+    const browser = app.browser();
+    const callback = await browser.consent({
+      person,
+      start: '/oauth/authorize?returnTo=/portal/team',
+    });
+    const again = copyOf(browser, app.origin);
+    expect((await browser.send(callback)).status).toBe(303);
+    const key = sessionKey(sessionHash(sessionIdOf(browser)));
+    const unusedMs = await world.stored.pttl(key);
+    await browser.send('/portal');
+    // A use is written behind its answer.
+    await until(async () => (await world.stored.pttl(key)) > unusedMs);
+    expect(await again.send(callback)).toMatchObject({ status: 303, location: '/portal/team' });
+    expect(again.cookies.has('fc_session')).toBe(false);
+    expect((await session(again)).signedIn).toBe(false);
+  });
+
+  it('SR-10 once more when the session of the first was ended → refused, no cookie', async () => {
+    const browser = app.browser();
+    const callback = await browser.consent({ person });
+    const again = copyOf(browser, app.origin);
+    expect((await browser.send(callback)).status).toBe(303);
+    await browser.post('/sign-out');
+    const page = await again.send(callback);
+    expect(page).toMatchObject({ status: 400, text: expect.stringContaining('(state_unknown)') });
+    expect(again.cookies.has('fc_session')).toBe(false);
+  });
+
+  it('SR-10 signed out since, by another session of this browser → nobody is signed in again', async () => {
+    const browser = app.browser();
+    const before = Object.keys(await world.sessions()).length;
+    const callback = await lostAnswer(browser);
+    await browser.signIn(other);
+    const copy = copyOf(browser, app.origin);
+    await browser.post('/sign-out');
+    expect([...browser.cookies.keys()].filter((name) => name.startsWith('fc_auth_'))).toEqual([]);
+    for (const one of [browser, copy]) {
+      expect((await one.send(callback)).status).toBe(400);
+      expect((await session(one)).signedIn).toBe(false);
+    }
+    expect(Object.keys(await world.sessions())).toHaveLength(before);
+  });
+
+  it('SR-10 once more in a browser that is signed in as another user → that session ends', async () => {
+    const browser = app.browser();
+    const callback = await lostAnswer(browser);
+    await browser.signIn(other);
+    const copy = copyOf(browser, app.origin);
+    expect((await browser.send(callback)).status).toBe(303);
+    expect((await session(browser)).resourceOwner).toMatchObject({ id: person });
+    expect((await session(copy)).signedIn).toBe(false);
+    expect(browser.cookies.has('fc_device')).toBe(true);
+  });
+
+  it('SR-10 another code while the first is exchanged → said so, and how to start again with what was wanted', async () => {
+    const browser = app.browser();
+    const start = '/oauth/authorize?returnTo=/portal/patients';
+    const callback = new URL(await browser.consent({ person, start }), app.origin);
+    const again = copyOf(browser, app.origin);
+    const before = exchanges();
+    const { opened, open } = gate();
+    world.simulator.faults.add({ endpoint: 'token', kind: 'delay', until: opened, times: 1 });
+    const calls = world.tokenCalls().length;
+    const first = browser.send(`${callback.pathname}${callback.search}`);
+    await until(() => world.tokenCalls().length > calls);
+    callback.searchParams.set('code', 'of-the-second-click');
+    const second = again.send(`${callback.pathname}${callback.search}`);
+    open();
+    expect((await first).status).toBe(303);
+    const page = await second;
+    expect(page).toMatchObject({ status: 400, text: expect.stringContaining('(state_answered)') });
+    expect(page.text).toContain(
+      'href="/oauth/authorize?registration=us-sandbox&amp;returnTo=%2Fportal%2Fpatients"',
+    );
+    expect(again.cookies.has('fc_session')).toBe(false);
+    expect(exchanges() - before).toBe(1);
+  });
 
   it('SR-10 the first one has failed → the second says the same, after one token call', async () => {
     const browser = app.browser();
