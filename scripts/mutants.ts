@@ -56,7 +56,8 @@ function mutantsOf(file: string): Mutant[] {
   const note = (node: ts.Node, becomes: string): void => {
     const [from, to] = [node.getStart(source), node.getEnd()];
     const line = source.getLineAndCharacterOfPosition(from).line + 1;
-    found.push({ file, line, from, to, was: text.slice(from, to), becomes });
+    const was = text.slice(from, to);
+    if (was !== becomes) found.push({ file, line, from, to, was, becomes });
   };
   const walk = (node: ts.Node): void => {
     if (ts.isTypeNode(node) || ts.isInterfaceDeclaration(node)) return;
