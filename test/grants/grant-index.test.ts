@@ -150,6 +150,20 @@ describe('the index behind saves', () => {
     expect(await entries(storage)).toEqual([]);
   });
 
+  it('a grant that is another one at each look → left after ten, to those who change it', async () => {
+    const { index } = createStorage();
+    const looks: GrantStatus[] = [];
+    const read = () => {
+      looks.push(looks.at(-1) === 'active' ? 'needs_reconnect' : 'active');
+      return Promise.resolve({ ...grantOf(ADA, looks.at(-1)), version: looks.length });
+    };
+    const vault = { ...createVault({ records: createMemoryGrantRecords(), cipher }), read };
+    const upkeep = createIndexUpkeep({ index, vault, onTrouble: () => undefined });
+    expect(await upkeep.sync(ADA)).toBe(true);
+    // The first one, and one behind each entry.
+    expect(looks).toHaveLength(1 + 10);
+  });
+
   it('a grant that does not open → stays entered as it was', async () => {
     const storage = createStorage();
     const { upkeep } = openProcess(storage);
