@@ -50,6 +50,7 @@ describe('SR-33', () => {
     ...['/%2e%2e/oauth/token', '/%252e%252e/oauth/token', '/..%2foauth%2ftoken', '/%2f%2f{evil}'],
     ...['/x@{evil}/clinic', '/http://{evil}/clinic', '/\\{evil}', '/%5c%5c{evil}', '/%255c{evil}'],
     ...['/oauth/token', '/OAUTH/token', '/oauth', '/%6fauth/token', '/%256fauth/token'],
+    ...['/oauth;x=1/token', '/oauth./token', '/oauth%3Bx/token', '/clinic/..;/..;/oauth/token'],
     ...['', '/', '/%00', '/clinic%0d%0aHost:%20{evil}', '/%ff', '/clinic;/../oauth'],
   ])('SR-33 the gateway is asked for %s → refused, nobody is called', async (template) => {
     const path = `${GATEWAY}${template.replace('{evil}', `127.0.0.1:${evil.port}`)}`;
