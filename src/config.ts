@@ -7,7 +7,7 @@ import type { Registration } from './oauth/registration.js';
 import { type Secret, secret } from './oauth/secret.js';
 import type { StoreAddress } from './redis/store-url.js';
 import { generatedSecrets } from './config/generated-secrets.js';
-import { productionProblems } from './config/production.js';
+import { exposureWarnings, productionProblems } from './config/production.js';
 import { ConfigError, type Problem } from './config/problem.js';
 import { withoutQuotes } from './config/quotes.js';
 import { type Environment, readVariables } from './config/read-variables.js';
@@ -133,7 +133,7 @@ export function loadConfig(
   if (problems.length > 0) throw new ConfigError(problems, survey.warnings);
 
   return deepFreeze({
-    ...{ warnings: survey.warnings, production },
+    ...{ warnings: [...survey.warnings, ...exposureWarnings(survey)], production },
     listen: { host: values.host ?? '127.0.0.1', port },
     baseUrl,
     trustProxy: values.trustProxy ?? false,

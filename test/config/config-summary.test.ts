@@ -54,6 +54,13 @@ describe('configSummary', () => {
     for (const secret of [...secrets, ...keys]) expect(text).not.toContain(secret);
   });
 
+  it('/metrics open to everybody, no proxy trusted → said in warnings', () => {
+    expect(summaryOf(PRODUCTION)).not.toContain('Warning');
+    const text = summaryOf({ ...PRODUCTION, METRICS_TOKEN: '', TRUST_PROXY: '' });
+    expect(text).toMatch(/^Warning: .*TRUST_PROXY is unset/m);
+    expect(text).toMatch(/^Warning: METRICS_TOKEN is unset: \/metrics is open to everybody/m);
+  });
+
   it('nothing set → the simulator, the embedded store, and secrets that are made at the start', async () => {
     const env = { DATA_DIR: folder };
     const text = summaryOf(env);
