@@ -92,6 +92,8 @@ export interface AppDeps {
   readonly activity: Pick<UserActivity, 'list'>;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
+  /** Of one user; 0 for no limit. */
+  readonly mostSessions: number;
   readonly sameSite: SameSite;
   readonly ping: () => Promise<void>;
   /** Whether the store takes writes. */

@@ -37,6 +37,8 @@ export interface Config {
     readonly secrets: readonly [Secret, ...Secret[]];
     readonly idleMs: number;
     readonly maxMs: number;
+    /** Of one user; 0 for no limit. */
+    readonly perUser: number;
     readonly sameSite: 'lax' | 'strict';
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
@@ -212,6 +214,7 @@ function secretsOf(
       secrets: [secret(first), ...others.map(secret)],
       idleMs: (values.sessionIdleHours ?? 8) * HOUR_MS,
       maxMs: (values.sessionMaxHours ?? 168) * HOUR_MS,
+      perUser: values.sessionsPerUser ?? 100,
       sameSite: values.sessionSameSite ?? 'lax',
     },
     sealingKeys: [sealing, ...older],

@@ -44,7 +44,7 @@ describe('configSummary', () => {
       'redirect URI https://portal.example.com/oauth/callback',
       'rediss://redis.example.com:1/0',
       'new, old; the first one seals',
-      '8 h idle, 168 h at most',
+      '8 h idle, 168 h at most; 100 for each user',
       '2; the first one signs',
     ]) {
       expect(text).toContain(part);

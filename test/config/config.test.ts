@@ -284,6 +284,12 @@ const TABLE: Record<
     as: 2160 * 3_600_000,
     refused: ['2160.5'],
   },
+  sessionsPerUser: {
+    value: '0',
+    read: ({ session }) => session.perUser,
+    as: 0,
+    refused: ['-1', '1.5', 'few'],
+  },
   trustProxy: {
     value: '2',
     read: ({ trustProxy }) => trustProxy,
