@@ -112,7 +112,9 @@ With \`needs_reconnect\` stands a \`reason\`, as in \`/api/session\`: \`refresh_
 each of them.
 
 The gateway passes other answers of Fullscript on as they are: a 403, 404 or 422 there keeps its status
-and body.
+and body. A redirect that answers a GET is handed on as 302, through the gateway where it stays within the API; other redirects
+are \`fullscript_unexpected\`. One to another place is \`foreign_origin\` for a browser that came by a link on another site
+([ADR 32](adr/0032-what-passes-through-the-gateway.md)).
 
 The process exits with 78 when the configuration is wrong (every problem is listed with its variable),
 with 1 when it cannot start or stop cleanly, and with 0 after SIGTERM or SIGINT.

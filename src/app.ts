@@ -92,6 +92,8 @@ export interface AppDeps {
   readonly activity: Pick<UserActivity, 'list'>;
   readonly sessionSecrets: readonly [Secret, ...Secret[]];
   readonly sessionLifetime: SessionLifetime;
+  /** Of one user; 0 for no limit. */
+  readonly mostSessions: number;
   readonly sameSite: SameSite;
   readonly ping: () => Promise<void>;
   /** Whether the store takes writes. */
@@ -173,7 +175,7 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   // Ahead of whatever may refuse: that answer has the code in its address, too.
   app.use(callbacks, noReferrer);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
-  app.use(healthRoutes({ ...deps, registry: metrics.registry }));
+  app.use(healthRoutes(deps));
   // Behind files and probes, which would bury the rest.
   app.use(deps.spans);
   app.use(CALLS, inTurn(...limits.calls));

@@ -179,6 +179,7 @@ function settings({ config, options, simulatorUrl }: Parts) {
     ...{ baseUrl, trustProxy, metricsToken, simulatorUrl },
     sessionSecrets: session.secrets,
     sessionLifetime: session,
+    mostSessions: session.perUser,
     sameSite: session.sameSite,
     streamTiming: options.streamTiming,
     apiTimeoutMs: API_TIMEOUT_MS,

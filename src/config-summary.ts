@@ -19,7 +19,7 @@ export function configSummary(config: Config, env: Environment): string {
     ['data folder', dataDir],
     ['sealing keys', `${sealingKeys.map(({ id }) => id).join(', ')}; the first one seals`],
     ['cookie secrets', `${session.secrets.length}; the first one signs`],
-    ['sessions', `${session.idleMs / HOUR_MS} h idle, ${session.maxMs / HOUR_MS} h at most`],
+    ['sessions', sessionsRow(session)],
     ['metrics', config.metricsToken === undefined ? 'open' : 'with a bearer'],
     ['made at start', generated(env)],
   ];
@@ -27,6 +27,11 @@ export function configSummary(config: Config, env: Environment): string {
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
   const warnings = config.warnings.map((one) => `Warning: ${one}\n`).join('');
   return `The configuration is right.\n${lines.join('\n')}\n${warnings}`;
+}
+
+function sessionsRow({ idleMs, maxMs, perUser }: Config['session']): string {
+  const most = perUser === 0 ? 'any number' : perUser;
+  return `${idleMs / HOUR_MS} h idle, ${maxMs / HOUR_MS} h at most; ${most} for each user`;
 }
 
 function registrationRows(config: Config): (readonly [string, string])[] {

@@ -7,7 +7,7 @@ import type { Registration } from './oauth/registration.js';
 import { type Secret, secret } from './oauth/secret.js';
 import type { StoreAddress } from './redis/store-url.js';
 import { generatedSecrets } from './config/generated-secrets.js';
-import { productionProblems } from './config/production.js';
+import { exposureWarnings, productionProblems } from './config/production.js';
 import { ConfigError, type Problem } from './config/problem.js';
 import { withoutQuotes } from './config/quotes.js';
 import { type Environment, readVariables } from './config/read-variables.js';
@@ -37,6 +37,8 @@ export interface Config {
     readonly secrets: readonly [Secret, ...Secret[]];
     readonly idleMs: number;
     readonly maxMs: number;
+    /** Of one user; 0 for no limit. */
+    readonly perUser: number;
     readonly sameSite: 'lax' | 'strict';
   };
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
@@ -133,7 +135,7 @@ export function loadConfig(
   if (problems.length > 0) throw new ConfigError(problems, survey.warnings);
 
   return deepFreeze({
-    ...{ warnings: survey.warnings, production },
+    ...{ warnings: [...survey.warnings, ...exposureWarnings(survey)], production },
     listen: { host: values.host ?? '127.0.0.1', port },
     baseUrl,
     trustProxy: values.trustProxy ?? false,
@@ -212,6 +214,7 @@ function secretsOf(
       secrets: [secret(first), ...others.map(secret)],
       idleMs: (values.sessionIdleHours ?? 8) * HOUR_MS,
       maxMs: (values.sessionMaxHours ?? 168) * HOUR_MS,
+      perUser: values.sessionsPerUser ?? 100,
       sameSite: values.sessionSameSite ?? 'lax',
     },
     sealingKeys: [sealing, ...older],

@@ -34,7 +34,6 @@ export async function startServer(
   const close = () => closeAll(opened);
   try {
     for (const warning of config.warnings) log.warn(warning);
-    warnOfMissingProxy(config, log);
     const { tracer, close: closeTracing } = await openTracing(config.tracing, log);
     opened.push(closeTracing);
     const { registrations, simulatorUrl } = await openRegistrations(config, log, opened);
@@ -72,15 +71,6 @@ export async function startServer(
   }
 }
 
-/** The cookie middleware stays silent about this one, and nobody could stay signed in. */
-function warnOfMissingProxy(config: Config, log: Logger): void {
-  if (!isHttps(config) || config.trustProxy !== false) return;
-  log.warn(
-    'BASE_URL is https but TRUST_PROXY is unset: requests look like plain http, so the session cookie ' +
-      'will not be set and nobody can sign in. Set TRUST_PROXY to the number of proxies in front',
-  );
-}
-
 async function openRegistrations(
   config: Config,
   log: Logger,
@@ -97,8 +87,4 @@ async function openRegistrations(
   opened.push(close);
   log.info({ simulator: origin }, 'Fullscript: the built-in simulator, no real account is touched');
   return { registrations: [registration], simulatorUrl: `${origin}/simulator` };
-}
-
-function isHttps({ baseUrl }: Config): boolean {
-  return baseUrl.startsWith('https:');
 }

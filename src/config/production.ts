@@ -37,6 +37,29 @@ export function productionProblems(at: {
   return problems;
 }
 
+/** What works, and is most likely not what was meant. */
+export function exposureWarnings(at: {
+  readonly production: boolean;
+  readonly baseUrl: string;
+  readonly values: Values;
+}): string[] {
+  const { production, baseUrl, values } = at;
+  const warnings: string[] = [];
+  if (baseUrl.startsWith('https:') && (values.trustProxy ?? false) === false) {
+    warnings.push(
+      'BASE_URL is https but TRUST_PROXY is unset: requests look like plain http, so the session cookie ' +
+        'will not be set and nobody can sign in. Set TRUST_PROXY to the number of proxies in front',
+    );
+  }
+  if (production && values.metricsToken === undefined) {
+    warnings.push(
+      'METRICS_TOKEN is unset: /metrics is open to everybody who reaches this server. Set it, or keep ' +
+        '/metrics from the outside in the proxy',
+    );
+  }
+  return warnings;
+}
+
 /** Secrets that can be guessed. */
 export function weakSecrets(values: Values): Problem[] {
   const short = values.sessionSecret?.some((part) => part.length < SHORTEST_SECRET) === true;

@@ -154,6 +154,12 @@ export const VARIABLES = {
     otherwise: '168',
     example: '168',
   }),
+  sessionsPerUser: define('SESSIONS_PER_USER', count, {
+    meaning:
+      'sessions of one user; a sign-in beyond it ends the one that was not used for longest; 0: no limit',
+    otherwise: '100',
+    example: '100',
+  }),
   sessionSameSite: define(
     'SESSION_SAMESITE',
     z.enum(['lax', 'strict'], { error: 'is neither lax nor strict' }),

@@ -1,9 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { apiUrlFor } from './api-path.js';
 import type { ApiMeasures } from './api-measures.js';
 import type { EndTurn } from './call-turns.js';
 import { FullscriptApiError } from './errors.js';
 import { exchange } from './exchange.js';
+import { locationOf } from './location.js';
+import { passingAnswerHeaders, passingRequestHeaders } from './passing-headers.js';
 import { type CallOutcome, retryDelay } from './retry-policy.js';
 
 /** Where the client gets its bearer from; what stands behind it knows about grants, this folder not. */
@@ -24,7 +27,10 @@ export interface ApiRequest {
   readonly query?: string | undefined;
   /** Whole, so that it can be sent again after a 401. */
   readonly body?: Uint8Array | undefined;
+  /** Instead of the one among `headers`. */
   readonly contentType?: string | undefined;
+  /** Of the client that the call is made for. Only those that concern Fullscript are sent (`passing-headers.ts`). */
+  readonly headers?: IncomingHttpHeaders | undefined;
 }
 
 export interface ApiResponse {
@@ -32,6 +38,10 @@ export interface ApiResponse {
   readonly contentType: string | undefined;
   readonly requestId: string | undefined;
   readonly retryAfter: string | undefined;
+  /** Where it leads: a path below the API base, or an absolute URL of another place. Never followed here. */
+  readonly location: string | undefined;
+  /** The other headers that concern a client, by name in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
@@ -83,7 +93,7 @@ export function createApiClient(deps: {
       const endTurn = await takeTurn(url.origin);
       const call = { method, hostname: url.hostname, resent: sending.sent };
       sending.sent += 1;
-      const once = () => sendOnce({ request, url, token, timeoutMs });
+      const once = () => sendOnce({ request, url, token, timeoutMs, apiUrl });
       const sent = measured(method, () => aroundCall(call, once), measures);
       const result = await sent.finally(endTurn);
       const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
@@ -111,9 +121,11 @@ export function createApiClient(deps: {
 
 /** An error page that shows the request as it came would show the bearer to the browser. */
 function withoutBearer(answer: ApiResponse, token: string): ApiResponse {
-  const { status, contentType, requestId, retryAfter, body } = answer;
-  const repeats = [contentType, requestId, retryAfter, body].some((part) => part?.includes(token));
-  if (repeats) throw new FullscriptApiError('fullscript_unexpected', { status });
+  const { status, contentType, requestId, retryAfter, location, headers, body } = answer;
+  const parts = [contentType, requestId, retryAfter, location, ...Object.values(headers), body];
+  const repeats = parts.some((part) => part?.includes(token));
+  const inUrl = location?.includes(encodeURIComponent(token)) === true;
+  if (repeats || inUrl) throw new FullscriptApiError('fullscript_unexpected', { status });
   return answer;
 }
 
@@ -151,13 +163,14 @@ interface OneCall {
   readonly url: URL;
   readonly token: string;
   readonly timeoutMs: number;
+  readonly apiUrl: string;
 }
 
-async function sendOnce({ request, url, token, timeoutMs }: OneCall): Promise<Sent> {
+async function sendOnce({ request, url, token, timeoutMs, apiUrl }: OneCall): Promise<Sent> {
   const { method, body, contentType } = request;
   const headers = {
+    ...passingRequestHeaders(request.headers ?? {}),
     authorization: `Bearer ${token}`,
-    accept: 'application/json',
     'user-agent': 'fullscript-connect',
     ...(contentType !== undefined && { 'content-type': contentType }),
   };
@@ -169,6 +182,8 @@ async function sendOnce({ request, url, token, timeoutMs }: OneCall): Promise<Se
       contentType: header('content-type'),
       requestId: header('x-request-id'),
       retryAfter: header('retry-after'),
+      location: locationOf(header('location'), { apiUrl, from: url }),
+      headers: passingAnswerHeaders(header),
       body: answer,
     };
   } catch (error) {

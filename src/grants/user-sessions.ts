@@ -61,6 +61,17 @@ export interface SessionUse {
    * @throws StoreUnavailableError
    */
   readonly useOf: (sid: string) => Promise<'unused' | 'used' | 'ended'>;
+  /**
+   * Ends the sessions of `owner` beyond `most`: those that were not used for longest.
+   *
+   * @param keep.current the name of a session that stays in any case.
+   * @returns how many were ended.
+   * @throws StoreUnavailableError
+   */
+  readonly endIdlest: (
+    owner: string,
+    keep: { readonly most: number; readonly current: string },
+  ) => Promise<number>;
 }
 
 const UNUSED_MS = 10 * 60_000;

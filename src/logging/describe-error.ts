@@ -3,7 +3,8 @@ import { withoutSecrets } from './without-secrets.js';
 /** Of an error's causes, and of the errors in one of several, so many are shown. */
 const CAUSES_SHOWN = 4;
 const FRAMES_SHOWN = 12;
-const FRAME = /^\s+at [^\n]+$/gm;
+/** Blanks, but no line breaks: a text of nothing else would be looked through once for each of them. */
+const FRAME = /^[ \t]+at [^\n]+$/gm;
 
 /** An error as the log shows it. */
 export interface DescribedError {

@@ -30,11 +30,16 @@ export interface MemorySessionStoreDeps {
 type Generate = (req: Request) => void;
 type Done = (error?: unknown) => void;
 
-interface Stored {
+interface Written {
   readonly json: string;
   readonly owner: string | undefined;
   /** The object that it was created from, until a request shows it. */
   readonly unusedSince?: object | undefined;
+}
+
+interface Stored extends Written {
+  /** Which of all uses of sessions was its last. */
+  readonly lastUse: number;
 }
 
 /**
@@ -52,6 +57,7 @@ class MemorySessionStore extends session.Store implements UserSessions, SessionU
   /** Generated here and not stored yet. */
   readonly #fresh = new WeakSet();
   #generate: Generate | undefined;
+  #uses = 0;
 
   constructor(deps: MemorySessionStoreDeps) {
     super();
@@ -130,6 +136,18 @@ class MemorySessionStore extends session.Store implements UserSessions, SessionU
     return Promise.resolve(this.#end(owner, (one) => one !== except));
   }
 
+  endIdlest(
+    owner: string,
+    { most, current }: { readonly most: number; readonly current: string },
+  ): Promise<number> {
+    const all = this.#ofOwner(owner).sort(([, one], [, other]) => one.lastUse - other.lastUse);
+    const beyond = all
+      .slice(0, Math.max(0, all.length - most))
+      .filter(([sid]) => this.nameOf(sid) !== current);
+    for (const [sid] of beyond) this.#remove(sid);
+    return Promise.resolve(beyond.length);
+  }
+
   endEverybody(): Promise<number> {
     const sids = [...this.#stored.entries()].map(([sid]) => sid);
     for (const sid of sids) this.#remove(sid);
@@ -152,10 +170,11 @@ class MemorySessionStore extends session.Store implements UserSessions, SessionU
     if (owner !== undefined) this.#deps.onEnded?.(owner);
   }
 
-  #keep(sid: string, stored: Stored, data: SessionData): void {
+  #keep(sid: string, written: Written, data: SessionData): void {
     const ttlMs = this.#deps.ttlMs(data);
-    const lifetimeMs = stored.unusedSince === undefined ? ttlMs : unusedTtl(ttlMs);
-    if (ttlMs > 0) this.#stored.set(sid, stored, this.#now() + lifetimeMs);
+    const lifetimeMs = written.unusedSince === undefined ? ttlMs : unusedTtl(ttlMs);
+    const lastUse = (this.#uses += 1);
+    if (ttlMs > 0) this.#stored.set(sid, { ...written, lastUse }, this.#now() + lifetimeMs);
     else this.#stored.delete(sid);
   }
 }

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
 import type { TurnMeasures } from '../fullscript/call-turns.js';
 import { apiMetrics } from './api-metrics.js';
+import { createExposition } from './exposition.js';
 import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { type RequestMetrics, requestMetrics } from './request-metrics.js';
@@ -15,17 +16,25 @@ import { turnMetrics } from './turn-metrics.js';
 export interface Metrics
   extends RequestMetrics, SignInMetrics, GrantMetrics, TokenEndpointMetrics, StoreMetrics {
   readonly registry: Registry;
+  /** All of them, in the text format of Prometheus. */
+  readonly scrape: () => Promise<string>;
   readonly api: ApiMeasures;
   readonly turns: TurnMeasures;
   /** Says where to look when somebody asks for the metrics. Call it once. */
   readonly lookUp: (sources: ScrapedSources) => void;
 }
 
-export function createMetrics({ version }: { version: string }): Metrics {
+export function createMetrics(options: {
+  readonly version: string;
+  /** Milliseconds of a clock that only goes on. */
+  readonly now?: () => number;
+}): Metrics {
+  const { version, now = () => performance.now() } = options;
   const registry = new Registry();
-  processMetrics(registry, version);
+  processMetrics(registry, { version, now });
   return {
     registry,
+    scrape: createExposition(registry),
     ...requestMetrics(registry),
     ...signInMetrics(registry),
     ...grantMetrics(registry),

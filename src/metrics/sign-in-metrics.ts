@@ -18,6 +18,8 @@ const ENDS = new Map<AuditEvent, string>([
   ['signed_out_everywhere', 'signed_out_everywhere'],
   ['sessions_ended', 'ended_elsewhere'],
 ]);
+/** Not by anybody's wish. */
+const OVER_LIMIT = 'over_limit';
 
 export function signInMetrics(registry: Registry): SignInMetrics {
   const registers = [registry];
@@ -57,14 +59,14 @@ function sessionCounter(registry: Registry): SignInMetrics['countingSessions'] {
   });
   const ended = new Counter({
     name: 'fullscript_sessions_ended_total',
-    help: 'Sessions ended by their user; those that run out are not seen',
+    help: 'Sessions ended by their user, or because there were too many of one user; those that run out are not seen',
     labelNames: ['how'],
     registers,
   });
-  for (const how of ENDS.values()) ended.inc({ how }, 0);
+  for (const how of [...ENDS.values(), OVER_LIMIT]) ended.inc({ how }, 0);
   return (audit) => (event, details) => {
     audit(event, details);
-    const how = ENDS.get(event);
+    const how = details.reason === 'session_limit' ? OVER_LIMIT : ENDS.get(event);
     if (event === 'signed_in') started.inc();
     if (how !== undefined) ended.inc({ how }, details.sessions ?? 1);
   };

@@ -25,6 +25,8 @@ export interface SessionRecords {
   readonly extendEntry: (owner: string, hash: string, ttlMs: number) => Promise<void>;
   readonly strike: (owner: string, hashes: readonly string[]) => Promise<void>;
   readonly entries: (owner: string) => Promise<string[]>;
+  /** The same, with the end of each session's life by the clock of Redis, in milliseconds since the epoch. */
+  readonly endings: (owner: string) => Promise<{ hash: string; endsAt: number }[]>;
 }
 
 /** The session is written after its entry, and must not be the one to live longer. */
@@ -78,6 +80,15 @@ export function createSessionRecords(client: RedisClient): SessionRecords {
       if (hashes.length > 0) await client.zrem(keys.userSessions(owner), ...hashes);
     },
     entries: (owner) => client.zrange(keys.userSessions(owner), '0', '-1'),
+    endings: async (owner) => {
+      const flat = await client.zrange(keys.userSessions(owner), '0', '-1', 'WITHSCORES');
+      return flat.flatMap((hash, at) => {
+        const score = flat[at + 1];
+        return at % 2 === 1 || score === undefined
+          ? []
+          : [{ hash, endsAt: Number(score) - ENTRY_SLACK_MS }];
+      });
+    },
   };
 }
 

@@ -2,13 +2,18 @@ import { RedisStore } from 'connect-redis';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
 import { type SessionUse, type UserSessions, unusedTtl } from '../grants/user-sessions.js';
-import { sessionHash } from './keys.js';
+import { sessionHash, sessionName } from './keys.js';
 import { keysOf } from './keys-of.js';
 import { encodeSession } from './session-codec.js';
 import { type SessionRecords, createSessionRecords } from './session-records.js';
 import { storeCall } from './store-call.js';
 import { type TouchThrottle, createTouchThrottle } from './touch-throttle.js';
-import { type UserSessionsDeps, createRedisUserSessions, endSession } from './user-sessions.js';
+import {
+  type UserSessionsDeps,
+  createRedisUserSessions,
+  endSession,
+  endSessions,
+} from './user-sessions.js';
 
 /** A store for express-session in which a session that was ended stays ended. */
 export type SessionStore = Store & UserSessions & SessionUse;
@@ -104,6 +109,29 @@ class OwnedSessionStore extends RedisStore implements SessionUse {
     });
   }
 
+  endIdlest(owner: string, keep: { most: number; current: string }): Promise<number> {
+    const { onEnded } = this.#deps;
+    return storeCall('session limit', async () => {
+      const endings = await this.#records.endings(owner);
+      if (endings.length <= keep.most) return 0;
+      const uses = await Promise.all(endings.map((one) => this.#useOf(one)));
+      const known = uses.filter((use) => use !== undefined);
+      const hashes = idlest(known, keep);
+      return endSessions(this.#records, { owner, hashes, onEnded });
+    });
+  }
+
+  /**
+   * When a session was used last, as far as its end tells. One that no request has shown lives shorter, and began when it was
+   * stored. Undefined for an entry without a session.
+   */
+  async #useOf({ hash, endsAt }: { hash: string; endsAt: number }): Promise<Use | undefined> {
+    const session = await this.#records.read(hash);
+    if (session === undefined) return undefined;
+    const { signedInAt, ttlMs } = this.#deps;
+    return { hash, usedAt: Math.max(signedInAt(session), endsAt - ttlMs(session)) };
+  }
+
   /** A session that was never stored has nothing to be removed. */
   override regenerate(req: Request, done: (error?: unknown) => unknown): void {
     if (!this.#fresh.has(req.session)) {
@@ -155,6 +183,21 @@ class OwnedSessionStore extends RedisStore implements SessionUse {
   async #remove(hash: string): Promise<void> {
     await endSession(this.#records, hash, this.#deps);
   }
+}
+
+interface Use {
+  readonly hash: string;
+  readonly usedAt: number;
+}
+
+/** In the same order in every process, so that of two that sign in at the same time one stays. */
+function idlest(uses: readonly Use[], keep: { most: number; current: string }): string[] {
+  const hashes = uses
+    .toSorted((one, other) => one.usedAt - other.usedAt || (one.hash < other.hash ? -1 : 1))
+    .map(({ hash }) => hash);
+  return hashes
+    .slice(0, Math.max(0, hashes.length - keep.most))
+    .filter((hash) => sessionName(hash) !== keep.current);
 }
 
 /** To the callback when there is one, which express-session always gives; else by the promise. */

@@ -25,9 +25,9 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
   const records = createSessionRecords(client);
   const end = (owner: string, isMeant: (name: string) => boolean) =>
     storeCall('removal of sessions', async () => {
-      const ended = await endThose(records, owner, isMeant);
-      if (ended > 0) onEnded?.(owner);
-      return ended;
+      const hashes = await records.entries(owner);
+      const meant = hashes.filter((hash) => isMeant(sessionName(hash)));
+      return endSessions(records, { owner, hashes: meant, onEnded });
     });
 
   return {
@@ -66,18 +66,24 @@ export function createRedisUserSessions(deps: UserSessionsDeps): UserSessions {
   };
 }
 
-/** Looks in the index of `owner` only, so that nobody else's session can be meant. */
-async function endThose(
+interface MeantSessions {
+  readonly onEnded: UserSessionsDeps['onEnded'] | undefined;
+  readonly owner: string;
+  /** From the index of this owner, so that nobody else's session can be meant. */
+  readonly hashes: readonly string[];
+}
+
+/** Ends sessions of one owner; answers how many there were. */
+export async function endSessions(
   records: SessionRecords,
-  owner: string,
-  isMeant: (name: string) => boolean,
+  { owner, hashes, onEnded }: MeantSessions,
 ): Promise<number> {
-  const hashes = (await records.entries(owner)).filter((hash) => isMeant(sessionName(hash)));
   const removed = await Promise.all(hashes.map((hash) => records.remove(hash)));
   // An entry without a session may belong to a sign-in that is just being written. It stays, so
   // that the next call finds the session, or ends by itself.
   const ended = hashes.filter((_, index) => removed[index] !== undefined);
   await records.strike(owner, ended);
+  if (ended.length > 0) onEnded?.(owner);
   return ended.length;
 }
 

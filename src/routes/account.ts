@@ -18,6 +18,8 @@ type OwnSession = ListedSession & { readonly current: boolean };
 
 const PATH = '/portal/account';
 const ENTRIES_A_PAGE = 20;
+/** More than anybody looks through; the buttons below end the others as well. */
+const SESSIONS_SHOWN = 50;
 
 /**
  * Where a user is signed in, and what happened lately. It asks for a session and for nothing else: who
@@ -89,9 +91,14 @@ async function orUndefined<T>(read: Promise<T>): Promise<T | undefined> {
   }
 }
 
-function sessionsView(sessions: readonly OwnSession[]) {
+/** Sessions as the page shows them: the newest, and this browser's in any case. */
+export function sessionsView(sessions: readonly OwnSession[]) {
+  const newest = sessions.slice(0, SESSIONS_SHOWN);
+  const here = sessions.slice(SESSIONS_SHOWN).find(({ current }) => current);
+  const shown = here === undefined ? newest : [here, ...newest.slice(0, -1)];
   return {
-    sessions: sessions.map(({ name, device, address, signedInAt, current }) => ({
+    older: sessions.length - shown.length,
+    sessions: shown.map(({ name, device, address, signedInAt, current }) => ({
       ...{ name, current, address },
       device: device ?? UNKNOWN_DEVICE,
       signedIn: moment(signedInAt),

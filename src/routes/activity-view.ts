@@ -125,6 +125,11 @@ function sessionsEnded({ reason, sessions = 1, ...entry }: ActivityEntry): Said 
   if (reason === 'administrator') {
     return ['plain', `An administrator ended ${sessions === 1 ? 'a session' : counted(sessions)}`];
   }
+  if (reason === 'session_limit') {
+    const [which, were] = sessions === 1 ? ['The session', 'was'] : [counted(sessions), 'were'];
+    const detail = 'You had more than are kept. A program that signs in may leave them behind.';
+    return ['plain', `${which} that ${were} not used for longest ended`, detail];
+  }
   const what = sessions === 1 ? 'Another session was' : `${sessions} other sessions were`;
   const from = place(entry);
   return ['plain', `${what} ended`, from && `From ${from}`];

@@ -23,8 +23,11 @@ export interface HealthRoutesDeps {
   readonly draining: () => boolean;
   /** How many refreshed pairs wait to be saved. */
   readonly unsaved: () => number;
-  /** In the text format of Prometheus. */
-  readonly registry: { readonly contentType: string; readonly metrics: () => Promise<string> };
+  readonly metrics: {
+    /** In the text format of Prometheus. */
+    readonly scrape: () => Promise<string>;
+    readonly registry: { readonly contentType: string };
+  };
   readonly metricsToken: Secret | undefined;
 }
 
@@ -33,7 +36,7 @@ const ASK_AGAIN_S = '2';
 
 /** For the machines that watch this one. No session is read or made here. */
 export function healthRoutes(deps: HealthRoutesDeps): Router {
-  const { registry, metricsToken } = deps;
+  const { metrics, metricsToken } = deps;
   const router = Router({ caseSensitive: true });
 
   router.get('/livez', (_req, res) => {
@@ -51,7 +54,7 @@ export function healthRoutes(deps: HealthRoutesDeps): Router {
       res.set('WWW-Authenticate', 'Bearer').status(401).end();
       return;
     }
-    res.type(registry.contentType).send(await registry.metrics());
+    res.type(metrics.registry.contentType).send(await metrics.scrape());
   });
 
   return router;

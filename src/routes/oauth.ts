@@ -1,6 +1,6 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { DisconnectOutcome } from '../grants/grant-events.js';
-import { EarlierFailureError, UserDisabledError } from '../grants/errors.js';
+import { EarlierFailureError, StoreUnavailableError, UserDisabledError } from '../grants/errors.js';
 import { type GrantKey, grantId } from '../grants/grant.js';
 import { unusedTtl } from '../grants/user-sessions.js';
 import {
@@ -32,9 +32,11 @@ export interface OAuthRoutesDeps {
   readonly refresher: Pick<TokenRefresher, 'tryAgain' | 'renew'>;
   readonly disconnect: (key: GrantKey) => Promise<DisconnectOutcome>;
   readonly bindings: BindingCookies;
-  readonly sessionStore: Pick<SessionStore, 'destroy' | 'useOf'>;
+  readonly sessionStore: Pick<SessionStore, 'destroy' | 'useOf' | 'endIdlest' | 'nameOf'>;
   readonly sessionLifetime: Pick<SessionLifetime, 'idleMs'>;
   readonly giveSessionCookie: (res: Response, id: string) => void;
+  /** Sessions that a user may have; 0, and nothing said, for any number. */
+  readonly mostSessions?: number;
   readonly devices: DeviceCookie;
   /** Throws where the session cookie could not be set. */
   readonly requireHttps: (req: Request) => void;
@@ -146,6 +148,7 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       const visitor = visitorOf(req);
       await startSession(req, { key, at: now(), ...visitor }, () => signIn.admit(key));
       await came({ sessionId: req.sessionID }, unusedTtl(deps.sessionLifetime.idleMs));
+      await endIdlest(deps, req, key);
       deps.devices.keep(req, res);
       deps.signOutMark.clear(req, res);
       limits.giveBack(startedBy);
@@ -173,6 +176,21 @@ function callback(deps: OAuthRoutesDeps): RequestHandler {
       throw failure;
     }
   };
+}
+
+/** Nobody looks after sessions that a program begins with each of its runs. Where it fails, the next sign-in does it. */
+async function endIdlest(deps: OAuthRoutesDeps, req: Request, key: GrantKey): Promise<void> {
+  const { sessionStore, mostSessions: most = 0, audit } = deps;
+  if (most === 0) return;
+  const current = sessionStore.nameOf(req.sessionID);
+  try {
+    const sessions = await sessionStore.endIdlest(grantId(key), { most, current });
+    if (sessions === 0) return;
+    const message = 'a new session, and too many: those that were not used for longest ended';
+    audit('sessions_ended', { key, reason: 'session_limit', sessions, message });
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+  }
 }
 
 type FinishedHere = FinishedSignIn & { readonly registration: RegistrationId };

@@ -10,7 +10,7 @@ import { type FoundUser, type SessionReader } from '../http/session-reader.js';
 import { sendJson } from '../http/send-json.js';
 import { markSignedIn } from '../http/signed-in.js';
 import { type ApiSessionDeps, sessionAnswer } from './api-session.js';
-import { relay, splitQuery } from './gateway.js';
+import { GATEWAY, relay, splitQuery } from './gateway.js';
 
 export interface UsualCallsDeps extends ApiSessionDeps {
   readonly sessions: SessionReader;
@@ -33,7 +33,6 @@ export type Otherwise = (failure?: unknown) => void;
 export type UsualCalls = (req: IncomingMessage, res: ServerResponse, otherwise: Otherwise) => void;
 
 const SESSION = /^\/api\/session(?:\?|$)/;
-const GATEWAY = '/api/fullscript';
 
 /**
  * Answers what front ends ask all the time, when there is nothing unusual about it: who is signed in, and
@@ -90,7 +89,7 @@ function answerTo(req: IncomingMessage, deps: UsualCallsDeps): Answer | undefine
   if (SESSION.test(url)) return (found) => ofSession(found, deps);
   if (!url.startsWith(`${GATEWAY}/`)) return undefined;
   const asked = url.slice(GATEWAY.length);
-  return (found, res) => ofGateway(asked, { found, res }, deps);
+  return (found, res) => ofGateway(asked, { found, req, res }, deps);
 }
 
 async function ofSession({ user, ahead }: FoundUser, deps: UsualCallsDeps): Promise<Finish> {
@@ -103,15 +102,15 @@ async function ofSession({ user, ahead }: FoundUser, deps: UsualCallsDeps): Prom
 
 async function ofGateway(
   url: string,
-  { found, res }: { found: FoundUser; res: ServerResponse },
+  { found, req, res }: { found: FoundUser; req: IncomingMessage; res: ServerResponse },
   { refresher, fullscriptFor }: UsualCallsDeps,
 ): Promise<Finish> {
   const { user, ahead } = found;
   const grant = await (ahead ? refresher.currentOf(ahead) : refresher.current(user.key));
   const { api } = fullscriptFor(user.key, grant, res);
   const [path, query] = splitQuery(url);
-  const answer = await api.request({ method: 'GET', path, query });
+  const answer = await api.request({ method: 'GET', path, query, headers: req.headers });
   return (to) => {
-    relay(to, answer);
+    relay({ req, res: to }, answer);
   };
 }

@@ -44,7 +44,7 @@ describe('configSummary', () => {
       'redirect URI https://portal.example.com/oauth/callback',
       'rediss://redis.example.com:1/0',
       'new, old; the first one seals',
-      '8 h idle, 168 h at most',
+      '8 h idle, 168 h at most; 100 for each user',
       '2; the first one signs',
     ]) {
       expect(text).toContain(part);
@@ -52,6 +52,13 @@ describe('configSummary', () => {
     const secrets = ['client-secret', 'password-of', 'ssss', 'tttt', 'token-of', 'me:'];
     const keys = PRODUCTION.TOKEN_ENCRYPTION_KEYS.split(/[,:]/).filter((part) => part.length > 9);
     for (const secret of [...secrets, ...keys]) expect(text).not.toContain(secret);
+  });
+
+  it('/metrics open to everybody, no proxy trusted → said in warnings', () => {
+    expect(summaryOf(PRODUCTION)).not.toContain('Warning');
+    const text = summaryOf({ ...PRODUCTION, METRICS_TOKEN: '', TRUST_PROXY: '' });
+    expect(text).toMatch(/^Warning: .*TRUST_PROXY is unset/m);
+    expect(text).toMatch(/^Warning: METRICS_TOKEN is unset: \/metrics is open to everybody/m);
   });
 
   it('nothing set → the simulator, the embedded store, and secrets that are made at the start', async () => {

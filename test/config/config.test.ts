@@ -284,6 +284,12 @@ const TABLE: Record<
     as: 2160 * 3_600_000,
     refused: ['2160.5'],
   },
+  sessionsPerUser: {
+    value: '0',
+    read: ({ session }) => session.perUser,
+    as: 0,
+    refused: ['-1', '1.5', 'few'],
+  },
   trustProxy: {
     value: '2',
     read: ({ trustProxy }) => trustProxy,
@@ -813,11 +819,34 @@ describe('BASE_URL as people write it', () => {
   });
 });
 
+describe('what works, and is most likely not meant', () => {
+  const exposures = (env: Env) => load(env).warnings.map((one) => one.split(':')[0]);
+  const whole = { ...PRODUCTION, METRICS_TOKEN: 'metrics-token-1', TRUST_PROXY: '1' };
+
+  it.each<[string, Env, string[]]>([
+    ['production with all that it needs', whole, []],
+    [
+      'production without METRICS_TOKEN',
+      { ...whole, METRICS_TOKEN: '' },
+      ['METRICS_TOKEN is unset'],
+    ],
+    ['development without METRICS_TOKEN', {}, []],
+    [
+      'https without TRUST_PROXY',
+      { ...whole, TRUST_PROXY: '' },
+      ['BASE_URL is https but TRUST_PROXY is unset'],
+    ],
+  ])('%s → %j, for the start and for --check-config', (_what, env, warned) => {
+    expect(exposures(env)).toEqual(warned);
+  });
+});
+
 describe('values in quotes, as `docker --env-file` passes them on', () => {
   it('URLs, numbers, ids → without them, and one warning that names the variables', () => {
     const config = load({
       PORT: '"4000"',
       BASE_URL: "'https://portal.example.com'",
+      TRUST_PROXY: '1',
       REDIS_URL: '"redis://:password-1@h1"',
       FULLSCRIPT_CA_CLIENT_ID: ' "client-1" ',
       FULLSCRIPT_CA_CLIENT_SECRET: 'client-secret-1',

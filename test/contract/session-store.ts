@@ -6,6 +6,7 @@ import request from 'supertest';
 import type { SessionStore } from '../../src/redis/session-store.js';
 import { type Stage } from '../support/contract.js';
 import {
+  type Loaded,
   SIGN_IN,
   destroy,
   finished,
@@ -233,6 +234,64 @@ export function sessionStoreContract(openStage: () => Promise<Stage>): void {
       expect(await load(store, own[0]!.id)).toBeUndefined();
       expect(await load(store, own[1]!.id)).toBeDefined();
       expect(await store.list('maria')).toHaveLength(1);
+    });
+
+    /** Sessions of an owner that began one after the other, some seconds ago. */
+    const inOrder = async (owner: string, count: number) => {
+      const all: Loaded[] = [];
+      for (let at = 0; at < count; at += 1) {
+        const since = Date.now() - 25_000 + at * 1_000;
+        all.push(await stored(store, { owner, since, ttlMs: 60_000 }));
+      }
+      return all;
+    };
+    const alive = async (all: readonly Loaded[]) => {
+      const found = await Promise.all(all.map(({ id }) => load(store, id)));
+      return found.map((one) => one !== undefined);
+    };
+
+    it('endIdlest → ends what is beyond the limit, those not used for longest, of this owner alone', async () => {
+      const all = await inOrder('nora', 5);
+      const others = await inOrder('nele', 5);
+      const current = store.nameOf(all[4]!.id);
+      expect(await store.endIdlest('nora', { most: 3, current })).toBe(2);
+      expect(await alive(all)).toEqual([false, false, true, true, true]);
+      expect(await alive(others)).toEqual(Array(5).fill(true));
+      expect(await store.list('nora')).toHaveLength(3);
+      expect(await store.endIdlest('nora', { most: 3, current })).toBe(0);
+      expect(await store.endIdlest('nobody', { most: 3, current })).toBe(0);
+    });
+
+    it('endIdlest → one that was used lately stays, however old it is', async () => {
+      const all = await inOrder('paul', 3);
+      await save(Object.assign(all[0]!, { note: 'used' }));
+      const current = store.nameOf(all[2]!.id);
+      expect(await store.endIdlest('paul', { most: 2, current })).toBe(1);
+      expect(await alive(all)).toEqual([true, false, true]);
+    });
+
+    it('endIdlest when the new session is the one not used for longest → it stays', async () => {
+      const all = await inOrder('quirin', 4);
+      const current = store.nameOf(all[0]!.id);
+      expect(await store.endIdlest('quirin', { most: 2, current })).toBe(1);
+      expect(await alive(all)).toEqual([true, false, true, true]);
+    });
+
+    it('endIdlest for two that sign in at the same time → one of the two stays, with a limit of one', async () => {
+      const all = await inOrder('rosa', 3);
+      const ends = [all[2]!, all[1]!].map(({ id }) =>
+        store.endIdlest('rosa', { most: 1, current: store.nameOf(id) }),
+      );
+      await Promise.all(ends);
+      expect(await alive(all)).toEqual([false, false, true]);
+    });
+
+    it('endIdlest while a session is in use → neither a save nor a touch brings it back', async () => {
+      const all = await inOrder('sven', 2);
+      const [idle, current] = [all[0]!, store.nameOf(all[1]!.id)];
+      await store.endIdlest('sven', { most: 1, current });
+      await Promise.all([save(Object.assign(idle, { note: 'late' })), touch(store, idle)]);
+      expect(await alive(all)).toEqual([false, true]);
     });
 
     it('destroyed sessions → not counted by endAll', async () => {

@@ -5,6 +5,7 @@ import { createRedisUserActivity } from '../../src/redis/user-activity.js';
 import { decodeSession } from '../../src/redis/session-codec.js';
 import type { Browser } from '../support/browser.js';
 import type { TestRedis } from '../support/redis-server.js';
+import { scrape } from '../support/scrape.js';
 import { until } from '../support/until.js';
 import { type App, type World, openWorldWithRedis } from '../support/world.js';
 
@@ -101,6 +102,41 @@ describe('sessions', () => {
     expect(alone).toContain('You are signed in nowhere else.');
     expect(alone).not.toContain('/sign-out/others');
     expect((await sessionsOf(fourth))[0]).toMatchObject({ address: null });
+  });
+
+  it('more than SESSIONS_PER_USER, from before → the next sign-in ends the idlest, and says so', async () => {
+    const others = [];
+    for (let at = 0; at < 5; at += 1) others.push(await signedIn(LAPTOP, '203.0.113.9'));
+    const limited = await world.start({ SESSIONS_PER_USER: '3', TRUST_PROXY: '1' });
+    const latest = limited.browser({ 'user-agent': PHONE });
+    await latest.signIn(person);
+    expect(await sessionsOf(latest)).toMatchObject([
+      { device: 'Safari on iPhone', current: true },
+      { device: 'Chrome on Windows' },
+      { device: 'Chrome on Windows' },
+    ]);
+    const left = await Promise.all(others.map((one) => one.send('/api/sessions')));
+    expect(left.map(({ status }) => status)).toEqual([401, 401, 401, 200, 200]);
+    await untilLatest(latest, 'signed_in');
+    const [, ended] = (await activityOf(latest)).activity;
+    expect(ended).toMatchObject({ event: 'sessions_ended', reason: 'session_limit', sessions: 3 });
+    const { text } = await latest.send(ACCOUNT);
+    expect(text).toContain('3 sessions that were not used for longest ended');
+    const said = limited.records().filter(({ audit }) => audit === 'sessions_ended');
+    expect(said).toMatchObject([
+      { reason: 'session_limit', sessions: 3, ownerType: key.owner.type },
+    ]);
+    const name = 'fullscript_sessions_ended_total{how="over_limit"}';
+    expect((await scrape(limited.local)).get(name)).toBe(3);
+  });
+
+  it('sign-ins at two servers at once, beyond SESSIONS_PER_USER → as many as may be stay', async () => {
+    const variables = { SESSIONS_PER_USER: '2' };
+    const servers = [await world.start(variables), await world.start(variables)];
+    const browsers = [0, 1, 2, 3, 4, 5].map((at) => servers[at % 2]!.browser());
+    await Promise.all(browsers.map((one) => one.signIn(person)));
+    const seen = await Promise.all(browsers.map((one) => one.send('/api/sessions')));
+    expect(seen.filter(({ status }) => status === 200)).toHaveLength(2);
   });
 
   it('nothing of the header is stored, and the address is not in the log', async () => {

@@ -322,6 +322,23 @@ describe('the gateway', () => {
     expect(changed.text).toContain('Zora');
   });
 
+  it('a POST without a body → its key and content type arrive, again after a 401, and its place comes back', async () => {
+    await browser.signIn(practitioner);
+    const passing = { 'idempotency-key': 'grant-7', 'content-type': 'application/json' };
+    const headers = { ...passing, 'x-csrf-token': await browser.csrfToken() };
+    simulator.requests.length = 0;
+    const path = '/clinic/embeddable/session_grants';
+    const fault = { endpoint: 'api', kind: 'status', times: 1 } as const;
+    simulator.faults.add({ ...fault, status: 401 });
+    simulator.faults.add({ ...fault, status: 201, headers: { location: `/api${path}/1` } });
+    const answer = await browser.send(`/api/fullscript${path}`, { method: 'POST', headers });
+    expect([answer.status, answer.location]).toEqual([201, `/api/fullscript${path}/1`]);
+    const sent = simulator.requests.filter((one) => one.path.endsWith(path));
+    expect(sent).toHaveLength(2);
+    for (const one of sent)
+      expect(one.headers).toMatchObject({ ...passing, 'content-length': '0' });
+  });
+
   it('a token that Fullscript rejects is renewed once and the call repeated, POST included', async () => {
     await browser.signIn(practitioner);
     const headers = {

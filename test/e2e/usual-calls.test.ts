@@ -90,17 +90,19 @@ interface Asked {
   readonly cookie?: string;
   /** Brings about the state that is asked in; ahead of each request. */
   readonly before?: (() => unknown) | undefined;
+  /** Sent each time. */
+  readonly headers?: Record<string, string>;
   /** How the second one gets past the usual calls. */
   readonly unusual?: Record<string, string>;
 }
 
 /** Asks in the usual form, as Express is asked, and as usual again. Answers what all of them got. */
 async function alike(path: string, options: Asked = {}) {
-  const { cookie = cookieOf(browser), before, unusual = LEFT_TO_EXPRESS } = options;
+  const { cookie = cookieOf(browser), before, headers, unusual = LEFT_TO_EXPRESS } = options;
   const answers: ReturnType<typeof seen>[] = [];
-  for (const headers of [{}, unusual, {}]) {
+  for (const form of [{}, unusual, {}]) {
     await before?.();
-    answers.push(seen(await get(path, { cookie, ...headers })));
+    answers.push(seen(await get(path, { cookie, ...headers, ...form })));
   }
   const [usual, fromExpress, again] = answers;
   expect(usual).toEqual(fromExpress);
@@ -206,12 +208,25 @@ describe('a usual call and Express, of somebody signed in', () => {
     expect(asked.map(({ search }) => search)).toEqual([query, query, query]);
   });
 
-  it('only the bearer and our own headers go to Fullscript', async () => {
+  it('the bearer, and what concerns Fullscript of the headers, go there, alike', async () => {
     const before = world.simulator.requests.length;
-    await alike(CLINIC);
+    const passing = { 'if-none-match': '"v1"', range: 'bytes=0-9', accept: 'text/csv' };
+    await alike(CLINIC, {
+      headers: { ...passing, 'x-csrf-token': 'x', authorization: 'Bearer x' },
+    });
     const [usual, fromExpress] = world.simulator.requests.slice(before);
     expect(usual!.headers).toEqual(fromExpress!.headers);
-    expect(usual!.headers).not.toHaveProperty('cookie');
+    expect(usual!.headers).toMatchObject(passing);
+    expect(usual!.headers.authorization).toMatch(/^Bearer [\w-]{43}$/);
+    for (const name of ['cookie', 'x-csrf-token']) expect(usual!.headers).not.toHaveProperty(name);
+  });
+
+  it('what concerns a client of the headers of an answer → handed on alike, without cookies', async () => {
+    const passing = { 'content-disposition': 'attachment; filename="plan.pdf"', etag: '"v1"' };
+    apiFault(200, { ...passing, 'set-cookie': '_fs=1', 'cache-control': 'public' });
+    const { headers } = await alike(CLINIC);
+    expect(headers).toMatchObject({ ...passing, 'cache-control': 'no-store' });
+    expect(headers).not.toHaveProperty('set-cookie');
   });
 
   it.each<[number, Record<string, string>]>([
@@ -228,10 +243,34 @@ describe('a usual call and Express, of somebody signed in', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('Fullscript answers with a redirect → 502, alike', async () => {
-    apiFault(302, { location: 'https://evil.example/' });
-    const answer = await alike(CLINIC);
-    expect([answer.status, codeIn(answer)]).toEqual([502, 'fullscript_unexpected']);
+  it.each([
+    [301, 'https://files.example/1?signature=a', 'https://files.example/1?signature=a'],
+    [307, '/api/clinic/patients?a=%20b', `${CLINIC}/patients?a=%20b`],
+  ])('Fullscript leads on by %i to %s → 302 there, alike', async (status, location, handedOn) => {
+    apiFault(status, { location });
+    const answer = await alike(CLINIC, { headers: { 'sec-fetch-site': 'same-origin' } });
+    expect([answer.status, answer.headers.location]).toEqual([302, handedOn]);
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'referrer-policy': 'same-origin',
+    });
+  });
+
+  it.each([
+    ['an OAuth endpoint', '/api/oauth/authorize', 'same-origin', 502, 'fullscript_unexpected'],
+    ['nowhere', undefined, 'same-origin', 502, 'fullscript_unexpected'],
+    [
+      'another place, for a foreign link',
+      'https://x.example/',
+      'cross-site',
+      403,
+      'foreign_origin',
+    ],
+    ['another place, for a neighbour', 'https://x.example/', 'same-site', 403, 'foreign_origin'],
+  ])('Fullscript leads on to %s → refused alike', async (...[, location, site, status, code]) => {
+    apiFault(302, location === undefined ? {} : { location });
+    const answer = await alike(CLINIC, { headers: { 'sec-fetch-site': site } });
+    expect([answer.status, codeIn(answer)]).toEqual([status, code]);
     expect(answer.headers).not.toHaveProperty('location');
     expect(answer.headers['cache-control']).toBe('no-store');
   });

@@ -23,7 +23,8 @@ export function answeredWith(body: string): { api: ApiClient; requests: ApiReque
   const request = (sent: ApiRequest) => {
     requests.push(sent);
     const nothing = { contentType: undefined, requestId: undefined, retryAfter: undefined };
-    return Promise.resolve({ status: 200, body: Buffer.from(body), ...nothing });
+    const answer = { status: 200, body: Buffer.from(body), headers: {}, location: undefined };
+    return Promise.resolve({ ...answer, ...nothing });
   };
   return { api: { request }, requests };
 }

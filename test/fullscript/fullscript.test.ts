@@ -5,6 +5,7 @@ import { apiUrlFor } from '../../src/fullscript/api-path.js';
 import { getClinic, getResourceOwner } from '../../src/fullscript/clinic.js';
 import { FullscriptApiError } from '../../src/fullscript/errors.js';
 import { getJson } from '../../src/fullscript/json.js';
+import { locationOf } from '../../src/fullscript/location.js';
 import { type CallOutcome, retryDelay } from '../../src/fullscript/retry-policy.js';
 import {
   type Answer,
@@ -16,6 +17,7 @@ import {
   startPeer,
 } from '../fixtures/peer.js';
 import { rejection, shown, thrown } from '../fixtures/shown.js';
+import { clientAt } from './client.js';
 
 const TOKEN = 'access-token-41be77';
 const NEXT_TOKEN = 'access-token-90cd18';
@@ -66,6 +68,10 @@ describe('apiUrlFor', () => {
     '/catalog/products.json',
     '/v2/x_y~z:1!$(a)*+,;=',
     '/clinic/oauthorized',
+    '/clinic/oauth-apps',
+    '/clinic/not-oauth;x=1',
+    '/clinic/..a;b',
+    '/clinic/a.',
     '/.well-known',
   ])('%s → below the base, as it is', (path) => {
     expect(apiUrlFor(base, path).href).toBe(`${base}${path}`);
@@ -108,6 +114,22 @@ describe('apiUrlFor', () => {
     ['OAuth endpoints alone', '/oauth'],
     ['OAuth endpoints deeper', '/v2/oauth/revoke'],
     ['OAuth endpoints with a slash at the end', '/oauth/token/'],
+    ['OAuth endpoints with a parameter', '/oauth;x=1/token'],
+    ['OAuth endpoints with an empty parameter', '/oauth;/token'],
+    ['OAuth endpoints with an encoded parameter', '/oauth%3Bx=1/token'],
+    ['OAuth endpoints with a dot', '/oauth./token'],
+    ['OAuth endpoints with dots, encoded', '/OAuth%2e%2E/token'],
+    ['OAuth endpoints with an ending', '/oauth.json'],
+    ['OAuth endpoints with a blank', '/oauth%20/token'],
+    ['OAuth endpoints with a plus, which some read as a blank', '/+oauth+/token'],
+    ['OAuth endpoints with a comma', '/oauth,v1/token'],
+    ['OAuth endpoints with a null that ends the name', '/oauth%00x/token'],
+    ['OAuth endpoints deeper, with a parameter', '/v2/oauth;v=2/revoke'],
+    ['up with a parameter', '/clinic/..;/admin'],
+    ['up with a parameter that has a value', '/clinic/..;x=1/admin'],
+    ['up with an encoded parameter', '/clinic/%2e%2e%3bx/admin'],
+    ['up with a blank', '/clinic/..%20;x/admin'],
+    ['here with a parameter', '/.;x/clinic'],
     ['line break', '/clinic\r\nHost: evil.example'],
     ['tab', '/cli\tnic'],
     ['tab that hides up', '/.\t./admin'],
@@ -183,6 +205,8 @@ describe('createApiClient', () => {
       contentType: 'text/plain',
       requestId: 'fs-1',
       retryAfter: '9',
+      location: undefined,
+      headers: {},
       body: Buffer.from('teapot é'),
     });
     expect(peer.received).toHaveLength(1);
@@ -226,12 +250,22 @@ describe('createApiClient', () => {
   it.each<[string, Answer]>([
     ['body', answering(500, `<pre>Authorization: Bearer ${TOKEN}</pre>`)],
     ['header', answering(429, '', { 'retry-after': TOKEN })],
+    ['header of another name', answering(200, '', { 'content-disposition': `x; a="${TOKEN}"` })],
+    ['location', answering(302, '', { location: `https://files.example/?a=${TOKEN}` })],
     ['body after a 401', inTurn(answering(401), answering(200, { token: NEXT_TOKEN }))],
   ])('an answer that repeats the bearer in its %s → goes no further', async (_where, answer) => {
     const { api } = await clientOf(answer);
     const error = await rejection(api.request({ method: 'POST', path: '/clinic' }));
     expect(error).toMatchObject({ code: 'fullscript_unexpected' });
     expect(shown(error)).not.toMatch(/access-token-/);
+  });
+
+  it('a bearer that is percent-encoded in a location → goes no further', async () => {
+    const bearer = 'access-token/41+be77';
+    const location = `https://files.example/?a=${encodeURIComponent(bearer)}`;
+    const { origin } = await startPeer(answering(302, '', { location }));
+    const asked = clientAt(`${origin}/api`, bearer).request({ method: 'GET', path: '/clinic' });
+    expect(await rejection(asked)).toMatchObject({ code: 'fullscript_unexpected' });
   });
 
   it('query → on the wire byte for byte', async () => {
@@ -248,6 +282,113 @@ describe('createApiClient', () => {
       { method: 'POST', url: '/api/clinic/patients', body: '{"name":"Zoé-5d"}' },
     ]);
     expect(peer.received[0]?.headers['content-type']).toBe('application/json');
+  });
+
+  const FOR_FULLSCRIPT = {
+    ...{ 'idempotency-key': 'plan-7', 'content-type': 'application/json', range: 'bytes=0-9' },
+    ...{
+      'if-match': '"v1"',
+      'if-none-match': '"v2"',
+      'if-range': '"v3"',
+      accept: 'application/pdf',
+    },
+    'if-modified-since': 'Sun, 01 Nov 2026 00:00:00 GMT',
+    'if-unmodified-since': 'Mon, 02 Nov 2026 00:00:00 GMT',
+  };
+  const NOT_FOR_FULLSCRIPT = {
+    ...{ authorization: 'Bearer of-the-client', cookie: 'fc_session=1', host: 'ours.example' },
+    ...{
+      'x-forwarded-for': '203.0.113.9',
+      forwarded: 'for=203.0.113.9',
+      origin: 'https://ours.example',
+    },
+    ...{
+      referer: 'https://ours.example/portal',
+      'x-csrf-token': 'csrf-1',
+      'x-request-id': 'ours-1',
+    },
+    ...{ te: 'trailers', connection: 'keep-alive, x-hop', 'x-hop': '1', 'content-length': '7' },
+    ...{ 'transfer-encoding': 'chunked', upgrade: 'h2c', 'proxy-authorization': 'Basic eDp5' },
+    ...{ 'user-agent': 'Browser/1', 'sec-fetch-site': 'same-origin', 'accept-language': 'en' },
+  };
+
+  it('headers of a client → those that concern Fullscript are sent, again after a 401, and no others', async () => {
+    const { peer, api } = await clientOf(inTurn(answering(401), answering(201)));
+    const headers = { ...FOR_FULLSCRIPT, ...NOT_FOR_FULLSCRIPT };
+    expect((await api.request({ method: 'POST', path: '/clinic', headers })).status).toBe(201);
+    const [first, again] = peer.received.map((one) => one.headers);
+    const { host } = new URL(peer.origin);
+    expect(first).toEqual({
+      ...{ ...FOR_FULLSCRIPT, host, connection: 'keep-alive', 'content-length': '0' },
+      ...{ 'user-agent': 'fullscript-connect', authorization: `Bearer ${TOKEN}` },
+      // A part of a body that was packed could not be unpacked.
+      'accept-encoding': 'identity',
+    });
+    expect(again).toEqual({ ...first, authorization: `Bearer ${NEXT_TOKEN}` });
+  });
+
+  it.each([
+    [undefined, 'application/json'],
+    ['*/*', 'application/json'],
+    ['application/json, text/plain, */*', 'application/json'],
+    ['text/html,application/xhtml+xml,*/*;q=0.8', 'application/json'],
+    ['text/csv', 'text/csv'],
+  ])('a client that accepts %s → Fullscript is asked for %s', async (accept, asked) => {
+    const { peer, api } = await clientOf(answering(200));
+    await api.request({ method: 'GET', path: '/clinic', headers: { accept } });
+    expect(peer.received[0]?.headers.accept).toBe(asked);
+  });
+
+  it('headers of an answer → those that concern a client, and no others', async () => {
+    const handedOn = {
+      ...{ 'content-disposition': 'attachment; filename="plan.pdf"', etag: '"v1"', allow: 'GET' },
+      ...{ 'last-modified': 'Sun, 01 Nov 2026 00:00:00 GMT', 'content-language': 'en' },
+      ...{ 'accept-ranges': 'bytes', 'content-range': 'bytes 0-3/9' },
+      ...{ 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '9', 'x-ratelimit-reset': '60' },
+    };
+    const kept = {
+      ...{ 'set-cookie': '_fs=1', 'www-authenticate': 'Bearer', 'cache-control': 'public' },
+      ...{ link: '</x.css>; rel=preload', server: 'any', 'strict-transport-security': 'max-age=1' },
+      ...{ 'access-control-allow-origin': '*', 'ratelimit-limit': '1', 'clear-site-data': '"*"' },
+      ...{ refresh: '0; url=https://evil.example', 'content-security-policy': '', age: '5' },
+    };
+    const { api } = await clientOf(answering(206, 'plan', { ...handedOn, ...kept }));
+    const { headers } = await api.request({ method: 'GET', path: '/clinic' });
+    expect(headers).toEqual(handedOn);
+  });
+
+  it.each([
+    ['a path below the API', '/api/clinic/patients/1?a=%20b', '/clinic/patients/1?a=%20b'],
+    ['a path relative to the one asked for', '2', '/clinic/2'],
+    ['the API by its whole address', '{api}/clinic', '/clinic'],
+    ['another place of the same server', '/rails/blobs/1?sig=a', '{origin}/rails/blobs/1?sig=a'],
+    ['a path that only begins like the API', '/apis', '{origin}/apis'],
+    ['another server', 'https://files.example/1?sig=a#page', 'https://files.example/1?sig=a#page'],
+    ['another server, without a protocol', '//127.0.0.1:1/x', 'http://127.0.0.1:1/x'],
+    ['an OAuth endpoint', '/api/oauth/token/info', undefined],
+    ['an OAuth endpoint by a detour', '/api/clinic/../oauth/token', undefined],
+    ['a path that may not be called', '/api/clinic//x', undefined],
+    ['the base itself', '/api', undefined],
+    ['a URL with a name in it', 'https://someone@files.example/', undefined],
+    ['a script', 'javascript:alert(1)', undefined],
+    ['data', 'data:text/html,x', undefined],
+    ['no URL', 'https://', undefined],
+  ])('an answer that leads to %s → told, and not followed', async (_where, location, told) => {
+    const { peer, api } = await clientOf((res) => {
+      const named = location.replace('{api}', `${peer.origin}/api`);
+      res.writeHead(302, { location: named }).end();
+    });
+    const answer = await api.request({ method: 'GET', path: '/clinic/1' });
+    expect(answer.location).toBe(told?.replace('{origin}', peer.origin));
+    expect(peer.received).toHaveLength(1);
+  });
+
+  it('https that leads to http → not told', () => {
+    const from = new URL('https://api.example/api/clinic');
+    const of = { apiUrl: 'https://api.example/api', from };
+    expect(locationOf('http://files.example/', of)).toBeUndefined();
+    expect(locationOf('http://api.example/api/clinic', of)).toBeUndefined();
+    expect(locationOf('https://files.example/', of)).toBe('https://files.example/');
   });
 
   it('a path that may not be called → refused before a token is asked for', async () => {

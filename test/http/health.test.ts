@@ -18,7 +18,10 @@ function probes(deps: Partial<HealthRoutesDeps> = {}) {
       tryWrite: () => Promise.resolve('taken'),
       draining: () => false,
       unsaved: () => 0,
-      registry: { contentType: 'text/plain', metrics: () => Promise.resolve('a_metric 1\n') },
+      metrics: {
+        registry: { contentType: 'text/plain' },
+        scrape: () => Promise.resolve('a_metric 1\n'),
+      },
       metricsToken: undefined,
       ...deps,
     }),

@@ -94,6 +94,25 @@ describe('createLogger', () => {
     expect(err.stack).toContain('loggable.test.ts');
   });
 
+  // For as long as the frames were looked for behind line breaks, too, this took minutes.
+  it.each([
+    ['line breaks', '\n'],
+    ['line breaks and blanks', '\n \t'],
+    ['blanks', ' '],
+    ['carriage returns', '\r'],
+    ['what only begins like a place', '\n at '],
+  ])('a stack with a megabyte of %s → the places in the code all the same', (_what, text) => {
+    const { log, lines } = recordingLogger();
+    const err = new Error('broke');
+    err.stack = `Error: ${text.repeat(1_000_000 / text.length)}x\n    at one (a.js:1:2)\n\tat two`;
+    log.error({ err }, 'x');
+    const { err: shown } = JSON.parse(lines[0]!) as { err: { stack: string } };
+    const places = shown.stack.split('\n').map((line) => line.trim());
+    expect(places[0]).toBe('Error: broke');
+    expect(places.at(-2)).toBe('at one (a.js:1:2)');
+    expect(places.at(-1)).toBe('at two');
+  });
+
   it('a text of any length → cut', () => {
     const { log, lines } = recordingLogger();
     log.info({ reason: 'x'.repeat(100_000), list: Array(10_000).fill('y') }, 'z'.repeat(100_000));

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createExposition } from '../../src/metrics/exposition.js';
 import { createMetrics } from '../../src/metrics/metrics.js';
 import { ADA } from '../fixtures/visitors.js';
 
@@ -63,10 +65,110 @@ describe('createMetrics', () => {
     expect(text).not.toContain('ada-0b6a2d8e');
   });
 
+  it('scrapes in quick succession → the event loop is looked at once a second', async () => {
+    let at = 0;
+    const { registry, scrape } = createMetrics({ version: '0.0.0', now: () => at });
+    const p99 = registry.getSingleMetric('nodejs_eventloop_lag_p99_seconds') as Gauge;
+    const seen = async () => /^nodejs_eventloop_lag_p99_seconds (.*)$/m.exec(await scrape())?.[1];
+    p99.set(77);
+    expect(await seen()).not.toBe('77');
+    p99.set(77);
+    at = 999;
+    expect(await seen()).toBe('77');
+    at = 1_000;
+    expect(await seen()).not.toBe('77');
+  });
+
   it('two of them → each with its own numbers, and the process ones', async () => {
     const [a, b] = [createMetrics({ version: '0.0.0' }), createMetrics({ version: '0.0.0' })];
     a.signIn('success', 20);
     expect(await b.registry.metrics()).toContain('outcome="success"} 0');
     expect(await b.registry.metrics()).toContain('process_resident_memory_bytes');
+  });
+});
+
+describe('createExposition', () => {
+  /** A registry with something of each kind, and what counts in it. */
+  function filled() {
+    const registry = new Registry();
+    const registers = [registry];
+    const counter = new Counter({ name: 'c', help: 'a \\ b\nc', labelNames: ['l'], registers });
+    const gauge = new Gauge({ name: 'g', help: 'g', labelNames: ['l', 'm'], registers });
+    const plain = new Gauge({ name: 'p', help: 'p', registers });
+    const histogram = new Histogram({
+      ...{ name: 'h', help: 'h', labelNames: ['l'], registers },
+      buckets: [0.5, 1],
+    });
+    const count = (label: string) => {
+      counter.inc({ l: label }, 1.5);
+      gauge.set({ l: label, m: 'x"\\\n' }, Infinity);
+      histogram.observe({ l: label }, 0.7);
+      plain.inc();
+    };
+    return { registry, count, gauge, histogram, scrape: createExposition(registry) };
+  }
+
+  it('whatever is counted from one scrape to the next → what prom-client itself would write', async () => {
+    const { registry, count, gauge, histogram, scrape } = filled();
+    const changes = [
+      () => undefined,
+      () => count('a'),
+      () => ['b', 'a', '"\n\\', '7'].forEach(count),
+      () => gauge.reset(),
+      () => count('c'),
+      () => histogram.reset(),
+      () => ['c', '3'].forEach(count),
+      () => gauge.set({ l: 'low' }, -Infinity),
+      () => histogram.remove('c'),
+    ];
+    for (const change of changes) {
+      change();
+      expect(await scrape()).toBe(await registry.metrics());
+    }
+    expect(await scrape()).toContain('\nh_bucket{le="+Inf",l="3"} 1\n');
+  });
+
+  it('a second scrape → no label is written again', async () => {
+    const { count, scrape } = filled();
+    let written = 0;
+    const label = {
+      toString: () => {
+        written += 1;
+        return 'seen';
+      },
+    };
+    count(label as unknown as string);
+    written = 0;
+    expect(await scrape()).toContain('\nc{l="seen"} 1.5\n');
+    // Of the counter, the gauge, and three buckets, sum and count of the histogram.
+    expect(written).toBe(7);
+    count('b');
+    expect(await scrape()).toContain('\nc{l="seen"} 1.5\n');
+    expect(written).toBe(7);
+  });
+
+  it('scrapes that come at the same time → one look at what they ask for, and another for a later one', async () => {
+    const { registry, scrape } = filled();
+    let looks = 0;
+    const collect = () => {
+      looks += 1;
+    };
+    new Gauge({ name: 'l', help: 'l', registers: [registry], collect });
+    const all = await Promise.all([scrape(), scrape(), scrape()]);
+    expect([looks, new Set(all).size]).toEqual([1, 1]);
+    await scrape();
+    expect(looks).toBe(2);
+  });
+
+  it('a scrape that fails → the next one is made anew', async () => {
+    const { registry, scrape } = filled();
+    let fails = true;
+    const collect = () => {
+      if (fails) throw new Error('broke');
+    };
+    new Gauge({ name: 'f', help: 'f', registers: [registry], collect });
+    await expect(scrape()).rejects.toThrow('broke');
+    fails = false;
+    expect(await scrape()).toContain('\nf 0\n');
   });
 });

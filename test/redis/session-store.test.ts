@@ -161,6 +161,7 @@ describe('sessions in Redis', () => {
     for (const failed of [
       store.endAll('olga'),
       store.endOne('olga', store.nameOf(one.id)),
+      store.endIdlest('olga', { most: 1, current: store.nameOf(one.id) }),
       store.list('olga'),
       store.endEverybody(),
     ]) {

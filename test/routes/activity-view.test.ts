@@ -46,6 +46,16 @@ describe('activityView', () => {
       'plain: An administrator ended a session',
     ],
     [
+      'sessions_ended',
+      { sessions: 1, reason: 'session_limit' },
+      'plain: The session that was not used for longest ended | You had more than are kept. A program that signs in may leave them behind.',
+    ],
+    [
+      'sessions_ended',
+      { sessions: 854, reason: 'session_limit' },
+      'plain: 854 sessions that were not used for longest ended | You had more than are kept. A program that signs in may leave them behind.',
+    ],
+    [
       'user_disabled',
       { sessions: 2 },
       'bad: An administrator shut off sign-in | 2 sessions ended.',

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Request } from 'express';
 import type { PageOf } from '../../src/fullscript/pagination.js';
 import type { ReadFailure } from '../../src/fullscript/read-failure.js';
+import { sessionsView } from '../../src/routes/account.js';
 import { found, pageNumber, pager, searchQuery } from '../../src/routes/list-page.js';
 import { day } from '../../src/routes/moment.js';
 import { failureStatus, notice } from '../../src/routes/notice.js';
@@ -21,6 +22,38 @@ const asked = (originalUrl: string): Request => {
 const listOf = <T>(items: T[], about: Partial<PageOf<T>> = {}): PageOf<T> => ({
   ...{ items, page: 1, previous: undefined, next: undefined, pages: 1, total: items.length },
   ...about,
+});
+
+describe('sessionsView', () => {
+  const listed = (count: number, current: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      ...{ name: `s${at}`, signedInAt: 1_000_000 - at, current: at === current },
+    }));
+  const namesOf = ({ sessions }: ReturnType<typeof sessionsView>) =>
+    sessions.map(({ name }) => name);
+
+  it.each([
+    [1, 0],
+    [50, 49],
+  ])('%i sessions → all of them, in their order', (count, current) => {
+    const view = sessionsView(listed(count, current));
+    expect(namesOf(view)).toEqual(listed(count, current).map(({ name }) => name));
+    expect(view).toMatchObject({ older: 0, hasOthers: count > 1 });
+  });
+
+  it.each([
+    ['the newest', 0, ['s0', 's1', 's49']],
+    ['the oldest', 953, ['s953', 's0', 's48']],
+  ])(
+    '954 sessions, and this browser has %s → fifty, this one among them',
+    (...[, current, seen]) => {
+      const view = sessionsView(listed(954, current));
+      const names = namesOf(view);
+      expect([names[0], names[1], names.at(-1)]).toEqual(seen);
+      expect(names).toHaveLength(50);
+      expect(view).toMatchObject({ older: 904, hasOthers: true });
+    },
+  );
 });
 
 describe('pageNumber', () => {

@@ -98,6 +98,8 @@ describe('calls of the API with spans', () => {
     contentType: undefined,
     requestId: undefined,
     retryAfter: undefined,
+    location: undefined,
+    headers: {},
     body: Buffer.from('about a patient'),
   };
 
