@@ -10,7 +10,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 /** Where the gateway lies. */
 export const GATEWAY = '/api/fullscript';
 
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Means a proxy and not another address (RFC 9110, section 15.4.6). */
+const USE_PROXY = 305;
 
 /**
  * Fullscript's resource API under our own origin: the browser sends its session cookie, the bearer is
@@ -55,7 +56,7 @@ export function relay({ req, res }: Relayed, answer: ApiResponse): void {
     throw new FullscriptApiError('fullscript_unauthorized', { status, requestId });
   const isRedirect = status >= 300 && status < 400 && status !== 304;
   const location = isRedirect ? redirection(req, answer) : answer.location;
-  res.statusCode = isRedirect ? 302 : status;
+  res.statusCode = isRedirect ? 303 : status;
   // Whatever comes from there must not act as a page of ours.
   res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox");
   if (requestId !== undefined) res.setHeader('X-Fullscript-Request-Id', requestId);
@@ -67,7 +68,7 @@ export function relay({ req, res }: Relayed, answer: ApiResponse): void {
 }
 
 /**
- * Where the browser goes instead, as 302: a place of the API by way of this gateway, another place, such as the signed
+ * Where the browser goes instead, as 303: a place of the API by way of this gateway, another place, such as the signed
  * address of a download, by itself and without the bearer (docs/adr/0032). Only where it reads: the rest would send
  * patients' data along. Not where a link on another site began it: this server must not be a way to anywhere.
  *
@@ -76,7 +77,7 @@ export function relay({ req, res }: Relayed, answer: ApiResponse): void {
 function redirection(req: IncomingMessage, answer: ApiResponse): string {
   const { status, requestId, location } = answer;
   const reads = req.method === 'GET' || req.method === 'HEAD';
-  if (!reads || !REDIRECTS.has(status) || location === undefined) {
+  if (!reads || status === USE_PROXY || location === undefined) {
     throw new FullscriptApiError('fullscript_unexpected', { status, requestId });
   }
   const { 'sec-fetch-site': site = 'none' } = req.headers;

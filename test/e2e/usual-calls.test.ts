@@ -246,10 +246,10 @@ describe('a usual call and Express, of somebody signed in', () => {
   it.each([
     [301, 'https://files.example/1?signature=a', 'https://files.example/1?signature=a'],
     [307, '/api/clinic/patients?a=%20b', `${CLINIC}/patients?a=%20b`],
-  ])('Fullscript leads on by %i to %s → 302 there, alike', async (status, location, handedOn) => {
+  ])('Fullscript leads on by %i to %s → 303 there, alike', async (status, location, handedOn) => {
     apiFault(status, { location });
     const answer = await alike(CLINIC, { headers: { 'sec-fetch-site': 'same-origin' } });
-    expect([answer.status, answer.headers.location]).toEqual([302, handedOn]);
+    expect([answer.status, answer.headers.location]).toEqual([303, handedOn]);
     expect(answer.headers).toMatchObject({
       'cache-control': 'no-store',
       'referrer-policy': 'same-origin',

@@ -10,6 +10,7 @@ import {
 } from '../../src/grants/errors.js';
 import type { GrantRecords } from '../../src/grants/grant-records.js';
 import { type GrantKey, grantId } from '../../src/grants/grant.js';
+import { patiently } from '../../src/grants/patience.js';
 import { createRefreshFlights } from '../../src/grants/refresh-flights.js';
 import { freshness } from '../../src/grants/refresh-policy.js';
 import { usable } from '../../src/grants/usable.js';
@@ -361,5 +362,20 @@ describe('disconnect', () => {
     await world.records.compareAndSet(grantId(owner), { version: 9, sealed: 'k9.AAAA' }, 1);
     expect(await world.disconnect(owner)).toBe('unreadable');
     expect(await world.records.read(grantId(owner))).toBeUndefined();
+  });
+});
+
+describe('patiently', () => {
+  it('the store fails → six attempts, each pause twice as long as the one before', async () => {
+    const pauses: number[] = [];
+    const sleep = (ms: number) => Promise.resolve(pauses.push(ms));
+    const down = new StoreUnavailableError('a save', new Error('down'));
+    let attempts = 0;
+    const work = () => {
+      attempts += 1;
+      return Promise.reject(down);
+    };
+    await expect(patiently(sleep, work)).rejects.toBe(down);
+    expect({ attempts, pauses }).toEqual({ attempts: 6, pauses: [100, 200, 400, 800, 1_600] });
   });
 });

@@ -112,8 +112,8 @@ describe('SR-33', () => {
     'SR-33 GET answered with %i to another host → not followed, the browser goes there itself, without the bearer',
     async (status) => {
       expect(await answersToRedirects(status, 'GET')).toEqual([
-        [302, `${evil.origin}/`],
-        [302, `${evil.origin}/clinic`],
+        [303, `${evil.origin}/`],
+        [303, `${evil.origin}/clinic`],
         [502, null],
       ]);
     },
