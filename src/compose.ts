@@ -8,6 +8,12 @@ import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import { createActivityRecorder } from './http/activity-recorder.js';
+import {
+  type Admission,
+  type AdmissionMeasures,
+  type AdmissionOptions,
+  createAdmission,
+} from './http/admission.js';
 import { createAudit } from './http/audit.js';
 import { createAuditRecorder } from './http/audit-recorder.js';
 import { RouteError } from './http/errors.js';
@@ -20,7 +26,7 @@ import type { ScrapedSources } from './metrics/scraped-gauges.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
-import { reportNotSent } from './reports.js';
+import { reportBusy, reportNotSent } from './reports.js';
 import { type Metrics, createMetrics } from './metrics/metrics.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
@@ -48,6 +54,11 @@ export interface ServerOptions {
   readonly patienceMs?: number;
   /** How long a call to Fullscript waits for its turn. */
   readonly turnWaitMs?: number;
+  /** How many requests are begun at once, and how long others wait. */
+  readonly admission?: Pick<
+    AdmissionOptions,
+    'perTurn' | 'mostWaiting' | 'patienceMs' | 'nextTurn'
+  >;
   /** How often and how long event streams live. */
   readonly streamTiming?: StreamTiming;
   /** Between the announcement of the end and the end of listening. */
@@ -100,7 +111,11 @@ export function compose(parts: Parts) {
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
   const turns = composeTurns(parts, ownerTags, metrics);
-  metrics.lookUp(scraped(store, custody.refresher, turns));
+  const admission = composeAdmission(parts, metrics);
+  metrics.lookUp({
+    ...scraped(store, custody.refresher, turns),
+    requestsWaiting: admission.waiting,
+  });
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const lateEnds = createLateSessionEnds(store.sessions);
   const app = createApp({
@@ -122,6 +137,7 @@ export function compose(parts: Parts) {
     ownerTags,
     metrics,
     turns,
+    admission,
     usualCalls: !parts.tracer.on,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
     aroundCall: tracedApiCalls(parts.tracer),
@@ -149,9 +165,19 @@ function scraped(
   { ping, revocations, grantIndex }: Store,
   { waiting }: TokenRefresher,
   { counts: apiCalls }: CallTurns,
-): ScrapedSources {
+): Omit<ScrapedSources, 'requestsWaiting'> {
   const { counts: grants } = grantIndex;
   return { unsaved: waiting, apiCalls, ping, revocations: revocations.counts, grants };
+}
+
+/** The door of this process, which tells when it is closed. */
+function composeAdmission({ log, options }: Parts, { admission: counted }: Metrics): Admission {
+  const tell = reportBusy({ log, now: Date.now });
+  const notBegun: AdmissionMeasures['notBegun'] = (why) => {
+    counted.notBegun(why);
+    if (why === 'server_busy') tell();
+  };
+  return createAdmission({ ...options.admission, measures: { ...counted, notBegun } });
 }
 
 /** Turns of calls to Fullscript, which all users of this process share. */

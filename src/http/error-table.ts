@@ -303,6 +303,13 @@ const requests = {
       'So many of your requests are waiting for Fullscript that this one was not sent on. It can be sent again in a moment.',
     way: 'retry',
   },
+  server_busy: {
+    status: 503,
+    title: 'Too many people are here at once',
+    detail:
+      'More requests come than this server gets through, so it has not begun with yours. You stay signed in; please try again in a moment.',
+    way: 'retry',
+  },
   live_streams_full: {
     status: 503,
     title: 'Too many pages are open',

@@ -2,6 +2,8 @@ import { Registry } from 'prom-client';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
 import type { TurnMeasures } from '../fullscript/call-turns.js';
 import { apiMetrics } from './api-metrics.js';
+import type { AdmissionMeasures } from '../http/admission.js';
+import { admissionMetrics } from './admission-metrics.js';
 import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { type RequestMetrics, requestMetrics } from './request-metrics.js';
@@ -17,6 +19,7 @@ export interface Metrics
   readonly registry: Registry;
   readonly api: ApiMeasures;
   readonly turns: TurnMeasures;
+  readonly admission: AdmissionMeasures;
   /** Says where to look when somebody asks for the metrics. Call it once. */
   readonly lookUp: (sources: ScrapedSources) => void;
 }
@@ -33,6 +36,7 @@ export function createMetrics({ version }: { version: string }): Metrics {
     ...storeMetrics(registry),
     api: apiMetrics(registry),
     turns: turnMetrics(registry),
+    admission: admissionMetrics(registry),
     lookUp: (sources) => {
       scrapedGauges(registry, sources);
     },
