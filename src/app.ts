@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { AroundCall } from './fullscript/api-client.js';
+import type { AnswerRoom } from './fullscript/answer-room.js';
 import type { CallTurns } from './fullscript/call-turns.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisconnectOutcome } from './grants/grant-events.js';
@@ -114,6 +115,8 @@ export interface AppDeps {
   readonly aroundCall: AroundCall | undefined;
   /** Of calls to Fullscript; all users share them. */
   readonly turns: CallTurns;
+  /** For the answers to them. */
+  readonly answerRoom: AnswerRoom;
   readonly apiTimeoutMs: number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs: number;

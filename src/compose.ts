@@ -3,6 +3,7 @@ import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { composeCustody } from './custody.js';
 import { every } from './every.js';
+import { createAnswerRoom } from './fullscript/answer-room.js';
 import { type CallTurns, type TurnMeasures, createCallTurns } from './fullscript/call-turns.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
@@ -112,10 +113,10 @@ export function compose(parts: Parts) {
   const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
   const turns = composeTurns(parts, ownerTags, metrics);
   const admission = composeAdmission(parts, metrics);
-  metrics.lookUp({
-    ...scraped(store, custody.refresher, turns),
-    requestsWaiting: admission.waiting,
-  });
+  const answerRoom = createAnswerRoom({ onRefused: metrics.answerRefused });
+  const { waiting: requestsWaiting } = admission;
+  const { heldBytes } = answerRoom;
+  metrics.lookUp({ ...scraped(store, custody.refresher, turns), requestsWaiting, heldBytes });
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const lateEnds = createLateSessionEnds(store.sessions);
   const app = createApp({
@@ -137,6 +138,7 @@ export function compose(parts: Parts) {
     ownerTags,
     metrics,
     turns,
+    answerRoom,
     admission,
     usualCalls: !parts.tracer.on,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
@@ -157,7 +159,7 @@ export function compose(parts: Parts) {
     keepLeaving,
     keepMeasuring: metrics.countStoreCalls,
   };
-  return { app, settled, ...keep, revocations: custody.revocations, streams };
+  return { app, settled, ...keep, revocations: custody.revocations, streams, metrics };
 }
 
 /** What is looked up for each scrape. */
@@ -165,7 +167,7 @@ function scraped(
   { ping, revocations, grantIndex }: Store,
   { waiting }: TokenRefresher,
   { counts: apiCalls }: CallTurns,
-): Omit<ScrapedSources, 'requestsWaiting'> {
+): Omit<ScrapedSources, 'requestsWaiting' | 'heldBytes'> {
   const { counts: grants } = grantIndex;
   return { unsaved: waiting, apiCalls, ping, revocations: revocations.counts, grants };
 }

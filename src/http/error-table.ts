@@ -232,6 +232,11 @@ const fullscript = {
     'Fullscript is slow just now',
     'So many people wait for its answers that this request was not sent on. You stay signed in; please try again in a moment.',
   ),
+  answer_room_full: upstream(
+    503,
+    'Too many large answers wait to be read',
+    'This one was not fetched, so that this server has room for others. You stay signed in; please try again in a moment.',
+  ),
   fullscript_unexpected: upstream(
     502,
     'Fullscript answered in an unknown form',

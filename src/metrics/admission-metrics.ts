@@ -31,6 +31,7 @@ export function admissionMetrics(registry: Registry): AdmissionMeasures {
   };
 }
 
+/** Requests that wait at the door when somebody asks for the metrics. */
 export function waitingGauge(registry: Registry, waiting: () => number): void {
   new Gauge({
     name: 'fullscript_requests_waiting',

@@ -4,6 +4,7 @@ import type { TurnMeasures } from '../fullscript/call-turns.js';
 import { apiMetrics } from './api-metrics.js';
 import type { AdmissionMeasures } from '../http/admission.js';
 import { admissionMetrics } from './admission-metrics.js';
+import { type ConnectionMetrics, connectionMetrics } from './connection-metrics.js';
 import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
 import { processMetrics } from './process-metrics.js';
 import { type RequestMetrics, requestMetrics } from './request-metrics.js';
@@ -15,7 +16,13 @@ import { turnMetrics } from './turn-metrics.js';
 
 /** Prometheus metrics. Labels come from small fixed sets: no ids, no paths, no tokens. */
 export interface Metrics
-  extends RequestMetrics, SignInMetrics, GrantMetrics, TokenEndpointMetrics, StoreMetrics {
+  extends
+    RequestMetrics,
+    SignInMetrics,
+    GrantMetrics,
+    TokenEndpointMetrics,
+    StoreMetrics,
+    ConnectionMetrics {
   readonly registry: Registry;
   readonly api: ApiMeasures;
   readonly turns: TurnMeasures;
@@ -34,6 +41,7 @@ export function createMetrics({ version }: { version: string }): Metrics {
     ...grantMetrics(registry),
     ...tokenEndpointMetrics(registry),
     ...storeMetrics(registry),
+    ...connectionMetrics(registry),
     api: apiMetrics(registry),
     turns: turnMetrics(registry),
     admission: admissionMetrics(registry),
