@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import type { AroundCall } from './fullscript/api-client.js';
+import type { AnswerRoom } from './fullscript/answer-room.js';
 import type { CallTurns } from './fullscript/call-turns.js';
 import type { ConnectionSignals } from './grants/connection-signals.js';
 import type { DisconnectOutcome } from './grants/grant-events.js';
@@ -13,8 +14,10 @@ import type { UserActivity } from './grants/user-activity.js';
 import type { Vault } from './grants/vault.js';
 import type { Audit } from './http/audit.js';
 import type { BindingCookies } from './http/binding-cookie.js';
+import type { Admission } from './http/admission.js';
 import { arrivals } from './http/arrivals.js';
 import { assetVersion } from './http/asset-version.js';
+import { type AnswerBusy, createBusyAnswer } from './http/busy-answer.js';
 import { createCsrf } from './http/csrf.js';
 import type { DeviceCookie } from './http/device-cookie.js';
 import { guardDoor } from './http/door.js';
@@ -106,6 +109,8 @@ export interface AppDeps {
   readonly ownerTags: OwnerTags;
   readonly metrics: Metrics;
   readonly metricsToken: Secret | undefined;
+  /** Lets in as many requests as this process gets through. */
+  readonly admission: Admission;
   /** Makes each request a part of a trace, where traces are wanted. */
   readonly spans: express.RequestHandler;
   /** Whether usual calls are answered ahead of Express; where each step is traced, Express does it all. */
@@ -113,6 +118,8 @@ export interface AppDeps {
   readonly aroundCall: AroundCall | undefined;
   /** Of calls to Fullscript; all users share them. */
   readonly turns: CallTurns;
+  /** For the answers to them. */
+  readonly answerRoom: AnswerRoom;
   readonly apiTimeoutMs: number;
   /** How long a page waits for Fullscript before it goes out without what is missing. */
   readonly patienceMs: number;
@@ -136,7 +143,19 @@ export function createApp(deps: AppDeps): RequestListener {
   const tools = toolsOf(deps);
   const app = createExpressApp(deps, tools);
   const all = deps.usualCalls ? answeringUsualCalls(app, deps, tools) : app;
-  return guardDoor({ app: all, refuse: app });
+  return guardDoor({ app: all, refuse: app, ...deps, answerBusy: answeringBusy(app, tools) });
+}
+
+function answeringBusy(app: Express, tools: Tools): AnswerBusy {
+  const { callbacks, report } = tools;
+  const render = (view: object) =>
+    new Promise<string>((resolve, reject) => {
+      app.render('error', view, (error: Error | null, html) => {
+        if (error === null) resolve(html);
+        else reject(error);
+      });
+    });
+  return createBusyAnswer({ render, setHeaders: both(tools.headers, noStore), report, callbacks });
 }
 
 type Tools = ReturnType<typeof toolsOf>;
@@ -171,9 +190,10 @@ function createExpressApp(deps: AppDeps, tools: Tools): Express {
   app.use(inTurn(requestId(), requestLog(report), settingHeaders(headers)));
   // Ahead of the session: these are asked for often, by nobody in particular.
   app.use(assetFiles(String(app.locals['assets'])));
-  app.use(inTurn(settingHeaders(noStore), goingOn));
+  app.use(settingHeaders(noStore));
   // Ahead of whatever may refuse: that answer has the code in its address, too.
   app.use(callbacks, noReferrer);
+  app.use(goingOn);
   app.use(oneName(registrations[0]?.redirectUri ?? baseUrl));
   app.use(healthRoutes(deps));
   // Behind files and probes, which would bury the rest.

@@ -3,11 +3,18 @@ import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { composeCustody } from './custody.js';
 import { every } from './every.js';
+import { createAnswerRoom } from './fullscript/answer-room.js';
 import { type CallTurns, type TurnMeasures, createCallTurns } from './fullscript/call-turns.js';
 import type { GrantEvents } from './grants/grant-events.js';
 import type { Journal } from './grants/journal.js';
 import type { TokenRefresher } from './grants/token-refresher.js';
 import { createActivityRecorder } from './http/activity-recorder.js';
+import {
+  type Admission,
+  type AdmissionMeasures,
+  type AdmissionOptions,
+  createAdmission,
+} from './http/admission.js';
 import { createAudit } from './http/audit.js';
 import { createAuditRecorder } from './http/audit-recorder.js';
 import { RouteError } from './http/errors.js';
@@ -20,7 +27,7 @@ import type { ScrapedSources } from './metrics/scraped-gauges.js';
 import type { Registration, RegistrationId } from './oauth/registration.js';
 import { composeLimits } from './limits.js';
 import type { Lifecycle } from './listen.js';
-import { reportNotSent } from './reports.js';
+import { reportBusy, reportNotSent } from './reports.js';
 import { type Metrics, createMetrics } from './metrics/metrics.js';
 import type { StreamTiming } from './routes/events.js';
 import type { Store } from './store.js';
@@ -48,6 +55,11 @@ export interface ServerOptions {
   readonly patienceMs?: number;
   /** How long a call to Fullscript waits for its turn. */
   readonly turnWaitMs?: number;
+  /** How many requests are begun at once, and how long others wait. */
+  readonly admission?: Pick<
+    AdmissionOptions,
+    'perTurn' | 'mostWaiting' | 'patienceMs' | 'nextTurn'
+  >;
   /** How often and how long event streams live. */
   readonly streamTiming?: StreamTiming;
   /** Between the announcement of the end and the end of listening. */
@@ -100,7 +112,11 @@ export function compose(parts: Parts) {
   const events = both(grantAudit(audit), metrics.grants);
   const custody = composeCustody({ ...parts, ...parts.options, registration, events, metrics });
   const turns = composeTurns(parts, ownerTags, metrics);
-  metrics.lookUp(scraped(store, custody.refresher, turns));
+  const admission = composeAdmission(parts, metrics);
+  const answerRoom = createAnswerRoom({ onRefused: metrics.answerRefused });
+  const { waiting: requestsWaiting } = admission;
+  const { heldBytes } = answerRoom;
+  metrics.lookUp({ ...scraped(store, custody.refresher, turns), requestsWaiting, heldBytes });
   const { share, ...limiting } = composeLimits({ ...parts, ...parts.options, metrics });
   const lateEnds = createLateSessionEnds(store.sessions);
   const app = createApp({
@@ -122,6 +138,8 @@ export function compose(parts: Parts) {
     ownerTags,
     metrics,
     turns,
+    answerRoom,
+    admission,
     usualCalls: !parts.tracer.on,
     spans: serverSpans(parts.tracer, continuesTraces(config)),
     aroundCall: tracedApiCalls(parts.tracer),
@@ -141,7 +159,7 @@ export function compose(parts: Parts) {
     keepLeaving,
     keepMeasuring: metrics.countStoreCalls,
   };
-  return { app, settled, ...keep, revocations: custody.revocations, streams };
+  return { app, settled, ...keep, revocations: custody.revocations, streams, metrics };
 }
 
 /** What is looked up for each scrape. */
@@ -149,9 +167,19 @@ function scraped(
   { ping, revocations, grantIndex }: Store,
   { waiting }: TokenRefresher,
   { counts: apiCalls }: CallTurns,
-): ScrapedSources {
+): Omit<ScrapedSources, 'requestsWaiting' | 'heldBytes'> {
   const { counts: grants } = grantIndex;
   return { unsaved: waiting, apiCalls, ping, revocations: revocations.counts, grants };
+}
+
+/** The door of this process, which tells when it is closed. */
+function composeAdmission({ log, options }: Parts, { admission: counted }: Metrics): Admission {
+  const tell = reportBusy({ log, now: Date.now });
+  const notBegun: AdmissionMeasures['notBegun'] = (why) => {
+    counted.notBegun(why);
+    if (why === 'server_busy') tell();
+  };
+  return createAdmission({ ...options.admission, measures: { ...counted, notBegun } });
 }
 
 /** Turns of calls to Fullscript, which all users of this process share. */

@@ -2,6 +2,15 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 
+/** Why a connection was closed before its client was through with it. */
+export type ClosedConnection =
+  /** An answer was not read. */
+  | 'unread'
+  /** A body went on behind its answer. */
+  | 'unsent'
+  /** As many as may be are open. */
+  | 'too_many';
+
 export interface ConnectionBounds {
   /** How long a client may take no byte of an answer that is ready. */
   readonly unreadMs?: number;
@@ -9,6 +18,8 @@ export interface ConnectionBounds {
   readonly unsentMs?: number;
   /** Connections that may be open at once. */
   readonly most?: number | undefined;
+  /** Told of each connection that a bound closes. */
+  readonly onClosed?: (why: ClosedConnection) => void;
 }
 
 const UNREAD_MS = 30_000;
@@ -27,14 +38,16 @@ export function boundConnections(
   bounds: ConnectionBounds = {},
 ): void {
   const { unreadMs = UNREAD_MS, unsentMs = UNSENT_MS, most = connectionsFor(openFiles()) } = bounds;
+  const { onClosed = () => undefined } = bounds;
   server.prependListener('request', (req, res) => {
-    endUnread(res, unreadMs);
-    endUnsent(req, res, unsentMs);
+    endUnread(res, unreadMs, () => onClosed('unread'));
+    endUnsent({ req, res }, unsentMs, () => onClosed('unsent'));
   });
   if (most === undefined) return;
   server.maxConnections = most;
   let toldAt = -Infinity;
   server.on('drop', () => {
+    onClosed('too_many');
     if (performance.now() - toldAt < TELL_AGAIN_MS) return;
     toldAt = performance.now();
     log.warn(
@@ -45,19 +58,31 @@ export function boundConnections(
 }
 
 /** From its end on, an answer has to make progress. Whatever is read starts the time anew. */
-function endUnread(res: ServerResponse, ms: number): void {
+function endUnread(res: ServerResponse, ms: number, onClosed: () => void): void {
   res.once('prefinish', () => {
+    if (res.writableFinished) return;
+    const { socket } = res;
     // When all is out, Node sets the time for which a connection is kept.
-    if (!res.writableFinished) res.setTimeout(ms);
+    res.setTimeout(ms, () => {
+      if (res.writableFinished) return;
+      onClosed();
+      socket?.destroy();
+    });
   });
 }
 
 /** Node would wait for minutes, and then send a second answer, 408. */
-function endUnsent(req: IncomingMessage, res: ServerResponse, ms: number): void {
+function endUnsent(
+  { req, res }: { req: IncomingMessage; res: ServerResponse },
+  ms: number,
+  onClosed: () => void,
+): void {
   res.once('finish', () => {
     if (req.complete) return;
     const late = () => {
-      if (!req.complete) req.socket.destroy();
+      if (req.complete || req.socket.destroyed) return;
+      onClosed();
+      req.socket.destroy();
     };
     setTimeout(late, ms).unref();
   });

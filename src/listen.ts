@@ -15,6 +15,12 @@ const DRAIN_MS = 20_000;
 /** The rest of a request that has begun to come gets so long. */
 const HALF_SENT_MS = 2_000;
 
+/**
+ * Connections that may wait to be accepted, as far as the system allows (`net.core.somaxconn`). With Node's 511, a thousand that come at
+ * once are left to try again after one second, then three, seven, fifteen.
+ */
+const BACKLOG = 4_096;
+
 /** Four times what is accepted: a request that is read can be answered with a page that helps. */
 const MAX_HEADER_SIZE = 65_536;
 
@@ -48,7 +54,7 @@ export async function listen(
   server.keepAliveTimeout = 65_000;
   const connections = watchConnections(server);
   at.prepare?.(server);
-  server.listen(at.port, at.host);
+  server.listen({ port: at.port, host: at.host, backlog: BACKLOG });
   await once(server, 'listening');
   return {
     address: addressOf(server, at),

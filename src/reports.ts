@@ -54,6 +54,16 @@ export function reportNotSent(deps: {
   };
 }
 
+/** Says once a minute that requests are refused because too many come. */
+export function reportBusy(deps: { log: Pick<Logger, 'warn'>; now: () => number }): () => void {
+  let toldUntil = -Infinity;
+  return () => {
+    if (deps.now() < toldUntil) return;
+    toldUntil = deps.now() + TELL_AGAIN_MS;
+    deps.log.warn('more requests come than this process gets through: some are refused (503)');
+  };
+}
+
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return 'unknown';
   const { reason } = err as { reason?: unknown };

@@ -45,10 +45,11 @@ export async function startServer(
     const lifecycle: Lifecycle = { draining: false };
     const surroundings = { registrations, simulatorUrl, store, journal, lifecycle, tracer };
     const parts = { config, log, options, ...surroundings };
-    const { app, settled, revocations, streams, ...keep } = compose(parts);
+    const { app, settled, revocations, streams, metrics, ...keep } = compose(parts);
     opened.push(keep.keepMeasuring(), settled);
     opened.push(keep.keepReplaying(), keep.keepIndexed(), keep.keepSharing(), keep.keepLeaving());
-    const prepare = (server: Server) => boundConnections(server, log);
+    const prepare = (server: Server) =>
+      boundConnections(server, log, { onClosed: metrics.connectionClosed });
     const listening = await listen(app, { ...config.listen, prepare }, lifecycle);
     opened.push(() => {
       // They would not end by themselves, and browsers go on at once elsewhere.

@@ -21,16 +21,20 @@ afterEach(() => {
 
 async function listening(answer: RequestListener, bounds: ConnectionBounds) {
   const warnings: unknown[] = [];
+  const ended: string[] = [];
   const log = { warn: (line: unknown) => void warnings.push(line) };
   const server: Server = createServer(answer);
-  boundConnections(server, log as Parameters<typeof boundConnections>[1], bounds);
+  boundConnections(server, log as Parameters<typeof boundConnections>[1], {
+    ...bounds,
+    onClosed: (why) => ended.push(why),
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   closing.push(() => {
     server.close();
     server.closeAllConnections();
   });
-  return { port: (server.address() as AddressInfo).port, warnings, server };
+  return { port: (server.address() as AddressInfo).port, warnings, ended, server };
 }
 
 async function client(
@@ -64,9 +68,10 @@ describe('an answer that its client does not read', () => {
       });
       res.end(LARGE);
     };
-    const { port } = await listening(answer, { unreadMs: 50 });
+    const { port, ended } = await listening(answer, { unreadMs: 50 });
     await client(port);
     await until(() => closed);
+    expect(ended).toEqual(['unread']);
   });
 
   it('once it is out → the connection may rest as long as any other', async () => {
@@ -75,9 +80,10 @@ describe('an answer that its client does not read', () => {
       res.once('finish', () => setImmediate(() => (rests = socket.timeout)));
       res.end('x');
     };
-    const { port, server } = await listening(answer, { unreadMs: 20 });
+    const { port, server, ended } = await listening(answer, { unreadMs: 20 });
     await client(port);
     await until(() => rests !== undefined);
+    expect(ended).toEqual([]);
     expect(rests).toBeGreaterThanOrEqual(server.keepAliveTimeout);
   });
 });
@@ -89,19 +95,21 @@ describe('a body that goes on behind its answer', () => {
     const answer: RequestListener = (_req, res) => {
       res.writeHead(401).end();
     };
-    const { port } = await listening(answer, { unsentMs: 50 });
+    const { port, ended } = await listening(answer, { unsentMs: 50 });
     const text = await received(await client(port, POST));
+    expect(ended).toEqual(['unsent']);
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401']);
   });
 });
 
 describe('connections', () => {
   it('more than may be open → closed, said once, and others go on', async () => {
-    const { port, warnings } = await listening((_req, res) => res.end('x'), { most: 1 });
+    const { port, warnings, ended } = await listening((_req, res) => res.end('x'), { most: 1 });
     const first = await client(port);
     await once(first, 'data');
     for (let at = 0; at < 2; at += 1) expect(await received(await client(port))).toBe('');
     expect(warnings).toEqual([{ most: 1 }]);
+    expect(ended).toEqual(['too_many', 'too_many']);
     first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(String((await once(first, 'data'))[0])).toContain('200 OK');
   });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { apiUrlFor } from './api-path.js';
+import { type HeldAnswer, UNBOUNDED } from './answer-room.js';
 import type { ApiMeasures } from './api-measures.js';
 import type { EndTurn } from './call-turns.js';
 import { FullscriptApiError } from './errors.js';
@@ -71,6 +72,7 @@ export type AroundCall = (call: OutgoingCall, send: () => Promise<Sent>) => Prom
 export type Sent = ApiResponse | FullscriptApiError;
 
 const straight: AroundCall = (_call, send) => send();
+const unbounded = () => UNBOUNDED;
 const atOnce = () => Promise.resolve(() => undefined);
 
 export function createApiClient(deps: {
@@ -82,22 +84,26 @@ export function createApiClient(deps: {
   measures?: ApiMeasures | undefined;
   /** Waits until a call to this origin may be sent; without it each is sent at once. */
   takeTurn?: (origin: string) => Promise<EndTurn>;
+  /** Takes room for an answer, which is kept until it is no longer needed; without it there is no bound. */
+  holdAnswer?: () => HeldAnswer;
 }): ApiClient {
   const { apiUrl, tokenSource, timeoutMs, sleep = wait } = deps;
-  const { aroundCall = straight, measures, takeTurn = atOnce } = deps;
+  const { aroundCall = straight, measures, takeTurn = atOnce, holdAnswer = unbounded } = deps;
 
   async function send(sending: Sending, token: string): Promise<ApiResponse> {
     const { request, url } = sending;
     const { method } = request;
     for (let attempt = 1; ; attempt += 1) {
+      const held = holdAnswer();
       const endTurn = await takeTurn(url.origin);
       const call = { method, hostname: url.hostname, resent: sending.sent };
       sending.sent += 1;
-      const once = () => sendOnce({ request, url, token, timeoutMs, apiUrl });
+      const once = () => sendOnce({ request, url, token, timeoutMs, apiUrl, held });
       const sent = measured(method, () => aroundCall(call, once), measures);
       const result = await sent.finally(endTurn);
       const pause = retryDelay({ attempt, method, outcome: outcomeOf(result) });
       if (pause === undefined) return answerOf(result);
+      held.drop();
       measures?.retried('passing');
       await sleep(pause);
     }
@@ -164,9 +170,11 @@ interface OneCall {
   readonly token: string;
   readonly timeoutMs: number;
   readonly apiUrl: string;
+  readonly held: HeldAnswer;
 }
 
-async function sendOnce({ request, url, token, timeoutMs, apiUrl }: OneCall): Promise<Sent> {
+async function sendOnce(of: OneCall): Promise<Sent> {
+  const { request, url, token, timeoutMs, apiUrl, held } = of;
   const { method, body, contentType } = request;
   const headers = {
     ...passingRequestHeaders(request.headers ?? {}),
@@ -176,7 +184,7 @@ async function sendOnce({ request, url, token, timeoutMs, apiUrl }: OneCall): Pr
   };
   try {
     const sent = { method, url, headers, body, timeoutMs };
-    const { status, header, body: answer } = await exchange(sent);
+    const { status, header, body: answer } = await exchange(sent, held);
     return {
       status,
       contentType: header('content-type'),

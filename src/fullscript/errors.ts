@@ -14,7 +14,9 @@ export type FullscriptApiErrorCode =
   | 'fullscript_unreachable'
   | 'fullscript_timeout'
   /** An answer that is not what Fullscript documents, a redirect included. */
-  | 'fullscript_unexpected';
+  | 'fullscript_unexpected'
+  /** A large answer found no room beside others that wait for their clients. */
+  | 'answer_room_full';
 
 /** A call of Fullscript's resource API failed. */
 export class FullscriptApiError extends Error {
@@ -45,6 +47,8 @@ export type CallNotSentErrorCode =
   | 'too_many_open_calls'
   /** All connections to Fullscript were in use for too long. */
   | 'fullscript_congested'
+  /** As much as may be is kept for clients that have not taken it yet. */
+  | 'answer_room_full'
   /** The client that wanted the answer went away while the call waited. */
   | 'client_gone';
 

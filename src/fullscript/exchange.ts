@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Agent, Dispatcher } from 'undici';
 import { startDeadline } from '../deadline.js';
+import { type HeldAnswer, LARGEST_ANSWER, SMALL_ANSWER, UNBOUNDED } from './answer-room.js';
 import { UnknownCodingError, codingsAccepted, decoded } from './content-coding.js';
-import { FullscriptApiError } from './errors.js';
+import { CallNotSentError, FullscriptApiError } from './errors.js';
 
 /** One request as it goes over the wire. */
 export interface Exchange {
@@ -22,9 +23,6 @@ export interface Received {
   /** Unpacked. */
   readonly body: Buffer;
 }
-
-/** Answers are read whole before they go on, so they must end somewhere. Bytes, unpacked. */
-const LARGEST_ANSWER = 32 * 1024 * 1024;
 
 /** To one origin. Calls that take turns (`call-turns.ts`) are never more; others wait within their own time. */
 export const CONNECTIONS = 256;
@@ -54,20 +52,48 @@ export function openApiCalls(): Agent {
  * Sends a request and reads its answer, whatever its status. Redirects are answers. It stands in the way of
  * every call that goes through the gateway, so it listens to undici's events itself.
  *
- * @throws FullscriptApiError `fullscript_timeout`, `fullscript_unexpected` when the answer is too large or
+ * @param held the room for the answer: it stays taken when this succeeds, and is given back otherwise.
+ * @throws FullscriptApiError `fullscript_timeout`, `answer_room_full`, `fullscript_unexpected` when the answer is too large or
  *   packed in a way nobody asked for, else `fullscript_unreachable`. What happened below is left behind:
  *   it may carry the request's headers, and with them the bearer.
  */
-export async function exchange(sent: Exchange): Promise<Received> {
+export async function exchange(sent: Exchange, held: HeldAnswer = UNBOUNDED): Promise<Received> {
   try {
-    const { status, headers, body } = await dispatch(openApiCalls(), sent);
-    const header = (name: string) => headerText(headers[name]);
-    const coding = [headers['content-encoding'] ?? []].flat().join(', ');
-    if (coding === '' || body.length === 0) return { status, header, body };
-    return { status, header, body: await decoded(body, { coding, most: LARGEST_ANSWER }) };
+    const answer = await dispatch(openApiCalls(), sent, held);
+    const body = await unpacked(answer, held);
+    held.settle(body.length);
+    return {
+      status: answer.status,
+      header: (name) => headerText(answer.headers[name]),
+      body,
+    };
   } catch (error) {
-    throw new FullscriptApiError(codeOf(error));
+    held.drop();
+    if (error instanceof CallNotSentError) throw error;
+    throw new FullscriptApiError(codeOf(error, sent.method));
   }
+}
+
+async function unpacked({ headers, body }: Answer, held: HeldAnswer): Promise<Buffer> {
+  const coding = codingOf(headers);
+  if (coding === '' || body.length === 0) return body;
+  try {
+    return await decoded(body, { coding, most: SMALL_ANSWER });
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+  }
+  await held.roomFor(LARGEST_ANSWER);
+  return await decoded(body, { coding, most: LARGEST_ANSWER });
+}
+
+function codingOf(headers: IncomingHttpHeaders): string {
+  return [headers['content-encoding'] ?? []].flat().join(', ');
+}
+
+/** How large an answer may become. */
+function largestOf(headers: IncomingHttpHeaders): number {
+  const announced = Number(headers['content-length']);
+  return codingOf(headers) === '' && announced < LARGEST_ANSWER ? announced : LARGEST_ANSWER;
 }
 
 interface Answer {
@@ -82,10 +108,10 @@ function headerText(value: string | string[] | undefined): string | undefined {
   return text?.replace(/[^\t\x20-\x7e]/g, '');
 }
 
-function dispatch(agent: Agent, sent: Exchange): Promise<Answer> {
+function dispatch(agent: Agent, sent: Exchange, held: HeldAnswer): Promise<Answer> {
   const { method, url, headers, body, timeoutMs } = sent;
   return new Promise((resolve, reject) => {
-    const answer = collect({ resolve, reject, timeoutMs });
+    const answer = collect({ resolve, reject, timeoutMs, held });
     // A part of a body that was packed cannot be unpacked.
     const coding = 'range' in headers ? 'identity' : codingsAccepted;
     const wanted = { ...headers, 'accept-encoding': coding };
@@ -105,9 +131,11 @@ function collect(to: {
   resolve: (answer: Answer) => void;
   reject: (error: Error) => void;
   timeoutMs: number;
+  held: HeldAnswer;
 }): Dispatcher.DispatchHandler {
-  const { resolve, reject, timeoutMs } = to;
+  const { resolve, reject, timeoutMs, held } = to;
   const body = createBody();
+  let isLarge = false;
   let head: Omit<Answer, 'body'> = { status: 0, headers: {} };
   let controller: Dispatcher.DispatchController | undefined;
   let givenUp: Error | undefined;
@@ -126,8 +154,13 @@ function collect(to: {
     onResponseStart: (_controller, status, headers) => {
       head = { status, headers };
     },
-    onResponseData: (_controller, chunk) => {
-      if (!body.add(chunk)) giveUp(new TooLargeError());
+    onResponseData: (current, chunk) => {
+      const size = body.add(chunk);
+      if (size > LARGEST_ANSWER) giveUp(new TooLargeError());
+      if (isLarge || size <= SMALL_ANSWER) return;
+      isLarge = true;
+      current.pause();
+      held.roomFor(largestOf(head.headers)).then(() => current.resume(), giveUp);
     },
     onResponseEnd: () => {
       stop();
@@ -144,11 +177,11 @@ function createBody() {
   const chunks: Buffer[] = [];
   let size = 0;
   return {
-    /** @returns false when that is too much. */
-    add: (chunk: Buffer): boolean => {
+    /** @returns how large it is now. */
+    add: (chunk: Buffer): number => {
       size += chunk.length;
       if (size <= LARGEST_ANSWER) chunks.push(chunk);
-      return size <= LARGEST_ANSWER;
+      return size;
     },
     whole: (): Buffer => {
       const [only] = chunks;
@@ -157,13 +190,21 @@ function createBody() {
   };
 }
 
-function codeOf(error: unknown): FullscriptApiError['code'] {
+function codeOf(error: unknown, method: string): FullscriptApiError['code'] {
   const { code } = error as { code?: unknown };
+  // What changes something may have been carried out: the same as if no answer had come.
+  if (code === 'answer_room_full')
+    return method === 'GET' || method === 'HEAD' ? code : 'fullscript_timeout';
   if (error instanceof DeadlineError || code === 'UND_ERR_CONNECT_TIMEOUT') {
     return 'fullscript_timeout';
   }
-  // zlib's word for a body that is larger than allowed.
-  const tooLarge = error instanceof TooLargeError || code === 'ERR_BUFFER_TOO_LARGE';
-  const unexpected = tooLarge || error instanceof UnknownCodingError;
+  const unexpected = isTooLarge(error) || error instanceof UnknownCodingError;
   return unexpected ? 'fullscript_unexpected' : 'fullscript_unreachable';
+}
+
+function isTooLarge(error: unknown): boolean {
+  // zlib's word for a body that is larger than allowed.
+  return (
+    error instanceof TooLargeError || (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
+  );
 }

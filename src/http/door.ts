@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Admission } from './admission.js';
+import type { AnswerBusy } from './busy-answer.js';
 import { readCookies } from './cookies.js';
 import { HeadersTooLargeError, RequestTargetError } from './errors.js';
 import { goOn } from './going-on.js';
@@ -9,6 +11,8 @@ const LARGEST_HEADERS = 16_384;
 const MANY_COOKIES = 8_192;
 /** Few enough that proxies pass the answer on; what is left goes with the next one. */
 const TAKEN_BACK_AT_ONCE = 20;
+/** Answered at any time: a process that is behind is not to be restarted, and its metrics say why. */
+const WATCHED = /^\/(?:livez|readyz|metrics)(?:\?|$)/;
 const OURS = /^(__Host-)?fc_(session|device|auth_[\w-]+)$/;
 
 /**
@@ -16,17 +20,24 @@ const OURS = /^(__Host-)?fc_(session|device|auth_[\w-]+)$/;
  * is answered by Express past our headers, log and metrics, and `new URL` throws; headers that are too large are
  * answered by Node with an empty page, for as long as the browser has its cookies.
  *
+ * More requests than the process gets through wait here as well, or are refused (`admission.ts`).
+ *
  * @param ways.app answers every other request.
  * @param ways.refuse answers with what went wrong.
  */
 export function guardDoor(ways: {
   app: RequestListener;
   refuse: RequestListener;
+  admission: Pick<Admission, 'admit'>;
+  answerBusy: AnswerBusy;
 }): RequestListener {
+  const { app, admission, answerBusy } = ways;
   return (req, res) => {
     const failure = failureOf(req);
     if (failure === undefined) {
-      ways.app(req, res);
+      const begin = () => app(req, res);
+      if (WATCHED.test(req.url ?? '')) begin();
+      else admission.admit({ req, res, begin, refuse: (busy) => answerBusy(busy, { req, res }) });
       return;
     }
     // Answered as a request for the root.

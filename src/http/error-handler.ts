@@ -23,7 +23,7 @@ export interface ErrorView {
   readonly again: FormAgain | undefined;
   /** Seconds to wait, where a limit is reached. */
   readonly wait: string | undefined;
-  /** Seconds until the page asks whether the store is back. */
+  /** Seconds until the page asks whether it is worth another try. */
   readonly retry: string | undefined;
 }
 
@@ -115,7 +115,7 @@ function renderPage(
  * For when the error page fails too: needs no session and no view. Left to Express, the answer would
  * show the stack, and lack our headers. Its texts are constants of ours.
  */
-function plainPage({ title, detail }: ErrorEntry, requestId: string): string {
+export function plainPage({ title, detail }: ErrorEntry, requestId: string): string {
   return (
     `<!doctype html><html lang="en"><title>${title}</title><h1>${title}</h1><p>${detail}</p>` +
     `<p>Reference <code>${requestId}</code></p></html>`
@@ -197,15 +197,20 @@ function startAgainAt({ locals }: Response): string {
   return typeof href === 'string' ? href : '/';
 }
 
-function sendProblem(
-  res: Response,
-  about: { code: ErrorCode; entry: ErrorEntry; requestId: string; reason?: string },
-): void {
+function sendProblem(res: Response, about: Parameters<typeof problemText>[0]): void {
+  res.type('application/problem+json').send(problemText(about));
+}
+
+/** A problem document. */
+export function problemText(about: {
+  code: ErrorCode;
+  entry: ErrorEntry;
+  requestId: string;
+  reason?: string;
+}): string {
   const { code, entry, requestId, reason } = about;
   const { status, title, detail } = entry;
-  res
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', title, status, detail, code, reason, requestId }));
+  return JSON.stringify({ type: 'about:blank', title, status, detail, code, reason, requestId });
 }
 
 /** Seconds until it makes sense to come back, for the answers that say "later". */

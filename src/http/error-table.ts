@@ -232,6 +232,11 @@ const fullscript = {
     'Fullscript is slow just now',
     'So many people wait for its answers that this request was not sent on. You stay signed in; please try again in a moment.',
   ),
+  answer_room_full: upstream(
+    503,
+    'Too many large answers wait to be read',
+    'This one was not fetched, so that this server has room for others. You stay signed in; please try again in a moment.',
+  ),
   fullscript_unexpected: upstream(
     502,
     'Fullscript answered in an unknown form',
@@ -301,6 +306,13 @@ const requests = {
     title: 'Too many requests at once',
     detail:
       'So many of your requests are waiting for Fullscript that this one was not sent on. It can be sent again in a moment.',
+    way: 'retry',
+  },
+  server_busy: {
+    status: 503,
+    title: 'Too many people are here at once',
+    detail:
+      'More requests come than this server gets through, so it has not begun with yours. You stay signed in; please try again in a moment.',
     way: 'retry',
   },
   live_streams_full: {

@@ -55,6 +55,20 @@ export class LiveStreamsFullError extends Error {
   }
 }
 
+/** By then those who wait have been served or refused. */
+const COME_BACK_MS = 5_000;
+
+/** This process has so much to do that it has not begun with the request: it can be made again. */
+export class ServerBusyError extends Error {
+  override readonly name = 'ServerBusyError';
+  readonly code = 'server_busy';
+  readonly retryAfterMs = COME_BACK_MS;
+
+  constructor() {
+    super('more requests come than this process gets through');
+  }
+}
+
 /** What is asked for is neither a path nor an http address. */
 export class RequestTargetError extends Error {
   override readonly name = 'RequestTargetError';

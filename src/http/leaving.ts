@@ -7,6 +7,11 @@ import { endStoredSession } from './signed-in.js';
 /** What people are in the middle of when they leave; each of them is a POST. */
 const LEAVING = new Set(['/sign-out', '/sign-out/everywhere', '/sign-out/session']);
 
+/** @param path without the query. */
+export function isLeaving(method: string | undefined, path: string): boolean {
+  return method === 'POST' && LEAVING.has(path);
+}
+
 const UNREAD = Symbol('session could not be read');
 type Unread = Request & { [UNREAD]?: StoreUnavailableError };
 
@@ -17,8 +22,7 @@ type Unread = Request & { [UNREAD]?: StoreUnavailableError };
  */
 // eslint-disable-next-line max-params -- Express tells error handlers by their four parameters
 export const leavingUnread: ErrorRequestHandler = (error: unknown, req: Unread, _res, next) => {
-  const isLeaving = req.method === 'POST' && LEAVING.has(req.path);
-  if (!isLeaving || !(error instanceof StoreUnavailableError)) {
+  if (!isLeaving(req.method, req.path) || !(error instanceof StoreUnavailableError)) {
     next(error);
     return;
   }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { type ApiClient, type AroundCall, createApiClient } from '../fullscript/api-client.js';
+import { type AnswerRoom, createAnswerRoom } from '../fullscript/answer-room.js';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
 import { type CallTurns, createCallTurns } from '../fullscript/call-turns.js';
 import { type Grant, type GrantKey, grantId } from '../grants/grant.js';
@@ -35,6 +36,8 @@ export interface FullscriptDeps {
   readonly aroundCall?: AroundCall | undefined;
   /** Shared by all that call the API in a process; each middleware has its own otherwise. */
   readonly turns?: CallTurns;
+  /** Shared in the same way: what is kept of answers until their clients have them. */
+  readonly answerRoom?: AnswerRoom;
   readonly metrics?: {
     /** Told of every call of the API. */
     readonly api: ApiMeasures;
@@ -51,7 +54,7 @@ export type FullscriptFor = (key: GrantKey, grant: Grant, res: ServerResponse) =
 /** Makes the API as owners of grants see it. */
 export function fullscriptFor(deps: FullscriptDeps): FullscriptFor {
   const { refresher, registration, apiTimeoutMs: timeoutMs, aroundCall } = deps;
-  const { turns = createCallTurns() } = deps;
+  const { turns = createCallTurns(), answerRoom = createAnswerRoom() } = deps;
   const measures = deps.metrics?.api;
   return (key, grant, res) => {
     const client = waitingFor(res);
@@ -65,7 +68,8 @@ export function fullscriptFor(deps: FullscriptDeps): FullscriptFor {
       },
     };
     const takeTurn = (origin: string) => turns.take({ origin, user: grantId(key), client });
-    const calls = { timeoutMs, aroundCall, measures, takeTurn };
+    const holdAnswer = () => answerRoom.open({ user: grantId(key), client });
+    const calls = { timeoutMs, aroundCall, measures, takeTurn, holdAnswer };
     const api = createApiClient({ apiUrl, tokenSource, ...calls });
     return { api, key, grant };
   };

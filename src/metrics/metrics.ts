@@ -1,7 +1,10 @@
 import { Registry } from 'prom-client';
 import type { ApiMeasures } from '../fullscript/api-measures.js';
 import type { TurnMeasures } from '../fullscript/call-turns.js';
+import type { AdmissionMeasures } from '../http/admission.js';
 import { apiMetrics } from './api-metrics.js';
+import { admissionMetrics } from './admission-metrics.js';
+import { type ConnectionMetrics, connectionMetrics } from './connection-metrics.js';
 import { createExposition } from './exposition.js';
 import { type GrantMetrics, grantMetrics } from './grant-metrics.js';
 import { processMetrics } from './process-metrics.js';
@@ -14,12 +17,19 @@ import { turnMetrics } from './turn-metrics.js';
 
 /** Prometheus metrics. Labels come from small fixed sets: no ids, no paths, no tokens. */
 export interface Metrics
-  extends RequestMetrics, SignInMetrics, GrantMetrics, TokenEndpointMetrics, StoreMetrics {
+  extends
+    RequestMetrics,
+    SignInMetrics,
+    GrantMetrics,
+    TokenEndpointMetrics,
+    StoreMetrics,
+    ConnectionMetrics {
   readonly registry: Registry;
   /** All of them, in the text format of Prometheus. */
   readonly scrape: () => Promise<string>;
   readonly api: ApiMeasures;
   readonly turns: TurnMeasures;
+  readonly admission: AdmissionMeasures;
   /** Says where to look when somebody asks for the metrics. Call it once. */
   readonly lookUp: (sources: ScrapedSources) => void;
 }
@@ -40,8 +50,10 @@ export function createMetrics(options: {
     ...grantMetrics(registry),
     ...tokenEndpointMetrics(registry),
     ...storeMetrics(registry),
+    ...connectionMetrics(registry),
     api: apiMetrics(registry),
     turns: turnMetrics(registry),
+    admission: admissionMetrics(registry),
     lookUp: (sources) => {
       scrapedGauges(registry, sources);
     },

@@ -5,6 +5,8 @@ import type { RevocationCounts } from '../grants/revocation-queue.js';
 import { REGISTRATION_IDS } from '../oauth/registration.js';
 import { OTHER } from './fixed-labels.js';
 import { inTime } from './in-time.js';
+import { waitingGauge } from './admission-metrics.js';
+import { heldGauge } from './connection-metrics.js';
 import { turnGauge } from './turn-metrics.js';
 
 /** What is looked up when somebody asks for the metrics, and not before. */
@@ -13,6 +15,10 @@ export interface ScrapedSources {
   readonly unsaved: () => number;
   /** Calls of the API in this process. */
   readonly apiCalls: () => TurnCounts;
+  /** Requests that wait to be begun in this process. */
+  readonly requestsWaiting: () => number;
+  /** Of answers that clients have not taken yet. */
+  readonly heldBytes: () => number;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
   /** Revocations by state. */
@@ -28,6 +34,8 @@ export interface ScrapedSources {
 export function scrapedGauges(registry: Registry, sources: ScrapedSources): void {
   processGauges(registry, sources);
   turnGauge(registry, sources.apiCalls);
+  waitingGauge(registry, sources.requestsWaiting);
+  heldGauge(registry, sources.heldBytes);
   revocationGauge(registry, sources);
   grantGauge(registry, sources);
 }

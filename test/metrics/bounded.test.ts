@@ -108,6 +108,8 @@ describe('labels', () => {
     lookUp({
       unsaved: () => 0,
       apiCalls: () => ({ under_way: 0, waiting_for_user: 0, waiting_for_connection: 0 }),
+      requestsWaiting: () => 0,
+      heldBytes: () => 0,
       ping: () => Promise.resolve(),
       revocations: () => Promise.resolve({ waiting: 0, active: 0, delayed: 0, failed: 0 }),
       grants: () =>
