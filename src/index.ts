@@ -41,7 +41,8 @@ export type {
   TokenSource,
 } from './fullscript/api-client.js';
 export { createCallTurns } from './fullscript/call-turns.js';
-export type { CallTurns, WaitingClient } from './fullscript/call-turns.js';
+export type { CallTurns } from './fullscript/call-turns.js';
+export type { WaitingClient } from './fullscript/waiting-client.js';
 export { getBrand, getVariant, listBrands, listProducts } from './fullscript/catalog.js';
 export { getClinic, getResourceOwner } from './fullscript/clinic.js';
 export { listPatientOrders } from './fullscript/orders.js';

@@ -24,6 +24,8 @@ const MAY_IMPORT: Record<string, readonly string[] | '*'> = {
     'oauth',
     'grants',
     'fullscript',
+    'connection-bounds.ts',
+    'http/admission.ts',
     'http/request-log.ts',
     'http/audit.ts',
     'http/error-table.ts',

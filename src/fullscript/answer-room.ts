@@ -1,5 +1,5 @@
-import type { WaitingClient } from './call-turns.js';
 import { CallNotSentError, FullscriptApiError } from './errors.js';
+import type { WaitingClient } from './waiting-client.js';
 
 /** Answers are read whole before they go on, so they must end somewhere. Bytes, unpacked. */
 export const LARGEST_ANSWER = 32 * 1024 * 1024;

@@ -1,5 +1,6 @@
 import { CallNotSentError, type CallNotSentErrorCode } from './errors.js';
 import { CONNECTIONS } from './exchange.js';
+import type { WaitingClient } from './waiting-client.js';
 
 /** A call that is about to be sent. */
 export interface TurnWanted {
@@ -9,13 +10,6 @@ export interface TurnWanted {
   readonly user: string;
   /** Who waits for the answer. A job has no client that could go away. */
   readonly client?: WaitingClient | undefined;
-}
-
-/** A client that waits for an answer, and may go away before it comes. */
-export interface WaitingClient {
-  readonly hasGone: () => boolean;
-  /** @returns what stops the listening. */
-  readonly onGone: (listener: () => void) => () => void;
 }
 
 /** Calls by what they do just now. */

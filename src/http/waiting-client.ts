@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { WaitingClient } from '../fullscript/call-turns.js';
+import type { WaitingClient } from '../fullscript/waiting-client.js';
 
 /** The client that an answer is for. One listener on the answer, however many calls of a page wait for it. */
 export function waitingFor(res: ServerResponse): WaitingClient {

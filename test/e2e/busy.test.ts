@@ -96,10 +96,10 @@ describe('more requests than a process gets through', () => {
     expect(headers['content-security-policy']).toContain("default-src 'none'");
     expect(text).toContain('Too many people are here at once');
     expect(text).toContain('data-retry="5"');
-    expect(text).toContain(`<code>${headers['x-request-id']}</code> (server_busy)`);
+    expect(text).toContain(`<code>${String(headers['x-request-id'])}</code> (server_busy)`);
     // Another one has a reference of its own; what was posted is not asked for again.
     const posted = await request('/oauth/refresh', 'POST');
-    expect(posted.text).toContain(`<code>${posted.headers['x-request-id']}</code>`);
+    expect(posted.text).toContain(`<code>${String(posted.headers['x-request-id'])}</code>`);
     expect(posted.text).not.toContain('data-retry');
     catchUp();
     await Promise.all(requests);

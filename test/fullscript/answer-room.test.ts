@@ -7,7 +7,7 @@ import {
   createAnswerRoom,
 } from '../../src/fullscript/answer-room.js';
 import { createApiClient } from '../../src/fullscript/api-client.js';
-import type { WaitingClient } from '../../src/fullscript/call-turns.js';
+import type { WaitingClient } from '../../src/fullscript/waiting-client.js';
 import { type Answer, closePeers, startPeer } from '../fixtures/peer.js';
 import { rejection } from '../fixtures/shown.js';
 import { gate } from '../support/gate.js';

@@ -4,9 +4,9 @@ import { createApiClient } from '../../src/fullscript/api-client.js';
 import {
   type CallTurnsOptions,
   type EndTurn,
-  type WaitingClient,
   createCallTurns,
 } from '../../src/fullscript/call-turns.js';
+import type { WaitingClient } from '../../src/fullscript/waiting-client.js';
 import type { CallNotSentErrorCode } from '../../src/fullscript/errors.js';
 import {
   type Answer,

@@ -27,7 +27,7 @@ function opened(options: AdmissionOptions) {
       refused.push(name);
       errors.push(busy);
     };
-    const req = { method, url } as IncomingMessage;
+    const req = { method, url } as unknown as IncomingMessage;
     const begin = () => void begun.push(name);
     admission.admit({ req, res: res as unknown as ServerResponse, begin, refuse });
     return res;
