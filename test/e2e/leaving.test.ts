@@ -182,20 +182,3 @@ describe('/readyz', () => {
     });
   });
 });
-
-describe('the callback again', () => {
-  it('Redis does not say whether its session was used → 503, and a reload is signed in', async () => {
-    const browser = app.browser();
-    const callback = await browser.consent({ person: world.simulator.people[0]!.id });
-    // The answer to this one is lost.
-    expect((await copyOf(browser, app.origin).send(callback)).status).toBe(303);
-    await world.stored.call('ACL', 'SETUSER', 'default', '-pttl');
-    try {
-      expect((await browser.send(callback)).status).toBe(503);
-    } finally {
-      await world.stored.call('ACL', 'SETUSER', 'default', '+@all');
-    }
-    expect((await browser.send(callback)).status).toBe(303);
-    expect((await sessionOf(browser)).signedIn).toBe(true);
-  });
-});
